@@ -1,0 +1,1 @@
+"""The parts of `scripts/test`: places, running, servers, installing, and the checks themselves."""

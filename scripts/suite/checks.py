@@ -1,0 +1,114 @@
+"""The checks, in the order in which they run. Each is a function that returns its counts, or raises `Skip` or `Failed`."""
+import dataclasses
+import os
+import shutil
+import typing
+
+from . import install, places, servers, shell
+from .outcome import Counts, Failed, Skip, of_cargo, of_script
+
+
+@dataclasses.dataclass(frozen=True)
+class Check:
+    """One row of the table. A required check that is skipped fails the run."""
+
+    name: str
+    run: typing.Callable
+    required: bool = True
+    long: bool = False
+
+
+IN_CI = bool(os.environ.get("CI"))
+
+
+def cargo(name: str, *arguments, env=None, limit=3600, cwd=None) -> str:
+    """Runs cargo; the lock file is never changed by a test run."""
+    if not shutil.which("cargo"):
+        raise Skip("cargo is not installed")
+    return shell.run(name, ["cargo", *arguments], env=env, limit=limit, cwd=cwd)
+
+
+def formatting() -> Counts:
+    cargo("fmt", "fmt", "--all", "--check")
+    return Counts(1)
+
+
+def lints() -> Counts:
+    cargo("clippy", "clippy", "--workspace", "--all-targets", "--locked", "--", "-D", "warnings")
+    return Counts(1)
+
+
+def workspace() -> Counts:
+    """Unit, integration and documentation tests of every crate."""
+    return counted_cargo("cargo-test", "test", "--workspace", "--locked", "--no-fail-fast")
+
+
+def counted_cargo(name: str, *arguments, env=None, limit=3600) -> Counts:
+    counts = of_cargo(cargo(name, *arguments, env=env, limit=limit))
+    if counts.passed == 0:
+        raise Failed("cargo ran no test")
+    return counts
+
+
+def documentation() -> Counts:
+    env = places.environment() | {"RUSTDOCFLAGS": "-D warnings"}
+    cargo("doc", "doc", "--workspace", "--no-deps", "--locked", env=env)
+    return Counts(1)
+
+
+def release_build() -> Counts:
+    cargo("release", "build", "--release", "--locked", "--package", "ironbow")
+    return Counts(1)
+
+
+def bench_builds() -> Counts:
+    """The benchmark is a workspace of its own: it must go on compiling."""
+    cargo("bench-check", "check", "--locked", "--workspace", "--all-targets", cwd=places.ROOT / "bench")
+    return Counts(1)
+
+
+def released() -> None:
+    """The checks from here on use the release binary; a failed build skips them with that reason."""
+    if not places.BINARY.exists():
+        raise Skip("the release binary was not built")
+
+
+def python_client(script: str, requirements="requirements.txt"):
+    """A check that runs one Python client script against a fresh gateway with its sandbox."""
+
+    def check() -> Counts:
+        released()
+        python = install.python_with(places.CLIENTS / requirements)
+        with servers.gateway(f"gateway-{script}") as gateway:
+            return of_script(shell.run(f"client-{script}", [python, places.CLIENTS / script], env=gateway.environment(), limit=300))
+
+    return check
+
+
+def node_client(script: str):
+    """A check that runs one Node client script against a fresh gateway with its sandbox."""
+
+    def check() -> Counts:
+        released()
+        folder = install.node_folder(places.CLIENTS)
+        with servers.gateway(f"gateway-{script}") as gateway:
+            return of_script(shell.run(f"client-{script}", ["node", folder / script], env=gateway.environment(), limit=300))
+
+    return check
+
+
+def metrics() -> Counts:
+    """Prometheus' own checker reads /metrics after a few calls were counted."""
+    released()
+    promtool = install.debian_program("promtool", ["prometheus"])
+    with servers.gateway("gateway-promtool") as gateway:
+        for path in ("/v1/models", "/health", "/nothing-here"):
+            servers.get(gateway.url + path)
+        status, text = servers.get(gateway.url + "/metrics")
+    if status != 200:
+        raise Failed(f"/metrics answered {status}")
+    scraped = places.LOGS / "metrics.txt"
+    scraped.write_text(text)
+    with open(scraped) as given:
+        shell.run("promtool", [*promtool, "check", "metrics"], stdin=given, limit=60)
+    return Counts(1)
