@@ -1,0 +1,151 @@
+//! Numbers for Prometheus. Label values come from bounded sets only: routes, backends, statuses, kinds of fault.
+
+use std::{sync::atomic::AtomicU64, time::Duration};
+
+use prometheus_client::{
+    encoding::{EncodeLabelSet, text::encode},
+    metrics::{counter::Counter, family::Family, gauge::Gauge, histogram::Histogram, info::Info},
+    registry::{Registry, Unit},
+};
+use types::Usage;
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct RequestLabels {
+    route: &'static str,
+    backend: String,
+    status: u16,
+}
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct BackendLabels {
+    route: &'static str,
+    backend: String,
+}
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct TokenLabels {
+    backend: String,
+    r#type: &'static str,
+}
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct FaultLabels {
+    kind: &'static str,
+    backend: String,
+}
+
+/// From 5 ms to 10 min: a chat answers within this range or not at all.
+const SECONDS: [f64; 15] =
+    [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 180.0, 600.0];
+
+fn histogram() -> Histogram {
+    Histogram::new(SECONDS)
+}
+
+/// All metrics of this process.
+pub struct Metrics {
+    registry: Registry,
+    requests: Family<RequestLabels, Counter>,
+    duration: Family<BackendLabels, Histogram, fn() -> Histogram>,
+    first_token: Family<BackendLabels, Histogram, fn() -> Histogram>,
+    tokens: Family<TokenLabels, Counter<u64, AtomicU64>>,
+    faults: Family<FaultLabels, Counter>,
+    in_flight: Gauge,
+}
+
+impl std::fmt::Debug for Metrics {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Metrics")
+    }
+}
+
+/// What one finished request adds to the metrics.
+pub(crate) struct Observation<'a> {
+    pub(crate) route: &'static str,
+    /// A backend's id, or `-` where none was chosen.
+    pub(crate) backend: &'a str,
+    pub(crate) status: u16,
+    pub(crate) duration: Duration,
+    pub(crate) first_event: Option<Duration>,
+    pub(crate) usage: Option<Usage>,
+    pub(crate) fault: Option<&'static str>,
+}
+
+impl Metrics {
+    /// A fresh set, all zero.
+    pub fn new() -> Self {
+        let mut registry = Registry::with_prefix("ironbow");
+        let this = Self {
+            requests: Family::default(),
+            duration: Family::new_with_constructor(histogram),
+            first_token: Family::new_with_constructor(histogram),
+            tokens: Family::default(),
+            faults: Family::default(),
+            in_flight: Gauge::default(),
+            registry: Registry::default(),
+        };
+        registry.register("build", "What is running", Info::new([("version", env!("CARGO_PKG_VERSION"))]));
+        registry.register("requests", "Requests that ended, by the status the caller saw", this.requests.clone());
+        registry.register("requests_in_flight", "Requests that have begun and not ended", this.in_flight.clone());
+        registry.register_with_unit(
+            "request_duration",
+            "Time from the request's head to the end of its answer",
+            Unit::Seconds,
+            this.duration.clone(),
+        );
+        registry.register_with_unit(
+            "time_to_first_token",
+            "Time from the request's head to the first event of a stream, or to a whole answer",
+            Unit::Seconds,
+            this.first_token.clone(),
+        );
+        registry.register("tokens", "Tokens that backends reported; cached and reasoning are parts of input and output", this.tokens.clone());
+        registry.register("faults", "Requests that ended in a fault, by kind", this.faults.clone());
+        Self { registry, ..this }
+    }
+
+    pub(crate) fn request_begins(&self) {
+        self.in_flight.inc();
+    }
+
+    /// Requests that have begun and not ended.
+    pub fn in_flight(&self) -> i64 {
+        self.in_flight.get()
+    }
+
+    pub(crate) fn request_ends(&self, seen: &Observation<'_>) {
+        self.in_flight.dec();
+        let backend = seen.backend;
+        let labels = RequestLabels { route: seen.route, backend: backend.to_owned(), status: seen.status };
+        self.requests.get_or_create(&labels).inc();
+        let labels = BackendLabels { route: seen.route, backend: labels.backend };
+        self.duration.get_or_create(&labels).observe(seen.duration.as_secs_f64());
+        if let Some(first) = seen.first_event {
+            self.first_token.get_or_create(&labels).observe(first.as_secs_f64());
+        }
+        if let Some(usage) = seen.usage {
+            let parts =
+                [("input", usage.input), ("output", usage.output), ("cached", usage.cached_input), ("reasoning", usage.reasoning)];
+            for (r#type, count) in parts.into_iter().filter(|(_, count)| *count > 0) {
+                self.tokens.get_or_create(&TokenLabels { backend: backend.to_owned(), r#type }).inc_by(count);
+            }
+        }
+        if let Some(kind) = seen.fault {
+            self.faults.get_or_create(&FaultLabels { kind, backend: backend.to_owned() }).inc();
+        }
+    }
+
+    /// The page that Prometheus reads (OpenMetrics text).
+    pub fn page(&self) -> String {
+        let mut page = String::with_capacity(4096);
+        // Writing into a String cannot fail.
+        let _ = encode(&mut page, &self.registry);
+        page
+    }
+}
+
+impl Default for Metrics {
+    fn default() -> Self {
+        Self::new()
+    }
+}

@@ -1,0 +1,148 @@
+//! Which path and method lead where. One table; tests and the error for a wrong path read it too.
+
+use http::Method;
+use matchit::Router;
+
+/// What a route does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Route {
+    /// A chat completion, OpenAI's dialect.
+    OpenAiChat,
+    /// The list of models.
+    Models,
+    /// One model of the list.
+    Model,
+    /// Is the process alive.
+    Health,
+    /// Does it want traffic.
+    Ready,
+    /// Numbers for Prometheus.
+    Metrics,
+    /// A few words for whoever opens the address in a browser.
+    Welcome,
+}
+
+impl Route {
+    /// The route's name in logs and metrics.
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::OpenAiChat => "chat_completions",
+            Self::Models => "models",
+            Self::Model => "model",
+            Self::Health => "health",
+            Self::Ready => "ready",
+            Self::Metrics => "metrics",
+            Self::Welcome => "welcome",
+        }
+    }
+
+    const fn method(self) -> &'static Method {
+        match self {
+            Self::OpenAiChat => &Method::POST,
+            _ => &Method::GET,
+        }
+    }
+}
+
+/// Every path that is served, and where it leads.
+const TABLE: &[(&str, Route)] = &[
+    ("/", Route::Welcome),
+    ("/health", Route::Health),
+    ("/ready", Route::Ready),
+    ("/metrics", Route::Metrics),
+    ("/v1/chat/completions", Route::OpenAiChat),
+    ("/openai/v1/chat/completions", Route::OpenAiChat),
+    ("/v1/models", Route::Models),
+    ("/openai/v1/models", Route::Models),
+    ("/v1/models/{*id}", Route::Model),
+    ("/openai/v1/models/{*id}", Route::Model),
+];
+
+/// What a path leads to.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Found<'p> {
+    /// This route, with the rest of the path where the route has one.
+    Route(Route, &'p str),
+    /// The path exists for another method.
+    WrongMethod(&'static Method),
+    /// Nothing; perhaps the caller meant this path.
+    Nothing(Option<&'static str>),
+}
+
+/// The compiled table.
+pub(crate) struct Routes(Router<Route>);
+
+impl Routes {
+    /// Compiles the table. A path that cannot be inserted would be a mistake in the table: a test walks it.
+    pub(crate) fn new() -> Self {
+        let mut router = Router::new();
+        for (path, route) in TABLE {
+            let inserted = router.insert(*path, *route);
+            debug_assert!(inserted.is_ok(), "{path}: {inserted:?}");
+        }
+        Self(router)
+    }
+
+    /// Where `path` leads for `method`. Paths are compared as they came: no decoding, no tidying.
+    pub(crate) fn find<'p>(&self, method: &Method, path: &'p str) -> Found<'p> {
+        match self.0.at(path) {
+            Ok(hit) => {
+                let route = *hit.value;
+                let allowed = method == route.method() || (method == Method::HEAD && route.method() == Method::GET);
+                if allowed { Found::Route(route, hit.params.get("id").unwrap_or("")) } else { Found::WrongMethod(route.method()) }
+            }
+            Err(_) => Found::Nothing(nearest(path)),
+        }
+    }
+}
+
+/// The path that was probably meant: a base URL without `/v1`, doubled, or with a slash at the end.
+fn nearest(path: &str) -> Option<&'static str> {
+    let tail = path.trim_end_matches('/');
+    let tail = tail.strip_prefix("/v1/v1").or_else(|| tail.strip_prefix("/api/v1")).unwrap_or(tail);
+    let tail = tail.strip_prefix("/v1").unwrap_or(tail);
+    TABLE.iter().map(|(path, _)| *path).find(|known| !tail.is_empty() && known.strip_prefix("/v1") == Some(tail))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_path_of_the_table_is_found_for_its_method_and_refused_for_another() {
+        let routes = Routes::new();
+        for (path, route) in TABLE {
+            let path = path.replace("{*id}", "org/name");
+            assert!(matches!(routes.find(route.method(), &path), Found::Route(r, _) if r == *route), "{path}");
+            assert_eq!(routes.find(&Method::DELETE, &path), Found::WrongMethod(route.method()));
+        }
+    }
+
+    #[test]
+    fn an_id_may_hold_slashes() {
+        let routes = Routes::new();
+        assert_eq!(
+            routes.find(&Method::GET, "/v1/models/huggingface/groq/openai/gpt-oss-20b"),
+            Found::Route(Route::Model, "huggingface/groq/openai/gpt-oss-20b")
+        );
+    }
+
+    #[test]
+    fn odd_spellings_of_a_path_lead_nowhere() {
+        let routes = Routes::new();
+        for path in ["//v1/chat/completions", "/v1/./chat/completions", "/v1%2fchat/completions", "/V1/chat/completions",
+            "/v1/chat/completions/", "/v1/chat/completions;x", "/v1/%63hat/completions", "/health/../metrics", ""]
+        {
+            assert!(matches!(routes.find(&Method::POST, path), Found::Nothing(_)), "{path}");
+        }
+    }
+
+    #[test]
+    fn a_forgotten_version_in_the_base_url_is_pointed_out() {
+        let routes = Routes::new();
+        for path in ["/chat/completions", "/v1/v1/chat/completions", "/v1/chat/completions/", "/api/v1/chat/completions"] {
+            assert_eq!(routes.find(&Method::POST, path), Found::Nothing(Some("/v1/chat/completions")), "{path}");
+        }
+        assert_eq!(routes.find(&Method::POST, "/v1/nothing"), Found::Nothing(None));
+    }
+}

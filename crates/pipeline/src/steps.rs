@@ -1,0 +1,9 @@
+//! The steps of the walk, in order: each takes what the one before returned.
+
+pub(crate) mod account;
+pub(crate) mod admit;
+pub(crate) mod authenticate;
+pub(crate) mod dispatch;
+pub(crate) mod plan;
+pub(crate) mod pump;
+pub(crate) mod resolve;

@@ -1,0 +1,64 @@
+//! The end of every request: one record, for the metrics and the log. Synchronous, and called exactly once.
+
+use crate::{
+    metrics::{Metrics, Observation},
+    trail::Trail,
+};
+
+/// Counts and logs a request that has ended.
+pub(crate) fn account(trail: &Trail, metrics: &Metrics) {
+    let record = &trail.record;
+    let duration = trail.received.elapsed();
+    let first_event = record.first_event.map(|at| at.saturating_duration_since(trail.received));
+    let route = trail.route.map_or("unknown", |route| route.name());
+    let backend = record.backend.as_ref().map_or("-", |backend| backend.as_str());
+    let fault = record.fault.map(|kind| kind.name());
+    metrics.request_ends(&Observation {
+        route,
+        backend,
+        status: record.status,
+        duration,
+        first_event,
+        usage: record.usage,
+        fault,
+    });
+    log(trail, route, backend, fault, duration.as_millis(), first_event.map(|d| d.as_millis()));
+}
+
+/// One line per request that reads well alone and carries every field. Health checks and scrapes are for debugging only.
+fn log(trail: &Trail, route: &str, backend: &str, fault: Option<&str>, duration_ms: u128, first_event_ms: Option<u128>) {
+    macro_rules! line {
+        ($level:ident) => {
+            tracing::$level!(
+                target: "ironbow::access",
+                request_id = %trail.request_id,
+                route,
+                status = trail.record.status,
+                backend,
+                model = trail.record.model.as_deref(),
+                upstream_model = trail.record.upstream_model.as_deref(),
+                upstream_request_id = trail.record.upstream_request_id.as_deref(),
+                stream = trail.record.stream,
+                attempts = trail.record.attempts,
+                duration_ms = u64::try_from(duration_ms).unwrap_or(u64::MAX),
+                first_event_ms = first_event_ms.map(|ms| u64::try_from(ms).unwrap_or(u64::MAX)),
+                input_tokens = trail.record.usage.map(|u| u.input),
+                output_tokens = trail.record.usage.map(|u| u.output),
+                cached_input_tokens = trail.record.usage.map(|u| u.cached_input),
+                reasoning_tokens = trail.record.usage.map(|u| u.reasoning),
+                finish_reason = trail.record.finish,
+                fault,
+                detail = trail.record.detail.as_deref(),
+                "{route} {status} via {backend} in {duration_ms} ms",
+                status = trail.record.status,
+            )
+        };
+    }
+    match trail.record.fault.map(types::Kind::origin) {
+        Some(types::Origin::Gateway) if trail.record.fault == Some(types::Kind::Internal) => line!(error),
+        Some(types::Origin::Gateway | types::Origin::Upstream) => line!(warn),
+        _ if matches!(route, "health" | "ready" | "metrics") => line!(debug),
+        _ => line!(info),
+    }
+}
+

@@ -1,0 +1,82 @@
+//! What is known of one request while it walks, and the one record that it leaves.
+
+use std::{sync::Arc, time::Instant};
+
+use types::{BackendName, Fault, Kind, Usage};
+
+use crate::{metrics::Metrics, router::Route, steps};
+
+/// One request's trail. It is settled exactly once: by the end of its answer, or by `Drop` when the caller left.
+pub(crate) struct Trail {
+    pub(crate) request_id: String,
+    pub(crate) received: Instant,
+    pub(crate) route: Option<Route>,
+    pub(crate) record: Record,
+    metrics: Arc<Metrics>,
+    settled: bool,
+}
+
+/// What the log line and the metrics are made of. No prompt, no answer, no secret.
+#[derive(Default)]
+pub(crate) struct Record {
+    /// The status that the caller saw.
+    pub(crate) status: u16,
+    /// The model as asked for.
+    pub(crate) model: Option<String>,
+    /// The backend that served, or the last that was tried.
+    pub(crate) backend: Option<BackendName>,
+    /// The model as named to the backend.
+    pub(crate) upstream_model: Option<Arc<str>>,
+    /// The backend's id of the request.
+    pub(crate) upstream_request_id: Option<String>,
+    /// Whether a stream was asked for.
+    pub(crate) stream: bool,
+    /// How often something was sent upstream.
+    pub(crate) attempts: u32,
+    /// When the first event (or the head of a whole answer) was there.
+    pub(crate) first_event: Option<Instant>,
+    /// Tokens, where the backend said.
+    pub(crate) usage: Option<Usage>,
+    /// Why the model stopped.
+    pub(crate) finish: Option<&'static str>,
+    /// What went wrong.
+    pub(crate) fault: Option<Kind>,
+    /// What the log may know beyond the kind.
+    pub(crate) detail: Option<String>,
+}
+
+impl Trail {
+    /// A new trail with an id of its own.
+    pub(crate) fn new(metrics: Arc<Metrics>, received: Instant) -> Self {
+        metrics.request_begins();
+        let request_id = format!("req_{:016x}{:016x}", fastrand::u64(..), fastrand::u64(..));
+        Self { request_id, received, route: None, record: Record::default(), metrics, settled: false }
+    }
+
+    /// Notes a fault; the first one counts.
+    pub(crate) fn fault(&mut self, fault: &Fault) {
+        if self.record.fault.is_none() {
+            self.record.fault = Some(fault.kind);
+            self.record.detail.clone_from(&fault.detail);
+        }
+        if self.record.upstream_request_id.is_none() {
+            self.record.upstream_request_id.clone_from(&fault.upstream_request_id);
+        }
+    }
+
+    /// Settles the request: the last thing that happens to it.
+    pub(crate) fn settle(mut self) {
+        self.settled = true;
+        steps::account::account(&self, &self.metrics);
+    }
+}
+
+impl Drop for Trail {
+    fn drop(&mut self) {
+        if !self.settled {
+            self.settled = true;
+            self.record.fault.get_or_insert(Kind::ClientGone);
+            steps::account::account(self, &self.metrics);
+        }
+    }
+}
