@@ -1,0 +1,411 @@
+#!/usr/bin/env python3
+"""Measures gateways side by side: `measure.py nginx haproxy ironbow`; `run` beside it builds everything first.
+
+For every round and every gateway (A, B, C, A, B, C, ...): start it fresh, time the
+start-up, warm it up, run each scenario, read the CPU time of its whole process tree
+from /proc, stop it. Medians over the rounds. See README.md.
+"""
+import argparse, http.client, json, os, pathlib, random, shutil, signal, socket, statistics, subprocess, sys, time, tomllib
+
+HERE = pathlib.Path(__file__).resolve().parent
+TICK = os.sysconf("SC_CLK_TCK")
+UP_PORT = 18000
+
+# ---------------------------------------------------------------- /proc
+
+def tree(pid):
+    """pid and all its living descendants."""
+    kids = {}
+    for d in os.listdir("/proc"):
+        if d.isdigit():
+            try:
+                s = open(f"/proc/{d}/stat").read()
+            except OSError:
+                continue
+            kids.setdefault(int(s.rsplit(")", 1)[1].split()[1]), []).append(int(d))
+    out, todo = [], [pid]
+    while todo:
+        p = todo.pop()
+        out.append(p)
+        todo += kids.get(p, [])
+    return out
+
+def cpu_s(pids):
+    """(seconds from utime+stime incl. reaped children, from per-thread schedstat, of it in the kernel)."""
+    ticks = ns = kernel = 0
+    for p in pids:
+        try:
+            f = open(f"/proc/{p}/stat").read().rsplit(")", 1)[1].split()
+            ticks += sum(int(x) for x in f[11:15])
+            kernel += int(f[12])
+            for t in os.listdir(f"/proc/{p}/task"):
+                ns += int(open(f"/proc/{p}/task/{t}/schedstat").read().split()[0])
+        except OSError:
+            pass
+    return ticks / TICK, ns / 1e9, kernel / TICK
+
+def mem_kib(pids):
+    """(sum of RSS, sum of PSS, sum of peak RSS) in KiB."""
+    rss = pss = hwm = 0
+    for p in pids:
+        try:
+            for line in open(f"/proc/{p}/status"):
+                if line.startswith("VmRSS:"): rss += int(line.split()[1])
+                if line.startswith("VmHWM:"): hwm += int(line.split()[1])
+            for line in open(f"/proc/{p}/smaps_rollup"):
+                if line.startswith("Pss:"): pss += int(line.split()[1])
+        except OSError:
+            pass
+    return rss, pss, hwm
+
+def threads(pids):
+    n = 0
+    for p in pids:
+        try: n += len(os.listdir(f"/proc/{p}/task"))
+        except OSError: pass
+    return n
+
+def pin(cpus):
+    lo, _, hi = str(cpus).partition("-")
+    want = set(range(int(lo), int(hi or lo) + 1)) & set(range(os.cpu_count()))
+    def f():
+        if want: os.sched_setaffinity(0, want)
+    return f
+
+# ---------------------------------------------------------------- bodies
+
+def text(n, rnd):
+    words = "the model reads a long prompt and then it writes an answer about rivers, trains, \"quoted\" things and caf\u00e9s".split()
+    out, size = [], 0
+    while size < n:
+        w = rnd.choice(words) + rnd.choice([" ", " ", " ", " ", " ", ".\n"])
+        out.append(w); size += len(w)
+    return "".join(out)[:n]
+
+def chat_body(model, size, stream=False):
+    """A chat request of about `size` bytes: a system prompt and turns of about 2 KB."""
+    rnd = random.Random(7)
+    b = {"model": model, "messages": [{"role": "system", "content": "You are a helpful assistant."}],
+         "temperature": 0.7, "max_tokens": 256, "user": "user-1234"}
+    if stream:
+        b["stream"] = True
+        b["stream_options"] = {"include_usage": True}
+    left, turn = size - len(json.dumps(b)) - 60, 0
+    while left > 0:
+        n = min(left, 2000)
+        b["messages"].append({"role": ["user", "assistant"][turn % 2], "content": text(max(n - 60, 1), rnd)})
+        left -= n + 20; turn += 1
+    if b["messages"][-1]["role"] == "assistant":
+        b["messages"][-1]["role"] = "user"
+    return json.dumps(b).encode()
+
+# ---------------------------------------------------------------- pieces
+
+class Bench:
+    def __init__(self, a):
+        self.a = a
+        self.bin = pathlib.Path(os.environ.get("BENCH_BIN", HERE / "target" / "release"))
+        self.out = pathlib.Path(a.out).resolve(); (self.out / "work").mkdir(parents=True, exist_ok=True)
+        self.upstream = None
+
+    def start_upstream(self):
+        self.uplog = open(self.out / "upstream.log", "w")
+        self.upstream = subprocess.Popen([self.bin / "upstream", "--port", str(UP_PORT)], preexec_fn=pin("0"),
+                                         stdout=self.uplog, stderr=self.uplog)
+        for _ in range(200):
+            try: self.ctl(); return
+            except OSError: time.sleep(0.02)
+        sys.exit("upstream did not start")
+
+    def get(self, path):
+        c = http.client.HTTPConnection("127.0.0.1", UP_PORT, timeout=5)
+        c.request("GET", path); r = c.getresponse().read(); c.close()
+        return json.loads(r)
+
+    def ctl(self, **kw):
+        d = dict(latency_us=0, bytes=600, chunks=100, gap_us=0, dims=1536); d.update(kw)
+        self.get("/_ctl?" + "&".join(f"{k}={v}" for k, v in d.items()))
+
+    def load(self, gw, body, path, wait=True, **kw):
+        cmd = [str(self.bin / "loadgen"), "--addr", f"127.0.0.1:{gw['port']}", "--path", path, "--body", str(body)]
+        for h in gw.get("headers", []): cmd += ["--header", h]
+        for k, v in kw.items():
+            cmd += [f"--{k.replace('_', '-')}"] + ([] if v is True else [str(v)])
+        p = subprocess.Popen(cmd, stdout=subprocess.PIPE, preexec_fn=pin("0"), text=True)
+        return p if not wait else self.reap(p)
+
+    def reap(self, p):
+        out = p.communicate(timeout=150)[0]
+        return json.loads(out)
+
+# ---------------------------------------------------------------- a gateway
+
+def load_gateway(name):
+    d = HERE / "gateways" / name
+    gw = tomllib.loads((d / "gateway.toml").read_text())
+    gw["name"] = name; gw["dir"] = d
+    return gw
+
+def start_gateway(b, gw):
+    """Renders the files of the gateway's folder, starts it, waits for a good answer."""
+    if "start" not in gw:            # "direct": no gateway at all
+        gw["port"] = UP_PORT
+        return None, 0.0
+    with socket.socket() as s:
+        s.settimeout(0.3)
+        if s.connect_ex(("127.0.0.1", gw["port"])) == 0:
+            sys.exit(f"{gw['name']}: something already listens on port {gw['port']}")
+    work = b.out / "work" / gw["name"]
+    shutil.rmtree(work, ignore_errors=True); work.mkdir(parents=True)
+    sub = {"{{PORT}}": str(gw["port"]), "{{UPSTREAM}}": f"127.0.0.1:{UP_PORT}", "{{UPSTREAM_PORT}}": str(UP_PORT), "{{WORK}}": str(work)}
+    def fill(s):
+        for k, v in sub.items(): s = s.replace(k, v)
+        return os.path.expandvars(s)
+    gw["headers"] = [fill(h) for h in gw.get("headers", [])]
+    for f in gw["dir"].iterdir():
+        if f.name != "gateway.toml": (work / f.name).write_text(fill(f.read_text()))
+    env = dict(os.environ, **{k: fill(v) for k, v in gw.get("env", {}).items()})
+    log = open(work / "log.txt", "w") if gw.get("keep_log") else open(os.devnull, "w")
+    err = open(work / "stderr.txt", "w")
+    t0 = time.monotonic()
+    p = subprocess.Popen([fill(x) for x in gw["start"]], cwd=work, env=env, stdout=log, stderr=err, stdin=subprocess.DEVNULL,
+                         preexec_fn=lambda: (os.setsid(), pin(gw.get("cpus", "1"))()))
+    body = chat_body(gw["model"], 500)
+    hdr = dict(h.split(": ", 1) for h in gw.get("headers", [])) | {"content-type": "application/json"}
+    last = "no connection"
+    while time.monotonic() - t0 < gw.get("start_timeout_s", 90):
+        if p.poll() is not None:
+            sys.exit(f"{gw['name']} ended at start with {p.returncode}; see {err.name}")
+        try:
+            c = http.client.HTTPConnection("127.0.0.1", gw["port"], timeout=10)
+            c.request("POST", gw.get("chat_path", "/v1/chat/completions"), body, hdr)
+            r = c.getresponse(); data = r.read(); c.close()
+            if r.status == 200 and b"choices" in data:
+                return p, (time.monotonic() - t0) * 1000
+            last = f"{r.status} {data[:300]!r}"
+        except (OSError, http.client.HTTPException) as e:
+            last = repr(e)
+        time.sleep(0.002)
+    stop_gateway(p)
+    sys.exit(f"{gw['name']} gave no good answer in time: {last}")
+
+def stop_gateway(p):
+    if p is None or p.poll() is not None: return
+    pids = tree(p.pid)
+    p.send_signal(signal.SIGTERM)
+    try: p.wait(4)
+    except subprocess.TimeoutExpired: pass
+    for q in pids:
+        try: os.kill(q, signal.SIGKILL)
+        except OSError: pass
+    p.wait()
+
+# ---------------------------------------------------------------- scenarios
+
+def run_gateway(b, gw, rnd):
+    a, slow = b.a, gw.get("class") == "slow"
+    p, startup = start_gateway(b, gw)
+    res = {"startup_ms": round(startup, 1)}
+    def pids(): return tree(p.pid) if p else []
+    bodies = {}
+    def body(key, model, size, stream=False):
+        f = b.out / "work" / f"body-{gw['name']}-{key}.json"
+        data = chat_body(model, size, stream) if key != "embed" else json.dumps({"model": model, "input": "The food was delicious.", "encoding_format": "float"}).encode()
+        f.write_bytes(data); bodies[key] = len(data)
+        return f
+    chat, emb = gw.get("chat_path", "/v1/chat/completions"), gw.get("embed_path", "/v1/embeddings")
+    D = a.seconds
+
+    def scenario(key, path, f, units="ok", **kw):
+        if a.only and key not in a.only or key in gw.get("skip", []): return None
+        ps = pids(); others = [b.upstream.pid]
+        c0, u0, t0 = cpu_s(ps), cpu_s(others), time.monotonic()
+        s0 = b.get("/_stats?reset=1")
+        r = b.load(gw, f, path, **kw)
+        time.sleep(0.05)
+        c1, u1, wall = cpu_s(ps), cpu_s(others), time.monotonic() - t0
+        st = b.get("/_stats")
+        # a request counts as one when it was answered well; failures are reported beside it
+        n = max(r[units], 1)
+        r["cpu_us"] = (c1[1] - c0[1]) / n * 1e6
+        r["cpu_us_ticks"] = (c1[0] - c0[0]) / n * 1e6
+        r["kernel_share"] = (c1[2] - c0[2]) / max(c1[0] - c0[0], 1e-9)
+        r["core_share"] = (c1[1] - c0[1]) / r["secs"]
+        r["upstream_cpu_us"] = (u1[1] - u0[1]) / n * 1e6
+        r["upstream_conns"] = st["conns"]
+        r["upstream_requests"] = st["chat"] + st["stream"] + st["embed"]
+        r["bad"] = r["non2xx"] + r["errors"]
+        res[key] = r
+        return r
+
+    try:
+        time.sleep(1.0 if p else 0)
+        if p: res["idle_rss_kib"], res["idle_pss_kib"], _ = mem_kib(pids()); res["threads"] = threads(pids()); res["processes"] = len(pids())
+        b.ctl()
+        f05 = body("chat_0.5k", gw["model"], 500)
+        b.load(gw, f05, chat, mode="closed", conns=8, duration=gw.get("warmup_s", 1))
+        C = gw.get("conns", 16)
+        scenario("chat_0.5k", chat, f05, mode="closed", conns=C, duration=D)
+        scenario("chat_10k", chat, body("chat_10k", gw["model"], 10_000), mode="closed", conns=C, duration=D)
+        scenario("chat_100k", chat, body("chat_100k", gw["model"], 100_000), mode="closed", conns=C, duration=D)
+        if "embed" not in gw.get("skip", []):
+            scenario("embed", emb, body("embed", gw.get("embed_model", gw["model"]), 0), mode="closed", conns=C, duration=D)
+        # open loop, against an upstream that takes 5 ms, as no real one is instantaneous
+        b.ctl(latency_us=5000)
+        for rate in gw.get("rates", a.rates):
+            scenario(f"open_{rate}", chat, f05, mode="open", rate=rate, conns=256, duration=D + 1)
+        # streams: 100 chunks each, paced so that every chunk is its own packet
+        sse = body("sse", gw["model"], 500, True)
+        b.ctl(gap_us=5000)
+        r = scenario("sse_paced", chat, sse, mode="closed", stream=True, conns=gw.get("sse_conns", 32), count=gw.get("sse_count", 128), duration=60)
+        b.ctl(gap_us=0)
+        scenario("sse_burst", chat, sse, mode="closed", stream=True, conns=8, duration=D)
+        if p and (not a.only or "hold" in a.only) and "hold" not in gw.get("skip", []) and rnd < a.hold_rounds:
+            n = gw.get("hold_conns", 2000)
+            b.ctl(gap_us=500_000, chunks=1000)
+            time.sleep(0.5)
+            before = mem_kib(pids()); c0 = cpu_s(pids())
+            lg = b.load(gw, sse, chat, wait=False, mode="hold", stream=True, conns=n, ramp=gw.get("hold_ramp", 1000), duration=gw.get("hold_s", 10))
+            samples = []; mid = None
+            t0 = time.monotonic()
+            while lg.poll() is None and time.monotonic() - t0 < 60:
+                time.sleep(0.25)
+                if lg.poll() is None: samples.append(mem_kib(pids())[1])
+            r = b.reap(lg)
+            c1 = cpu_s(pids())
+            good = r["unfinished"]
+            r["kib_per_stream"] = (max(samples) - before[1]) / max(good, 1) if samples else None
+            r["pss_before"], r["pss_peak"] = before[1], max(samples or [0])
+            r["cpu_us_per_chunk"] = (c1[1] - c0[1]) * 1e6 / max(r["events"], 1)
+            res["hold"] = r
+            b.ctl()
+            time.sleep(1.0)
+        if p: res["peak_rss_kib"] = mem_kib(pids())[2]
+    finally:
+        stop_gateway(p)
+        time.sleep(0.3)
+    base = res.get("chat_0.5k", {}).get("cpu_us")
+    for k in ("sse_paced", "sse_burst"):
+        if k in res and base is not None and res[k]["events"]:
+            res[k]["cpu_us_per_chunk"] = (res[k]["cpu_us"] - base) * res[k]["ok"] / res[k]["events"]
+    return res
+
+# ---------------------------------------------------------------- report
+
+def med(runs, *path):
+    v = []
+    for r in runs:
+        for k in path:
+            r = r.get(k) if isinstance(r, dict) else None
+        if isinstance(r, (int, float)): v.append(r)
+    return statistics.median(v) if v else None
+
+def fmt(x, d=1):
+    if x is None: return "–"
+    return f"{x:,.0f}" if abs(x) >= 1000 or d == 0 else f"{x:,.{d}f}"
+
+def figures(runs, direct, rates):
+    """The figures of one gateway, medians over its rounds."""
+    f = {}
+    for k in ("chat_0.5k", "chat_10k", "chat_100k", "embed"):
+        f[f"cpu {k}"] = med(runs, k, "cpu_us")
+    f["cpu sse_paced"] = med(runs, "sse_paced", "cpu_us")
+    f["cpu/chunk paced"] = med(runs, "sse_paced", "cpu_us_per_chunk")
+    f["cpu/chunk burst"] = med(runs, "sse_burst", "cpu_us_per_chunk")
+    f["rps chat_0.5k"] = med(runs, "chat_0.5k", "rps")
+    f["core share"] = med(runs, "chat_0.5k", "core_share")
+    f["kernel share"] = med(runs, "chat_0.5k", "kernel_share")
+    f["rps chat_100k"] = med(runs, "chat_100k", "rps")
+    f["rps embed"] = med(runs, "embed", "rps")
+    for r in rates:
+        k = f"open_{r}"
+        f[f"cpu {k}"] = med(runs, k, "cpu_us")
+        for q in ("p50", "p99"):
+            g, d = med(runs, k, "lat_us", q), med(direct, k, "lat_us", q)
+            f[f"add {q} @{r}"] = None if g is None or d is None else g - d
+    g, d = med(runs, "sse_paced", "chunk_us", "p50"), med(direct, "sse_paced", "chunk_us", "p50")
+    f["add p50/chunk"] = None if g is None or d is None else g - d
+    f["KiB/stream"] = med(runs, "hold", "kib_per_stream")
+    f["idle RSS MiB"] = (med(runs, "idle_rss_kib") or 0) / 1024 or None
+    f["peak RSS MiB"] = (med(runs, "peak_rss_kib") or 0) / 1024 or None
+    f["start ms"] = med(runs, "startup_ms")
+    f["upstream conns"] = med(runs, "chat_0.5k", "upstream_conns")
+    f["bad"] = sum((r.get(k, {}) or {}).get("bad", 0) for r in runs for k in r if isinstance(r.get(k), dict))
+    sse = [r[k] for r in runs for k in ("sse_paced", "sse_burst") if k in r]
+    f["streams without [DONE]"] = sum(x["ok"] - x["done_seen"] for x in sse) / max(sum(x["ok"] for x in sse), 1) * 100 if sse else None
+    f["burst p50 ms"] = (med(runs, "sse_burst", "lat_us", "p50") or 0) / 1000 or None
+    return f
+
+def table(head, rows):
+    return "\n".join(["| " + " | ".join(head) + " |", "|" + "---|" * len(head)] + ["| " + " | ".join(r) + " |" for r in rows]) + "\n"
+
+def report(data, rates, focus, ref="nginx"):
+    direct = data["runs"].get("direct", [])
+    names = [n for n in data["runs"] if n != "direct"]
+    F = {n: figures(data["runs"][n], direct, rates) for n in names}
+    lab = {n: data["labels"].get(n, n) for n in names}
+    md = ["Medians of %d rounds; CPU is µs of the gateway's whole process tree.\n" % data["rounds"]]
+    def block(title, cols, d=1):
+        md.append(f"**{title}**\n")
+        md.append(table(["gateway"] + cols, [[lab[n]] + [fmt(F[n].get(c), d) for c in cols] for n in names]))
+    block("CPU per request (µs)", ["cpu chat_0.5k", "cpu chat_10k", "cpu chat_100k", "cpu embed"] + [f"cpu open_{r}" for r in rates])
+    block("Streams", ["cpu sse_paced", "cpu/chunk paced", "cpu/chunk burst", "add p50/chunk", "burst p50 ms", "KiB/stream", "streams without [DONE]"], 2)
+    block("Throughput, latency added (µs)", ["rps chat_0.5k", "core share", "kernel share", "rps chat_100k", "rps embed"] + [f"add {q} @{r}" for r in rates for q in ("p50", "p99")], 2)
+    block("Memory, start", ["idle RSS MiB", "peak RSS MiB", "start ms", "upstream conns", "bad"], 1)
+    keys = ["cpu chat_0.5k", "cpu chat_10k", "cpu chat_100k", "cpu embed", "cpu/chunk paced", "cpu/chunk burst", "KiB/stream", "idle RSS MiB"]
+    def ratio(x, y): return "–" if x is None or not y or y <= 0 else f"{x / y:.2f}×"
+    if ref in F:
+        md.append(f"**Ratio to {ref}** (above 1: dearer than {ref})\n")
+        md.append(table(["gateway"] + keys, [[lab[n]] + [ratio(F[n][k], F[ref][k]) for k in keys] for n in names]))
+    if focus in F:
+        md.append(f"**{lab[focus]} against each peer** (peer ÷ {lab[focus]}; above 1: {lab[focus]} is cheaper)\n")
+        md.append(table(["peer"] + keys, [[lab[n]] + [ratio(F[n][k], F[focus][k]) for k in keys] for n in names if n != focus]))
+    else:
+        md.append("**CPU per 0.5 KB chat: row ÷ column**\n")
+        md.append(table([""] + [lab[n] for n in names], [[lab[n]] + [ratio(F[n]["cpu chat_0.5k"], F[m]["cpu chat_0.5k"]) for m in names] for n in names]))
+    return F, "\n".join(md)
+
+def main():
+    ap = argparse.ArgumentParser()
+    ap.add_argument("gateways", nargs="*", help="folders under gateways/; 'direct' is always added")
+    ap.add_argument("--rounds", type=int, default=3)
+    ap.add_argument("--seconds", type=float, default=3, help="length of one closed-loop scenario")
+    ap.add_argument("--rates", type=lambda s: [int(x) for x in s.split(",")], default=[100, 500])
+    ap.add_argument("--hold-rounds", type=int, default=1, help="rounds that include the held streams")
+    ap.add_argument("--only", type=lambda s: s.split(","), help="scenario names")
+    ap.add_argument("--focus", default="ironbow")
+    ap.add_argument("--out", default=str(HERE / "out"))
+    ap.add_argument("--report", help="only print the tables of an earlier results.json")
+    a = ap.parse_args()
+    if a.report:
+        data = json.load(open(a.report)); print(report(data, data["rates"], a.focus)[1]); return
+    b = Bench(a)
+    names = ["direct"] + [n for n in a.gateways if n != "direct"]
+    gws = [load_gateway(n) for n in names]
+    data = {"rounds": a.rounds, "rates": a.rates, "seconds": a.seconds, "labels": {g["name"]: g.get("label", g["name"]) for g in gws},
+            "load_before": os.getloadavg(), "kernel": os.uname().release, "runs": {n: [] for n in names}}
+    b.start_upstream()
+    try:
+        for rnd in range(a.rounds):
+            for gw in gws:
+                t = time.monotonic()
+                try:
+                    r = run_gateway(b, gw, rnd)
+                except (SystemExit, Exception) as e:
+                    print(f"round {rnd} {gw['name']}: FAILED {e!r}", file=sys.stderr, flush=True); continue
+                r["load"] = os.getloadavg()[0]
+                data["runs"][gw["name"]].append(r)
+                print(f"round {rnd} {gw['name']}: {time.monotonic() - t:.0f} s, load {r['load']:.1f}, " + ", ".join(
+                    f"{k} {v['cpu_us']:.1f}µs/{v['rps']:.0f}rps{'/BAD ' + str(v['bad']) + ' ' + v['first_error'][:80] if v.get('bad') else ''}"
+                    for k, v in r.items() if isinstance(v, dict) and "cpu_us" in v), file=sys.stderr, flush=True)
+                (b.out / "results.json").write_text(json.dumps(data, indent=1))
+    finally:
+        b.upstream.terminate(); b.upstream.wait()
+    F, md = report(data, a.rates, a.focus)
+    data["figures"] = F
+    (b.out / "results.json").write_text(json.dumps(data, indent=1))
+    (b.out / "table.md").write_text(md)
+    print(md)
+
+if __name__ == "__main__":
+    main()
