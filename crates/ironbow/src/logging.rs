@@ -1,0 +1,227 @@
+//! The log: lines for people on a terminal, JSON otherwise, written by a thread of its own.
+//!
+//! Whoever logs never waits: a line goes into a bounded queue, and when the queue is full the line is dropped and counted. The
+//! count is written as soon as there is room again, so that a gap in the log is never silent.
+
+use std::collections::VecDeque;
+use std::io::{self, IsTerminal, Write};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tracing_subscriber::filter::LevelFilter;
+use tracing_subscriber::fmt::MakeWriter;
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
+use types::config::{LogFormat, LogLevel};
+
+/// Lines that may wait for the writer: at a few hundred bytes each this bounds the memory to about a megabyte.
+const ROOM: usize = 4096;
+/// How long the end of the process waits for the last lines.
+const LAST_LINES: Duration = Duration::from_millis(500);
+
+/// Keeps the writer alive; dropping it writes what is still queued.
+pub(crate) struct Log {
+    queue: Arc<Queue>,
+}
+
+/// Whether log lines are text for a person at a terminal; otherwise they are JSON.
+pub(crate) fn is_for_people(format: LogFormat) -> bool {
+    match format {
+        LogFormat::Human => true,
+        LogFormat::Json => false,
+        LogFormat::Auto => io::stderr().is_terminal(),
+    }
+}
+
+/// Starts logging to standard error.
+pub(crate) fn start(settings: &types::config::Log) -> Log {
+    let level = match settings.level {
+        LogLevel::Off => LevelFilter::OFF,
+        LogLevel::Error => LevelFilter::ERROR,
+        LogLevel::Warn => LevelFilter::WARN,
+        LogLevel::Info => LevelFilter::INFO,
+        LogLevel::Debug => LevelFilter::DEBUG,
+        LogLevel::Trace => LevelFilter::TRACE,
+    };
+    let (log, lines) = writer(io::stderr(), ROOM);
+    let registry = tracing_subscriber::registry().with(level);
+    let started = if is_for_people(settings.format) {
+        let ansi = io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
+        registry.with(tracing_subscriber::fmt::layer().with_ansi(ansi).with_writer(lines)).try_init()
+    } else {
+        let layer = tracing_subscriber::fmt::layer().json().flatten_event(true).with_current_span(false);
+        registry.with(layer.with_span_list(false).with_writer(lines)).try_init()
+    };
+    if started.is_err() {
+        tracing::warn!("logging was started twice; the first one stays");
+    }
+    log
+}
+
+type Line = Vec<u8>;
+
+/// What the threads that log share with the one that writes.
+#[derive(Default)]
+struct Queue {
+    state: Mutex<State>,
+    changed: Condvar,
+}
+
+#[derive(Default)]
+struct State {
+    lines: VecDeque<Line>,
+    dropped: u64,
+    closing: bool,
+    ended: bool,
+}
+
+impl Queue {
+    /// The state, also after a panic elsewhere: a log that stops with the first panic would hide it.
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Queues a line, or counts it as dropped; never waits for the writer.
+    fn push(&self, line: &[u8], room: usize) {
+        let mut state = self.lock();
+        if state.lines.len() >= room {
+            state.dropped += 1;
+            return;
+        }
+        state.lines.push_back(line.to_vec());
+        if state.lines.len() == 1 {
+            self.changed.notify_one();
+        }
+    }
+
+    /// Waits for lines; `None` when there will be no more.
+    fn take(&self) -> Option<(VecDeque<Line>, u64)> {
+        let idle = |s: &mut State| s.lines.is_empty() && s.dropped == 0 && !s.closing;
+        let mut state = self.changed.wait_while(self.lock(), idle).unwrap_or_else(PoisonError::into_inner);
+        if state.lines.is_empty() && state.dropped == 0 {
+            return None;
+        }
+        Some((std::mem::take(&mut state.lines), std::mem::take(&mut state.dropped)))
+    }
+}
+
+/// Starts the thread that writes to `out`, and the handle that log lines go through.
+fn writer(out: impl Write + Send + 'static, room: usize) -> (Log, Lines) {
+    let queue = Arc::new(Queue::default());
+    let read = Arc::clone(&queue);
+    // Without the thread the log is silent; that is no reason not to serve.
+    let _detached = std::thread::Builder::new().name("log".into()).spawn(move || write_lines(out, &read));
+    (Log { queue: Arc::clone(&queue) }, Lines { queue, room })
+}
+
+/// Writes lines until the log is closed. Standard error that is gone or full is nothing that a gateway should stop for.
+fn write_lines(mut out: impl Write, queue: &Queue) {
+    while let Some((lines, dropped)) = queue.take() {
+        for line in lines {
+            let _written = out.write_all(&line);
+        }
+        if dropped > 0 {
+            let _written = writeln!(out, "{{\"level\":\"WARN\",\"message\":\"log lines were dropped\",\"lines\":{dropped}}}");
+        }
+        let _flushed = out.flush();
+    }
+    queue.lock().ended = true;
+    queue.changed.notify_all();
+}
+
+impl Drop for Log {
+    fn drop(&mut self) {
+        let mut state = self.queue.lock();
+        state.closing = true;
+        self.queue.changed.notify_all();
+        let waited = self.queue.changed.wait_timeout_while(state, LAST_LINES, |s| !s.ended);
+        drop(waited.unwrap_or_else(PoisonError::into_inner));
+    }
+}
+
+/// Where the subscriber writes: each whole line is one entry of the queue.
+#[derive(Clone)]
+struct Lines {
+    queue: Arc<Queue>,
+    room: usize,
+}
+
+impl Write for Lines {
+    fn write(&mut self, line: &[u8]) -> io::Result<usize> {
+        self.queue.push(line, self.room);
+        Ok(line.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl MakeWriter<'_> for Lines {
+    type Writer = Self;
+
+    fn make_writer(&self) -> Self {
+        self.clone()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A sink that can be blocked, as a terminal is when its reader stands still.
+    #[derive(Clone, Default)]
+    struct Sink(Arc<(Mutex<(bool, Vec<u8>)>, Condvar)>);
+
+    impl Sink {
+        fn blocked() -> Self {
+            let sink = Self::default();
+            sink.0.0.lock().unwrap().0 = true;
+            sink
+        }
+        fn release(&self) {
+            self.0.0.lock().unwrap().0 = false;
+            self.0.1.notify_all();
+        }
+        fn text(&self) -> String {
+            String::from_utf8(self.0.0.lock().unwrap().1.clone()).unwrap()
+        }
+    }
+
+    impl Write for Sink {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            let mut state = self.0.1.wait_while(self.0.0.lock().unwrap(), |s| s.0).unwrap();
+            state.1.extend_from_slice(bytes);
+            Ok(bytes.len())
+        }
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn every_line_is_written_before_the_log_ends() {
+        let sink = Sink::default();
+        let (log, mut lines) = writer(sink.clone(), 8);
+        lines.write_all(b"one\n").unwrap();
+        lines.write_all(b"two\n").unwrap();
+        drop(log);
+        assert_eq!(sink.text(), "one\ntwo\n");
+    }
+
+    #[test]
+    fn a_reader_that_stands_still_costs_lines_and_never_time_and_the_loss_is_told() {
+        let sink = Sink::blocked();
+        let (log, mut lines) = writer(sink.clone(), 4);
+        for n in 0..100 {
+            lines.write_all(format!("{n}\n").as_bytes()).unwrap();
+        }
+        sink.release();
+        drop(log);
+        let text = sink.text();
+        assert!(text.starts_with("0\n"), "{text}");
+        let lost: u64 = text.split("\"lines\":").nth(1).unwrap().trim_end_matches("}\n").parse().unwrap();
+        let written = text.lines().count() as u64 - 1;
+        assert_eq!(written + lost, 100, "{text}");
+    }
+}

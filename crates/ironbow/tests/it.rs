@@ -1,0 +1,5 @@
+//! The command line as a whole: the real binary, started as a user starts it, and the shape of the workspace.
+
+mod it {
+    mod architecture;
+}

@@ -1,0 +1,67 @@
+// The few lines that every Node client script shares: named checks, the two addresses, faults on demand.
+import assert from "node:assert/strict";
+
+export const GATEWAY = (process.env.IRONBOW_URL ?? "http://127.0.0.1:8080").replace(/\/$/, "");
+export const SANDBOX = (process.env.SANDBOX_URL ?? "").replace(/\/$/, "");
+
+const checks = [];
+
+/** Registers one check; its name says what is true when it passes. */
+export function check(name, run) {
+  checks.push({ name, run });
+}
+
+/** Runs every check, prints what failed and why, and closes with the counts. */
+export async function main() {
+  let failed = 0;
+  for (const { name, run } of checks) {
+    await forgetFaults();
+    let timer;
+    const late = new Promise((_, reject) => {
+      timer = setTimeout(() => reject(new Error("not done within 60 s")), 60_000);
+    });
+    try {
+      await Promise.race([run(), late]);
+    } catch (error) {
+      failed += 1;
+      console.log(`FAILED ${name}\n${error?.stack ?? error}`);
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+  await forgetFaults();
+  console.log(`${checks.length - failed} passed, ${failed} failed`);
+  process.exit(failed || !checks.length ? 1 : 0);
+}
+
+/** The error that `action` must reject with, of exactly this class. */
+export async function rejects(expected, action) {
+  try {
+    await action();
+  } catch (error) {
+    assert.equal(error?.constructor?.name, expected.name, String(error));
+    return error;
+  }
+  throw new Error(`no ${expected.name} was thrown`);
+}
+
+/** Asks the sandbox to misbehave; see docs/sandbox.md for the members. */
+export const fault = (what) => sandbox("POST", "/_sandbox/faults", what);
+
+/** The sandbox behaves again. */
+export const forgetFaults = () => (SANDBOX ? sandbox("DELETE", "/_sandbox/faults") : undefined);
+
+/** What the sandbox was asked, oldest first. */
+export const journal = () => sandbox("GET", "/_sandbox/journal");
+
+async function sandbox(method, path, body) {
+  const reply = await fetch(SANDBOX + path, {
+    method,
+    headers: { "content-type": "application/json" },
+    body: body === undefined ? undefined : JSON.stringify(body),
+    signal: AbortSignal.timeout(10_000),
+  });
+  assert.ok(reply.ok, `${method} ${path}: ${reply.status}`);
+  const text = await reply.text();
+  return text ? JSON.parse(text) : undefined;
+}

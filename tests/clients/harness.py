@@ -1,0 +1,76 @@
+"""The few lines that every Python client script shares: named checks, the two addresses, faults on demand."""
+import asyncio
+import inspect
+import json
+import os
+import sys
+import traceback
+import urllib.request
+
+GATEWAY = os.environ.get("IRONBOW_URL", "http://127.0.0.1:8080").rstrip("/")
+SANDBOX = os.environ.get("SANDBOX_URL", "").rstrip("/")
+
+_checks = []
+
+
+def check(function):
+    """Marks a function (plain or async) as one check; its name says what is true when it passes."""
+    _checks.append(function)
+    return function
+
+
+def main() -> None:
+    """Runs every check, prints what failed and why, and closes with the counts."""
+    failed = 0
+    for function in _checks:
+        forget_faults()
+        try:
+            result = function()
+            if inspect.isawaitable(result):
+                asyncio.run(asyncio.wait_for(result, 60))
+        except Exception:
+            failed += 1
+            print(f"FAILED {function.__name__}")
+            traceback.print_exc(file=sys.stdout)
+    forget_faults()
+    print(f"{len(_checks) - failed} passed, {failed} failed")
+    sys.exit(1 if failed or not _checks else 0)
+
+
+def same(left, right, what="values"):
+    """Fails with both sides shown."""
+    assert left == right, f"{what} differ:\n  {left!r}\n  {right!r}"
+
+
+def raises(expected, action):
+    """The error that `action` must raise, of exactly this class."""
+    try:
+        action()
+    except expected as error:
+        assert type(error) is expected, f"{type(error).__name__} instead of {expected.__name__}: {error}"
+        return error
+    raise AssertionError(f"no {expected.__name__} was raised")
+
+
+def fault(**what) -> None:
+    """Asks the sandbox to misbehave; see docs/sandbox.md for the members."""
+    _sandbox("POST", "/_sandbox/faults", what)
+
+
+def forget_faults() -> None:
+    """The sandbox behaves again."""
+    if SANDBOX:
+        _sandbox("DELETE", "/_sandbox/faults")
+
+
+def journal() -> list:
+    """What the sandbox was asked, oldest first."""
+    return _sandbox("GET", "/_sandbox/journal")
+
+
+def _sandbox(method, path, body=None):
+    data = None if body is None else json.dumps(body).encode()
+    request = urllib.request.Request(SANDBOX + path, data, {"content-type": "application/json"}, method=method)
+    with urllib.request.urlopen(request, timeout=10) as reply:
+        text = reply.read()
+    return json.loads(text) if text else None
