@@ -63,6 +63,11 @@ def forget_faults() -> None:
         _sandbox("DELETE", "/_sandbox/faults")
 
 
+def settings(**what) -> None:
+    """Changes how the sandbox answers until it is changed back; see docs/sandbox.md."""
+    _sandbox("POST", "/_sandbox/settings", what)
+
+
 def journal() -> list:
     """What the sandbox was asked, oldest first."""
     return _sandbox("GET", "/_sandbox/journal")
