@@ -1,0 +1,132 @@
+//! Gathers what the configuration is made of (file, environment, flags) and has it compiled; prints what is wrong with it.
+
+use std::collections::BTreeMap;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+use policy::{BackendIds, Compiled, File, Flag, Problem, Sources};
+
+/// A configuration file is a page or two; one that is larger than this is another file by mistake.
+const MAX_FILE: u64 = 4 << 20;
+
+/// The environment variables with which the built-in sandbox takes the place of Hugging Face.
+const TOKEN_NAMES: &[&str] = &["HF_TOKEN", "HUGGING_FACE_HUB_TOKEN"];
+const SANDBOX_TOKEN: &str = "hf_sandbox";
+
+/// What the command line said about the configuration.
+#[derive(Debug, Default)]
+pub(crate) struct Given<'a> {
+    /// The configuration file.
+    pub(crate) file: Option<&'a Path>,
+    /// `--listen`.
+    pub(crate) listen: Option<&'a str>,
+    /// `--allow-remote`.
+    pub(crate) allow_remote: bool,
+    /// The address of the built-in sandbox, if it stands in for Hugging Face.
+    pub(crate) sandbox: Option<&'a str>,
+}
+
+/// Why there is no configuration.
+#[derive(Debug)]
+pub(crate) enum Refused {
+    /// The file cannot be read.
+    File(PathBuf, io::Error),
+    /// Everything that is wrong, in order.
+    Problems(Vec<Problem>),
+}
+
+/// Reads and compiles the configuration.
+pub(crate) fn load(given: &Given<'_>) -> Result<Compiled, Refused> {
+    let text = match given.file {
+        Some(path) => Some(read_limited(path).map_err(|error| Refused::File(path.to_owned(), error))?),
+        None => None,
+    };
+    let name = given.file.map(|path| path.display().to_string()).unwrap_or_default();
+    let mut env = environment();
+    if let Some(url) = given.sandbox {
+        enter_sandbox(&mut env, url);
+    }
+    let mut flags = Vec::new();
+    if let Some(address) = given.listen {
+        flags.push(Flag { name: "--listen", setting: "listener.address", text: address });
+    }
+    if given.allow_remote {
+        flags.push(Flag { name: "--allow-remote", setting: "listener.allow_remote", text: "true" });
+    }
+    let sources = Sources {
+        file: text.as_deref().map(|text| File { name: &name, text }),
+        env: &env,
+        read_file: &read_limited,
+        flags: &flags,
+    };
+    policy::compile(&sources, &backends()).map_err(Refused::Problems)
+}
+
+/// Every variable whose name and value are text; others cannot be meant for us.
+fn environment() -> BTreeMap<String, String> {
+    std::env::vars_os().filter_map(|(k, v)| Some((k.into_string().ok()?, v.into_string().ok()?))).collect()
+}
+
+/// The sandbox is entered the way a user would enter it: by the variables that Hugging Face's own clients honour.
+fn enter_sandbox(env: &mut BTreeMap<String, String>, url: &str) {
+    for name in TOKEN_NAMES {
+        env.remove(*name);
+    }
+    env.insert("HF_TOKEN".to_owned(), SANDBOX_TOKEN.to_owned());
+    env.insert("HF_ENDPOINT".to_owned(), url.to_owned());
+    env.insert("HF_ROUTER_URL".to_owned(), url.to_owned());
+}
+
+/// What the configuration must know of each backend.
+pub(crate) fn backends() -> Vec<BackendIds<'static>> {
+    let routing = |routing| match routing {
+        providers::Routing::Live => policy::Routing::Live,
+        providers::Routing::Removed => policy::Routing::Retired,
+        providers::Routing::Never => policy::Routing::Never,
+    };
+    let ids = |b: &'static providers::Backend| BackendIds {
+        id: b.id,
+        aliases: b.aliases,
+        routing: routing(b.routing),
+        direct_base: b.direct,
+    };
+    providers::TABLE.iter().map(ids).collect()
+}
+
+fn read_limited(path: &Path) -> io::Result<String> {
+    let length = std::fs::metadata(path)?.len();
+    if length > MAX_FILE {
+        return Err(io::Error::other(format!("it is larger than {MAX_FILE} bytes")));
+    }
+    std::fs::read_to_string(path)
+}
+
+impl Refused {
+    /// Prints everything that is wrong, one line each, to standard error.
+    pub(crate) fn print(&self) {
+        let mut out = io::stderr().lock();
+        // Standard error that is gone changes nothing about the exit code.
+        let _written = match self {
+            Self::File(path, error) => writeln!(out, "{}: cannot be read: {error}", path.display()),
+            Self::Problems(problems) => problems
+                .iter()
+                .try_for_each(|problem| writeln!(out, "{problem}"))
+                .and_then(|()| writeln!(out, "{}", counted(problems.len()))),
+        };
+    }
+
+    /// The problems as lines, for `ironbow doctor`.
+    pub(crate) fn lines(&self) -> Vec<String> {
+        match self {
+            Self::File(path, error) => vec![format!("{}: cannot be read: {error}", path.display())],
+            Self::Problems(problems) => problems.iter().map(ToString::to_string).collect(),
+        }
+    }
+}
+
+fn counted(problems: usize) -> String {
+    match problems {
+        1 => "1 problem in the configuration".to_owned(),
+        n => format!("{n} problems in the configuration"),
+    }
+}
