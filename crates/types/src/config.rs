@@ -1,1 +1,51 @@
-//! The configuration document.
+//! The configuration document: everything an operator may set, in one place.
+//!
+//! A TOML file, environment variables and command-line flags all become this one document; `policy::compile` checks it
+//! and makes it ready for use. The doc comments here are the descriptions of the JSON schema that editors show, and the
+//! `Default` implementations are the defaults that the documentation promises.
+
+mod backends;
+mod huggingface;
+mod limits;
+mod listener;
+mod place;
+mod values;
+
+use std::collections::BTreeMap;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+pub use backends::{Backend, BackendTimeouts, Dialect, Server};
+pub use huggingface::{CallerKeys, HuggingFace, Key};
+pub use limits::{Limits, Timeouts};
+pub use listener::{Listener, Tls};
+pub use place::{Catalog, Data, Log, LogFormat, LogLevel};
+pub use values::{BadValue, Period, SecretRef, Size};
+
+/// The configuration of an Ironbow gateway. Everything has a default; an empty document is a good one.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+#[schemars(title = "Ironbow configuration")]
+pub struct Document {
+    /// Where the gateway listens, and for whom.
+    pub listener: Listener,
+    /// How much of everything is accepted.
+    pub limits: Limits,
+    /// How long everything may take.
+    pub timeouts: Timeouts,
+    /// Hugging Face: addresses, keys, billing.
+    pub huggingface: HuggingFace,
+    /// What differs for single backends; the key is the backend's id or one of its aliases.
+    pub backends: BTreeMap<String, Backend>,
+    /// Model servers of your own, asked for as `huggingface/{name}/{model}`.
+    pub servers: BTreeMap<String, Server>,
+    /// Names of models that clients may use as they are, each with the route that it stands for.
+    pub aliases: BTreeMap<String, String>,
+    /// What is written to the log.
+    pub log: Log,
+    /// What is kept on disk.
+    pub data: Data,
+    /// How long knowledge about models is kept.
+    pub catalog: Catalog,
+}
