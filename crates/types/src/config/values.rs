@@ -29,6 +29,12 @@ impl Period {
     }
 }
 
+impl From<Duration> for Period {
+    fn from(time: Duration) -> Self {
+        Self(time)
+    }
+}
+
 impl FromStr for Period {
     type Err = BadValue;
 
@@ -47,7 +53,7 @@ impl fmt::Display for Period {
         // Days read worse than hours for everything below two of them.
         let unit = Self::UNITS.iter().find(|(name, scale)| {
             let scale = u128::from(*scale);
-            millis != 0 && millis % scale == 0 && (*name != "d" || millis >= 2 * scale)
+            millis != 0 && millis.is_multiple_of(scale) && (*name != "d" || millis >= 2 * scale)
         });
         match unit {
             Some((name, scale)) => write!(f, "{}{name}", millis / u128::from(*scale)),

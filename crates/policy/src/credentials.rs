@@ -1,0 +1,237 @@
+//! Whose key is used for an attempt, and which way the call goes with it.
+//!
+//! An hf_ token goes to the router and nowhere else; a backend's own key goes to that backend's own address and nowhere
+//! else; a server's key goes to that server. A caller's token is used only where the configuration allows it.
+
+use std::{collections::HashMap, sync::Arc};
+
+use types::{BackendName, Fault, Kind, Result, Secret};
+
+use crate::ids::Routing;
+
+/// The keys of one configuration.
+#[derive(Debug, Default)]
+pub struct Keys {
+    /// hf_ tokens, the preferred one first.
+    pub(crate) routed: Vec<Key>,
+    /// Backends' own keys, the preferred one first.
+    pub(crate) direct: HashMap<BackendName, Vec<Key>>,
+    /// Keys of declared servers.
+    pub(crate) servers: HashMap<BackendName, Key>,
+    /// Whether a caller's hf_ token may be used.
+    pub(crate) callers: bool,
+}
+
+/// A key of the gateway's own.
+#[derive(Debug, Clone)]
+pub struct Key {
+    /// The name that the operator gave it.
+    pub name: Arc<str>,
+    /// The key.
+    pub secret: Secret,
+    /// Who pays, if it is an hf_ token and an organisation is named.
+    pub bill_to: Option<Arc<str>>,
+}
+
+/// What the caller sent with the request.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Presented<'a> {
+    /// The bearer token.
+    pub token: Option<&'a Secret>,
+    /// The value of `X-HF-Bill-To`.
+    pub bill_to: Option<&'a str>,
+}
+
+/// What an attempt goes to.
+#[derive(Debug, Clone, Copy)]
+pub enum Target<'a> {
+    /// A backend of the table.
+    Backend {
+        /// Its id.
+        id: &'a BackendName,
+        /// How Hugging Face treats it.
+        routing: Routing,
+        /// Whether the Hub's live mapping of this model names the backend. A retired backend that it names is routed again.
+        mapped: bool,
+    },
+    /// A server that the operator declared.
+    Server(&'a BackendName),
+    /// The router chooses the backend.
+    Router,
+}
+
+/// Which way a call goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Way {
+    /// Through Hugging Face's router.
+    Routed,
+    /// To the backend's or server's own address.
+    Direct,
+}
+
+/// Whose credential it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Whose {
+    /// The caller's own.
+    Caller,
+    /// The gateway's.
+    Operator,
+}
+
+/// The key for one attempt.
+#[derive(Debug, Clone)]
+pub struct Chosen {
+    /// The key; none only for a declared server without one.
+    pub secret: Option<Secret>,
+    /// Which way the call goes with it.
+    pub way: Way,
+    /// The value for `X-HF-Bill-To`, on routed calls only.
+    pub bill_to: Option<Arc<str>>,
+    /// Whose it is. Nothing shared may mix two of them.
+    pub whose: Whose,
+    /// The operator's name for the key, for logs.
+    pub name: Option<Arc<str>>,
+}
+
+impl Keys {
+    /// Chooses the key for an attempt.
+    ///
+    /// # Errors
+    /// [`Kind::NoCredential`] when none may be used; it says what to set. [`Kind::BadRequest`] for an `X-HF-Bill-To`
+    /// that is not the name of an organisation.
+    pub fn choose(&self, target: Target<'_>, presented: Presented<'_>) -> Result<Chosen> {
+        match target {
+            Target::Server(name) => Ok(self.for_server(name)),
+            Target::Router => self.routed(presented)?.ok_or_else(|| self.none(None, presented)),
+            Target::Backend { id, routing, mapped } => {
+                let routable = routing == Routing::Live || (routing == Routing::Retired && mapped);
+                if routable && let Some(token) = self.callers_token(presented) {
+                    return callers(token, presented);
+                }
+                if let Some(key) = self.direct.get(id).and_then(|keys| keys.first()) {
+                    return Ok(Chosen::operators(key, Way::Direct));
+                }
+                if !routable {
+                    return Err(not_routed(id, routing));
+                }
+                self.routed(presented)?.ok_or_else(|| self.none(Some(id), presented))
+            }
+        }
+    }
+
+    /// The token with which the Hub is asked: the caller's own where it may be used, else the first of the gateway's.
+    pub fn for_hub<'a>(&'a self, presented: Presented<'a>) -> Option<&'a Secret> {
+        self.callers_token(presented).or_else(|| self.routed.first().map(|key| &key.secret))
+    }
+
+    /// Whether the gateway has an hf_ token of its own.
+    pub fn has_routed(&self) -> bool {
+        !self.routed.is_empty()
+    }
+
+    /// Whether callers' hf_ tokens may be used.
+    pub fn allow_callers(&self) -> bool {
+        self.callers
+    }
+
+    /// Whether the gateway has this backend's own key.
+    pub fn has_direct(&self, backend: &BackendName) -> bool {
+        self.direct.contains_key(backend)
+    }
+
+    /// Every key of the gateway, for masking foreign text and for start-up messages.
+    pub fn all(&self) -> impl Iterator<Item = &Key> {
+        self.routed.iter().chain(self.direct.values().flatten()).chain(self.servers.values())
+    }
+
+    fn for_server(&self, name: &BackendName) -> Chosen {
+        match self.servers.get(name) {
+            Some(key) => Chosen::operators(key, Way::Direct),
+            None => Chosen { secret: None, way: Way::Direct, bill_to: None, whose: Whose::Operator, name: None },
+        }
+    }
+
+    fn routed(&self, presented: Presented<'_>) -> Result<Option<Chosen>> {
+        if let Some(token) = self.callers_token(presented) {
+            return callers(token, presented).map(Some);
+        }
+        Ok(self.routed.first().map(|key| Chosen::operators(key, Way::Routed)))
+    }
+
+    fn callers_token<'a>(&self, presented: Presented<'a>) -> Option<&'a Secret> {
+        presented.token.filter(|token| self.callers && is_hugging_face(token))
+    }
+
+    #[cold]
+    fn none(&self, backend: Option<&BackendName>, presented: Presented<'_>) -> Box<Fault> {
+        let callers = match presented.token {
+            _ if self.callers => " or send an hf_ token as the API key of the call",
+            Some(token) if is_hugging_face(token) => {
+                " (an hf_ token came with the call, but huggingface.caller_keys does not allow it to be used)"
+            }
+            _ => "",
+        };
+        let direct = backend.map_or_else(String::new, |id| {
+            format!(", or give the backend's own key with backend = \"{id}\" under [[huggingface.keys]]")
+        });
+        let fault = Fault::new(
+            Kind::NoCredential,
+            format!("the gateway has no Hugging Face token: set HF_TOKEN where it runs{direct}{callers}"),
+        );
+        match backend {
+            Some(id) => fault.backend(id.as_str()),
+            None => fault,
+        }
+    }
+}
+
+impl Chosen {
+    fn operators(key: &Key, way: Way) -> Self {
+        Self {
+            secret: Some(key.secret.clone()),
+            way,
+            bill_to: if way == Way::Routed { key.bill_to.clone() } else { None },
+            whose: Whose::Operator,
+            name: Some(key.name.clone()),
+        }
+    }
+}
+
+fn callers(token: &Secret, presented: Presented<'_>) -> Result<Chosen> {
+    let bill_to = match presented.bill_to {
+        Some(name) if !is_organisation(name) => {
+            return Err(Fault::new(
+                Kind::BadRequest,
+                "the header X-HF-Bill-To holds the name of an organisation on Hugging Face: letters, digits, '-', '_' and '.'",
+            )
+            .param("X-HF-Bill-To"));
+        }
+        Some(name) => Some(name.into()),
+        None => None,
+    };
+    Ok(Chosen { secret: Some(token.clone()), way: Way::Routed, bill_to, whose: Whose::Caller, name: None })
+}
+
+#[cold]
+fn not_routed(id: &BackendName, routing: Routing) -> Box<Fault> {
+    let reason = match routing {
+        Routing::Retired => format!("Hugging Face no longer routes calls to {id}"),
+        _ => format!("Hugging Face does not route calls to {id}"),
+    };
+    Fault::new(
+        Kind::NoCredential,
+        format!("{reason}; it serves calls with its own key only: add one with backend = \"{id}\" under [[huggingface.keys]]"),
+    )
+    .code("backend_not_routed")
+    .backend(id.as_str())
+}
+
+/// Whether it is a token of Hugging Face, which goes to the router and never to a backend itself.
+pub(crate) fn is_hugging_face(token: &Secret) -> bool {
+    token.expose().starts_with("hf_")
+}
+
+/// Whether it can be the name of an organisation, and stand in a header.
+pub(crate) fn is_organisation(name: &str) -> bool {
+    (1..=96).contains(&name.len()) && name.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.'))
+}

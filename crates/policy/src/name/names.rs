@@ -1,0 +1,109 @@
+//! Every name that can begin a route, and the configured aliases: hash look-ups only.
+
+use std::collections::HashMap;
+
+use types::{Asked, BackendName};
+
+use crate::ids::{BackendIds, Routing};
+
+/// All names of one configuration. Built once, shared by every request.
+#[derive(Debug, Default)]
+pub struct Names {
+    routes: HashMap<Box<str>, Route>,
+    aliases: HashMap<Box<str>, Asked>,
+}
+
+/// What a name in front of a model, or behind its colon, stands for.
+#[derive(Debug, Clone)]
+pub(super) struct Route {
+    /// The id on the wire, or the server's name.
+    pub(super) name: BackendName,
+    /// Whether the operator has left it switched on.
+    pub(super) enabled: bool,
+    kind: RouteKind,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum RouteKind {
+    Backend(Routing),
+    Server,
+}
+
+impl Route {
+    pub(super) fn is_server(&self) -> bool {
+        self.kind == RouteKind::Server
+    }
+
+    pub(super) fn is_never_routed(&self) -> bool {
+        self.kind == RouteKind::Backend(Routing::Never)
+    }
+
+    fn is_routed(&self) -> bool {
+        self.kind == RouteKind::Backend(Routing::Live)
+    }
+}
+
+impl Names {
+    /// The names of these backends: every id and alias.
+    pub fn new(backends: &[BackendIds<'_>]) -> Self {
+        let mut names = Self::default();
+        for backend in backends {
+            let route =
+                Route { name: BackendName::new(backend.id), enabled: true, kind: RouteKind::Backend(backend.routing) };
+            for name in backend.aliases.iter().chain([&backend.id]) {
+                names.routes.insert((*name).into(), route.clone());
+            }
+        }
+        names
+    }
+
+    /// The backend or server that this name stands for; never a configured alias.
+    pub fn backend(&self, name: &str) -> Option<&BackendName> {
+        self.route(name).map(|route| &route.name)
+    }
+
+    /// The configured aliases and what they stand for, in no order.
+    pub fn aliases(&self) -> impl Iterator<Item = (&str, &Asked)> {
+        self.aliases.iter().map(|(name, asked)| (&**name, asked))
+    }
+
+    pub(crate) fn add_server(&mut self, name: &str) -> BackendName {
+        let route = Route { name: BackendName::new(name), enabled: true, kind: RouteKind::Server };
+        let id = route.name.clone();
+        self.routes.insert(name.into(), route);
+        id
+    }
+
+    pub(crate) fn switch_off(&mut self, id: &BackendName) {
+        for route in self.routes.values_mut().filter(|route| route.name == *id) {
+            route.enabled = false;
+        }
+    }
+
+    pub(crate) fn add_alias(&mut self, name: &str, asked: Asked) {
+        self.aliases.insert(name.into(), asked);
+    }
+
+    pub(super) fn alias(&self, text: &str) -> Option<&Asked> {
+        // Most gateways have none: then the name is not even hashed.
+        if self.aliases.is_empty() { None } else { self.aliases.get(text) }
+    }
+
+    pub(super) fn route(&self, name: &str) -> Option<&Route> {
+        self.routes.get(name)
+    }
+
+    /// Every name that can stand in front of a model.
+    pub(crate) fn known(&self) -> impl Iterator<Item = &str> {
+        self.routes.keys().map(|name| &**name)
+    }
+
+    /// The ids of backends that can be asked for, sorted, without aliases.
+    pub(super) fn listed(&self) -> Vec<&str> {
+        let usable = self.routes.values().filter(|route| route.enabled && (route.is_routed() || route.is_server()));
+        let mut ids: Vec<&str> = usable.map(|route| route.name.as_str()).collect();
+        ids.sort_unstable();
+        ids.dedup();
+        ids
+    }
+}
