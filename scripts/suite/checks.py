@@ -67,6 +67,20 @@ def bench_builds() -> Counts:
     return Counts(1)
 
 
+def fuzzing() -> Counts:
+    """The property tests again, with many more cases."""
+    env = places.environment() | {"PROPTEST_CASES": "20000"}
+    return counted_cargo("fuzzing", "test", "--workspace", "--release", "--locked", env=env, limit=5400)
+
+
+def bench_look() -> Counts:
+    """The benchmark runs to its end; its figures are for reading, not for judging."""
+    command = [places.ROOT / "bench" / "run", "--rounds", "1", "--seconds", "1", "--hold-rounds", "0", "--profile", "release"]
+    output = shell.run("bench", command, limit=1800)
+    print("\n".join("      " + line for line in output.splitlines() if line.startswith("|")))
+    return Counts(1)
+
+
 def released() -> None:
     """The checks from here on use the release binary; a failed build skips them with that reason."""
     if not places.BINARY.exists():

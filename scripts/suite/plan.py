@@ -1,5 +1,5 @@
 """The table of checks: what runs, in which order, what may be skipped, and what only `--all` runs."""
-from . import checks
+from . import budget, checks, real, soak
 from .checks import IN_CI, Check, node_client, python_client
 
 CHECKS = [
@@ -14,4 +14,10 @@ CHECKS = [
     Check("client: huggingface_hub through the gateway", python_client("hub_through_gateway.py")),
     # Debian's promtool cannot be had everywhere; where this project is checked before a merge, it must be.
     Check("promtool", checks.metrics, required=IN_CI),
+    Check("start and idle memory", budget.start_and_idle_memory, required=IN_CI),
+    Check("soak, 15 seconds", soak.soak(15), required=IN_CI),
+    Check("fuzzing", checks.fuzzing, long=True),
+    Check("real engine", real.engine, required=False, long=True),
+    Check("benchmark, a look", checks.bench_look, required=False, long=True),
+    Check("soak, 30 minutes", soak.soak(1800), required=False, long=True),
 ]

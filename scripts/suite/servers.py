@@ -88,6 +88,6 @@ def _listening(log: pathlib.Path):
 def gateway(name="gateway", arguments=("--sandbox",), extra_env=None):
     """`ironbow serve` with these arguments on a free port."""
     command = [places.BINARY, "serve", "--listen", "127.0.0.1:0", *arguments]
-    env = places.environment() | {"IRONBOW_LOG_FORMAT": "json"} | (extra_env or {})
+    env = places.environment() | {"IRONBOW_LOG__FORMAT": "json", "IRONBOW_DATA__FOLDER": "none"} | (extra_env or {})
     with started(name, command, _listening, env=env) as (process, (url, sandbox)):
         yield Gateway(process, url, sandbox)
