@@ -1,0 +1,91 @@
+//! The settings that can be changed while the sandbox runs: what is answered, how it is cut, and how strict it is.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::tokens::Token;
+
+/// What `POST /_sandbox/settings` changes. A member that is left out keeps its value, `null` takes it back to none.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Knobs {
+    /// Answer with this many numbered words, one per frame, instead of the echo.
+    pub(crate) chunks: Option<usize>,
+    /// Pad each numbered word to this many bytes.
+    pub(crate) chunk_bytes: usize,
+    /// The pause between two frames of a stream.
+    pub(crate) gap_ms: u64,
+    /// Answer with this text instead of the echo.
+    pub(crate) answer: Option<String>,
+    /// Answer with these calls, whatever is asked.
+    pub(crate) tool_calls: Option<Vec<ScriptedCall>>,
+    /// Take the OpenAI shape of a JSON schema where the backend has a shape of its own.
+    pub(crate) lenient_schema: bool,
+    /// hf-inference and the custom TGI answer as TGI did in 2024.
+    pub(crate) old_tgi: bool,
+    /// Removed backends that are routed again.
+    pub(crate) revived: Vec<String>,
+    pub(crate) tokens: Vec<Token>,
+    pub(crate) any_hf_token: bool,
+}
+
+/// One call of the tool script.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ScriptedCall {
+    pub(crate) name: String,
+    pub(crate) arguments: Value,
+}
+
+impl Default for Knobs {
+    fn default() -> Self {
+        Self {
+            chunks: None,
+            chunk_bytes: 0,
+            gap_ms: 0,
+            answer: None,
+            tool_calls: None,
+            lenient_schema: false,
+            old_tgi: false,
+            revived: Vec::new(),
+            tokens: Vec::new(),
+            any_hf_token: true,
+        }
+    }
+}
+
+impl Knobs {
+    pub(crate) fn gap(&self) -> Duration {
+        Duration::from_millis(self.gap_ms)
+    }
+
+    /// These knobs with some members replaced; all or nothing.
+    pub(crate) fn changed(&self, change: &Value) -> Result<Self, String> {
+        let Value::Object(change) = change else { return Err("settings must be a JSON object".into()) };
+        let mut whole = serde_json::to_value(self).map_err(|error| error.to_string())?;
+        if let Value::Object(members) = &mut whole {
+            members.extend(change.clone());
+        }
+        serde_json::from_value(whole).map_err(|error| error.to_string())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Knobs;
+    use serde_json::json;
+
+    #[test]
+    fn a_change_touches_only_what_it_names() {
+        let knobs = Knobs::default().changed(&json!({"chunks": 5, "gap_ms": 7})).unwrap();
+        let knobs = knobs.changed(&json!({"chunks": null})).unwrap();
+        assert_eq!((knobs.chunks, knobs.gap_ms), (None, 7));
+    }
+
+    #[test]
+    fn an_unknown_setting_is_refused() {
+        assert!(Knobs::default().changed(&json!({"chunk": 5})).unwrap_err().contains("chunk"));
+    }
+}
