@@ -1,0 +1,144 @@
+//! What each kind of server understands of OpenAI's chat, where that differs from the common part of the protocol.
+//!
+//! Sources: Hugging Face's two clients for the spelling of JSON schemas and for `store`; recorded traffic for usage in
+//! streams; the backends' own references for what they refuse. What no source says is not claimed: such a member is
+//! passed on, and the backend's own words come back.
+
+use types::config;
+pub use wire::openai::chat::Dialect;
+use wire::openai::chat::{JsonSchema, StreamOptions};
+
+/// OpenAI's own service.
+pub const OPENAI: Dialect = Dialect::OPENAI;
+
+/// A server with the common part of the protocol, whose strictness is not known: advisory members stay here.
+pub const COMPATIBLE: Dialect = Dialect::COMPATIBLE;
+
+/// A server that ignores members it does not know, so that advisory ones may reach it.
+pub const TOLERANT: Dialect = Dialect { drop: &[], ..COMPATIBLE };
+
+/// Hugging Face's router, which chooses the backend: the strictest of them may get the call.
+pub const ROUTER: Dialect = COMPATIBLE;
+
+/// Refuses every member that it does not know; has `user` and `service_tier`.
+pub(crate) const CEREBRAS: Dialect = Dialect { drop: STRICT, ..COMPATIBLE };
+
+/// Refuses every member that it does not know, log probabilities, biases and more than one choice.
+pub(crate) const GROQ: Dialect = Dialect {
+    drop: STRICT,
+    refuse: &["audio", "logit_bias", "logprobs", "n", "top_logprobs", "web_search_options"],
+    ..COMPATIBLE
+};
+
+/// Knows `user`; its JSON schema stands beside the type of an object.
+pub(crate) const COHERE: Dialect =
+    Dialect { json_schema: JsonSchema::ObjectWithSchema, drop: KNOWS_USER, ..COMPATIBLE };
+
+/// Refuses every member that it does not know, in the past `stream_options` too, and gives usage unasked.
+pub(crate) const FIREWORKS: Dialect = Dialect {
+    json_schema: JsonSchema::ObjectWithSchema,
+    stream_options: StreamOptions::Never,
+    drop: &["metadata", "prediction", "prompt_cache_options", "prompt_cache_retention", "safety_identifier", "store"],
+    ..COMPATIBLE
+};
+
+/// Text Generation Inference: its JSON schema is a grammar; it ignores members that it does not know.
+pub(crate) const TGI: Dialect = Dialect { json_schema: JsonSchema::ObjectWithValue, ..TOLERANT };
+
+/// Hugging Face's own servers run TGI.
+pub(crate) const HF_INFERENCE: Dialect = TGI;
+
+/// Wants the schema once more, under the name that its engine knows.
+pub(crate) const NEBIUS: Dialect = Dialect { json_schema: JsonSchema::WithGuidedJson, ..COMPATIBLE };
+
+/// Ignores advisory members.
+pub(crate) const NOVITA: Dialect = TOLERANT;
+
+/// Refuses a JSON schema that claims to be strict.
+pub(crate) const SAMBANOVA: Dialect = Dialect { json_schema: JsonSchema::NotStrict, ..COMPATIBLE };
+
+/// Its JSON schema stands beside the type; it ignores advisory members.
+pub(crate) const TOGETHER: Dialect = Dialect { json_schema: JsonSchema::SchemaBesideType, ..TOLERANT };
+
+/// vLLM ignores members that it does not know.
+pub(crate) const VLLM: Dialect = TOLERANT;
+
+/// llama.cpp ignores members that it does not know.
+pub(crate) const LLAMACPP: Dialect = TOLERANT;
+
+/// The dialect of a declared server; `None` when its kind cannot chat.
+pub const fn declared(kind: config::Dialect) -> Option<Dialect> {
+    match kind {
+        config::Dialect::Openai => Some(COMPATIBLE),
+        config::Dialect::Tgi | config::Dialect::InferenceEndpoint => Some(TGI),
+        config::Dialect::Vllm => Some(VLLM),
+        config::Dialect::Llamacpp => Some(LLAMACPP),
+        config::Dialect::Tei => None,
+    }
+}
+
+/// Every kind of server that can be declared.
+pub(crate) const DECLARED: &[config::Dialect] = &[
+    config::Dialect::Openai,
+    config::Dialect::Tgi,
+    config::Dialect::Vllm,
+    config::Dialect::Llamacpp,
+    config::Dialect::Tei,
+    config::Dialect::InferenceEndpoint,
+];
+
+/// What a strict server refuses of the advisory members: all but `service_tier` and `user`, which those that we know have.
+const STRICT: &[&str] = &[
+    "metadata",
+    "prediction",
+    "prompt_cache_key",
+    "prompt_cache_options",
+    "prompt_cache_retention",
+    "safety_identifier",
+    "store",
+];
+
+/// All advisory members but `user`.
+const KNOWS_USER: &[&str] = &[
+    "metadata",
+    "prediction",
+    "prompt_cache_key",
+    "prompt_cache_options",
+    "prompt_cache_retention",
+    "safety_identifier",
+    "service_tier",
+    "store",
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use wire::openai::chat::{MaxTokens, Messages, dialect::ADVISORY};
+
+    #[test]
+    fn what_is_dropped_is_advisory() {
+        for backend in crate::TABLE {
+            for member in backend.chat.iter().flat_map(|chat| chat.dialect.drop) {
+                assert!(ADVISORY.contains(member), "{}: {member}", backend.id);
+            }
+        }
+    }
+
+    #[test]
+    fn only_openai_itself_hears_what_only_openai_knows() {
+        for backend in crate::TABLE.iter().filter(|b| b.id != "openai") {
+            let Some(chat) = backend.chat else { continue };
+            assert_eq!(chat.dialect.messages, Messages::Plain, "{}", backend.id);
+            assert_eq!(chat.dialect.max_tokens, MaxTokens::MaxTokens, "{}", backend.id);
+        }
+    }
+
+    #[test]
+    fn the_strictest_backend_behind_the_router_is_satisfied() {
+        for backend in crate::TABLE.iter().filter(|b| b.routing == crate::Routing::Live) {
+            for member in backend.chat.iter().flat_map(|chat| chat.dialect.drop) {
+                assert!(ROUTER.drop.contains(member), "{}: {member}", backend.id);
+            }
+        }
+    }
+}

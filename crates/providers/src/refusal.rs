@@ -1,0 +1,77 @@
+//! What a caller reads when a backend cannot do what was asked, or not on this route.
+
+use types::{Fault, Kind};
+
+use crate::{Backend, TABLE};
+
+/// The backend (or declared server) of this id has no chat. Names those that have.
+pub fn no_chat(id: &str) -> Box<Fault> {
+    let others = chatting();
+    Fault::new(
+        Kind::UnsupportedOperation,
+        format!("The backend `{id}` does not support chat completions. Backends that do: {others}."),
+    )
+    .param("model")
+    .code("unsupported_operation")
+    .backend(id)
+}
+
+/// The router no longer takes calls for it, and there is no key of its own.
+pub fn no_longer_routed(backend: &Backend) -> Box<Fault> {
+    let id = backend.id;
+    Fault::new(
+        Kind::UnsupportedOperation,
+        format!(
+            "Hugging Face no longer routes calls to `{id}` (since July 2026). Configure a key of `{id}` itself to use it \
+             directly, or name another backend, or `auto`."
+        ),
+    )
+    .param("model")
+    .code("backend_not_routed")
+    .backend(id)
+}
+
+/// The router never took calls for it, and there is no key of its own.
+pub fn never_routed(backend: &Backend) -> Box<Fault> {
+    let id = backend.id;
+    Fault::new(
+        Kind::NoCredential,
+        format!("Hugging Face does not route calls to `{id}`: a Hugging Face token cannot be used for it. Configure a key of `{id}` itself."),
+    )
+    .param("model")
+    .backend(id)
+}
+
+/// The ids of the backends that chat through the router today, in the table's order.
+fn chatting() -> String {
+    let ids: Vec<_> =
+        TABLE.iter().filter(|b| b.chat.is_some() && b.routing == crate::Routing::Live).map(|b| b.id).collect();
+    ids.join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::find;
+
+    #[test]
+    fn a_backend_without_chat_is_refused_with_the_names_of_those_that_have_it() {
+        let fault = no_chat("replicate");
+        assert_eq!((fault.kind, fault.code.as_deref()), (Kind::UnsupportedOperation, Some("unsupported_operation")));
+        assert!(fault.message.contains("`replicate`") && fault.message.contains("chat completions"));
+        for (id, named) in
+            [("groq", true), ("deepinfra", true), ("fal-ai", false), ("nebius", false), ("openai", false)]
+        {
+            assert_eq!(fault.message.contains(&format!(" {id}")), named, "{id}: {}", fault.message);
+        }
+    }
+
+    #[test]
+    fn a_backend_that_is_not_routed_says_how_it_can_be_used() {
+        let gone = no_longer_routed(find("nebius").unwrap());
+        assert!(gone.message.contains("`nebius`") && gone.message.contains("key"), "{}", gone.message);
+        let never = never_routed(find("openai").unwrap());
+        assert_eq!(never.kind, Kind::NoCredential);
+        assert!(never.message.contains("token"), "{}", never.message);
+    }
+}
