@@ -1,1 +1,28 @@
-//! placeholder
+//! Moves bytes safely, and owns the HTTP types of the hot path.
+//!
+//! * [`Server`] and [`serve`]: listens, reads requests strictly, calls a [`Service`], writes its [`Response`].
+//! * [`Upstream`]: sends an [`Outgoing`] request to an [`Origin`] in the caller's own task and gives the [`Reply`].
+//! * [`RecvBody`]: a body that arrives, from either side. [`Body`]: one that leaves.
+//! * [`ByteBudget`]: how much may be held. [`Drain`]: who owns the tasks, and how all of it ends.
+//!
+//! It knows nothing of JSON, backends or tenants. Which HTTP implementation is underneath stays inside.
+
+mod budget;
+mod chunked;
+mod drain;
+mod error;
+mod guard;
+mod message;
+mod origin;
+mod recv;
+mod server;
+mod upstream;
+
+pub use budget::{ByteBudget, BytePermit};
+pub use drain::{Drain, Drained, Ticket};
+pub use error::{NetError, NetErrorKind};
+pub use message::{Abort, Body, Request, Response, Service, StreamBody};
+pub use origin::{BadOrigin, Origin, Permit, Scheme};
+pub use recv::{CollectError, Held, RecvBody};
+pub use server::{Listener, ServeError, Server, ServerLimits, Serving, TlsSettings, serve};
+pub use upstream::{Outgoing, Reply, Upstream, UpstreamSettings};

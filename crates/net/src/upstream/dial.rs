@@ -1,0 +1,148 @@
+//! A new connection: resolve, check each address, connect to the first that answers, TLS.
+
+use super::{Conn, Upstream, Way, h2::H2Conn, io::Io};
+use crate::{NetError, NetErrorKind, Origin, Scheme, guard, origin::Host};
+use rustls::pki_types::ServerName;
+use std::{
+    future::{Future, poll_fn},
+    io,
+    net::SocketAddr,
+    pin::Pin,
+    sync::atomic::Ordering::Relaxed,
+    task::Poll,
+    time::{Duration, Instant},
+};
+use tokio::net::TcpStream;
+use tokio_rustls::TlsConnector;
+
+/// How long an address may be silent before the next one is tried beside it (RFC 8305).
+const HEAD_START: Duration = Duration::from_millis(250);
+
+impl Upstream {
+    /// Makes a connection to `origin`, or gets a share of one that somebody else has just made.
+    pub(super) async fn dial(&self, origin: &Origin, deadline: Instant) -> Result<Way, NetError> {
+        let limit = Instant::now() + self.0.settings.connect_timeout;
+        let dialing = async {
+            match origin.scheme() {
+                Scheme::Http => Ok(Way::H1(Conn { io: Io::Plain(connect(origin).await?), reused: false })),
+                Scheme::Https => self.dial_tls(origin).await,
+            }
+        };
+        let dialed = tokio::time::timeout_at(limit.min(deadline).into(), Box::pin(dialing)).await;
+        dialed.unwrap_or_else(|_| {
+            Err(if deadline < limit {
+                NetError::new(NetErrorKind::Timeout, "the deadline passed while connecting")
+            } else {
+                NetError::new(NetErrorKind::ConnectTimeout, format!("{origin} did not answer in time"))
+            })
+        })
+    }
+
+    async fn dial_tls(&self, origin: &Origin) -> Result<Way, NetError> {
+        let memory = self.0.pool.tls_memory(origin);
+        let _turn = if memory.speaks_h1.load(Relaxed) {
+            None
+        } else {
+            // One connection may be enough for everybody who waits here.
+            let turn = memory.dialing.lock().await;
+            if let Some(way) = self.take(origin) {
+                return Ok(way);
+            }
+            (!memory.speaks_h1.load(Relaxed)).then_some(turn)
+        };
+        let config = self.0.tls.config(&self.0.settings).await?;
+        let tcp = connect(origin).await?;
+        let name = match origin.host_ref() {
+            Host::Ip(ip) => ServerName::IpAddress((*ip).into()),
+            Host::Name(name) => ServerName::try_from(name.to_string())
+                .map_err(|_| NetError::new(NetErrorKind::Tls, "the host is not a name that a certificate can have"))?,
+        };
+        let tls = TlsConnector::from(config).connect(name, tcp).await;
+        let tls = tls.map_err(|error| NetError::new(NetErrorKind::Tls, format!("{origin}: {error}")))?;
+        if tls.get_ref().1.alpn_protocol() != Some(b"h2") {
+            memory.speaks_h1.store(true, Relaxed);
+            return Ok(Way::H1(Conn { io: Io::Tls(Box::new(tls)), reused: false }));
+        }
+        memory.speaks_h1.store(false, Relaxed);
+        let settings = &self.0.settings;
+        let mut conn = H2Conn::open(tls, settings.max_head, &settings.drain).await?;
+        let lease = conn.lease(usize::MAX);
+        self.sweep_soon(self.0.pool.share(origin, conn));
+        lease.map(Way::H2).ok_or_else(|| NetError::new(NetErrorKind::Closed, "closed right after the handshake"))
+    }
+}
+
+/// Connects to the first allowed address that accepts. What is checked is what is connected to.
+async fn connect(origin: &Origin) -> Result<TcpStream, NetError> {
+    let (host, permit) = (origin.host_ref(), origin.permit());
+    if guard::refuses_name(host, permit) {
+        return Err(refused(origin));
+    }
+    let mut addresses: Vec<SocketAddr> = match host {
+        Host::Ip(ip) => vec![SocketAddr::new(*ip, origin.port())],
+        Host::Name(name) => tokio::net::lookup_host((&**name, origin.port()))
+            .await
+            .map_err(|error| NetError::new(NetErrorKind::Resolve, format!("{origin}: {error}")))?
+            .collect(),
+    };
+    if addresses.is_empty() {
+        return Err(NetError::new(NetErrorKind::Resolve, format!("{origin} has no address")));
+    }
+    addresses.retain(|address| guard::allows(host, permit, address.ip()));
+    if addresses.is_empty() {
+        return Err(refused(origin));
+    }
+    let tcp = race(alternate(addresses)).await;
+    let tcp = tcp.map_err(|error| NetError::new(NetErrorKind::ConnectRefused, format!("{origin}: {error}")))?;
+    tcp.set_nodelay(true).ok();
+    Ok(tcp)
+}
+
+fn refused(origin: &Origin) -> NetError {
+    NetError::new(NetErrorKind::AddressRefused, format!("{origin} leads to an address that is not allowed for it"))
+}
+
+/// The two families in turn, beginning with the one that the system prefers.
+fn alternate(addresses: Vec<SocketAddr>) -> Vec<SocketAddr> {
+    let first_is_v4 = addresses.first().is_some_and(SocketAddr::is_ipv4);
+    let (preferred, other): (Vec<_>, Vec<_>) = addresses.into_iter().partition(|a| a.is_ipv4() == first_is_v4);
+    let mut mixed = Vec::with_capacity(preferred.len() + other.len());
+    let (mut preferred, mut other) = (preferred.into_iter(), other.into_iter());
+    loop {
+        match (preferred.next(), other.next()) {
+            (None, None) => return mixed,
+            (a, b) => mixed.extend(a.into_iter().chain(b)),
+        }
+    }
+}
+
+/// Tries the addresses in order; a silent one gets company after [`HEAD_START`]. The first connection wins.
+async fn race(addresses: Vec<SocketAddr>) -> io::Result<TcpStream> {
+    type Attempt = Pin<Box<dyn Future<Output = io::Result<TcpStream>> + Send>>;
+    let mut waiting = addresses.into_iter();
+    let mut attempts: Vec<Attempt> = Vec::new();
+    let mut last = io::Error::from(io::ErrorKind::AddrNotAvailable);
+    loop {
+        match waiting.next() {
+            Some(address) => attempts.push(Box::pin(TcpStream::connect(address))),
+            None if attempts.is_empty() => return Err(last),
+            None => {}
+        }
+        let one = poll_fn(|cx| {
+            for i in 0..attempts.len() {
+                if let Poll::Ready(done) = attempts[i].as_mut().poll(cx) {
+                    drop(attempts.swap_remove(i));
+                    return Poll::Ready(done);
+                }
+            }
+            Poll::Pending
+        });
+        let more = waiting.len() > 0;
+        let done = if more { tokio::time::timeout(HEAD_START, one).await } else { Ok(one.await) };
+        match done {
+            Ok(Ok(tcp)) => return Ok(tcp),
+            Ok(Err(error)) => last = error,
+            Err(_) => {}
+        }
+    }
+}

@@ -1,0 +1,227 @@
+//! One exchange over HTTP/1.1: the request is written while the reply is already watched for.
+
+use super::{
+    Outgoing, Reply, Upstream,
+    h1_body::H1Body,
+    head::{self, Head},
+    io::{Conn, Io},
+};
+use crate::{NetError, NetErrorKind, Origin, RecvBody};
+use bytes::Bytes;
+use http::Method;
+use std::{
+    future::poll_fn,
+    io::{self, IoSlice},
+    task::{Context, Poll, ready},
+    time::Instant,
+};
+use types::{SendBody, Sent};
+
+/// Bodies up to this size go out in one write with their head.
+const INLINE_BODY: usize = 16 * 1024;
+/// Interim replies (1xx) that are passed over before we give up.
+const MAX_INTERIM: u8 = 8;
+
+/// Sends `request` over `conn` and reads the head of the reply.
+pub(super) async fn exchange(
+    upstream: Upstream,
+    origin: &Origin,
+    conn: Conn,
+    request: Outgoing,
+    deadline: Instant,
+) -> Result<Reply, NetError> {
+    let mut exchange = Exchange {
+        conn,
+        sending: Sending::new(origin.authority(), &request),
+        broken: None,
+        reading: Reading {
+            method: request.method,
+            max: upstream.0.settings.max_head,
+            part: Vec::new(),
+            rest: Bytes::new(),
+            interim: 0,
+        },
+    };
+    let head = tokio::time::timeout_at(deadline.into(), poll_fn(|cx| exchange.poll(cx))).await;
+    match head {
+        Ok(head) => Ok(exchange.into_reply(head?, upstream, origin)),
+        Err(_) => Err(exchange.error(NetErrorKind::Timeout, "no reply before the deadline".into())),
+    }
+}
+
+struct Exchange {
+    conn: Conn,
+    sending: Sending,
+    /// Writing failed; a reply may still be there to read.
+    broken: Option<io::Error>,
+    reading: Reading,
+}
+
+impl Exchange {
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<Head, NetError>> {
+        if self.broken.is_none()
+            && !self.sending.is_done()
+            && let Poll::Ready(Err(error)) = self.sending.poll(&mut self.conn.io, cx)
+        {
+            self.broken = Some(error);
+        }
+        loop {
+            let reading = &mut self.reading;
+            match ready!(self.conn.io.poll_read(cx, |input| (input.len(), reading.take(input)))) {
+                Ok((0, _)) => return Poll::Ready(Err(self.ended(None))),
+                Ok((_, Ok(Some(head)))) => return Poll::Ready(Ok(head)),
+                Ok((_, Ok(None))) => {}
+                Ok((_, Err(error))) => return Poll::Ready(Err(error.sent(Sent::Yes))),
+                Err(error) => return Poll::Ready(Err(self.ended(Some(&error)))),
+            }
+        }
+    }
+
+    /// The connection is over before the head of a reply was complete.
+    fn ended(&self, error: Option<&io::Error>) -> NetError {
+        let silent = self.reading.is_silent();
+        let kind = match &self.broken {
+            Some(_) if silent => NetErrorKind::Write,
+            _ if silent => NetErrorKind::Closed,
+            _ => NetErrorKind::Truncated,
+        };
+        let detail = match self.broken.as_ref().or(error) {
+            Some(cause) => format!("the connection broke before the reply: {cause}"),
+            None => "the peer closed the connection before the reply".to_owned(),
+        };
+        let mut error = self.error(kind, detail);
+        error.reused = self.conn.reused && silent;
+        error
+    }
+
+    fn error(&self, kind: NetErrorKind, detail: String) -> NetError {
+        let sent = match self.sending.written {
+            _ if !self.reading.is_silent() => Sent::Yes,
+            0 => Sent::No,
+            _ => Sent::Maybe,
+        };
+        NetError::new(kind, detail).sent(sent)
+    }
+
+    fn into_reply(self, head: Head, upstream: Upstream, origin: &Origin) -> Reply {
+        let reused = self.conn.reused;
+        // A refusal that comes early ends the sending; after anything else the rest of the body is still wanted.
+        let refused = head.status.is_client_error() || head.status.is_server_error() || head.status.is_redirection();
+        let unsent = !self.sending.is_done();
+        let keep = head.keep && self.broken.is_none() && !(unsent && refused);
+        let sending = (unsent && self.broken.is_none() && !refused).then(|| Box::new(self.sending));
+        let body = H1Body::new(self.conn, head.framing, self.reading.rest, keep, sending, upstream, origin.clone());
+        let body = body.map_or_else(RecvBody::empty, RecvBody::h1);
+        Reply { status: head.status, headers: head.headers, body, reused }
+    }
+}
+
+/// Gathers the head of the reply.
+struct Reading {
+    method: Method,
+    max: usize,
+    /// What was read of a head that is not complete.
+    part: Vec<u8>,
+    /// What was read behind the head.
+    rest: Bytes,
+    interim: u8,
+}
+
+impl Reading {
+    /// Whether not one byte of a reply has come.
+    fn is_silent(&self) -> bool {
+        self.part.is_empty() && self.interim == 0
+    }
+
+    fn take(&mut self, input: &[u8]) -> Result<Option<Head>, NetError> {
+        if self.part.is_empty() {
+            return self.parse(input);
+        }
+        self.part.extend_from_slice(input);
+        // A head ends with a line: without a new line there is nothing new to find.
+        if memchr::memchr(b'\n', input).is_none() && self.part.len() <= self.max {
+            return Ok(None);
+        }
+        let part = std::mem::take(&mut self.part);
+        self.parse(&part)
+    }
+
+    fn parse(&mut self, mut input: &[u8]) -> Result<Option<Head>, NetError> {
+        loop {
+            let head = head::read(input, &self.method)?;
+            let len = head.as_ref().map_or(input.len(), |head| head.len);
+            if len > self.max {
+                let why = format!("the head of the reply is longer than {} bytes", self.max);
+                return Err(NetError::new(NetErrorKind::HeadTooLarge, why));
+            }
+            let Some(head) = head else {
+                self.part = input.to_vec();
+                return Ok(None);
+            };
+            input = &input[len..];
+            if !head.status.is_informational() {
+                self.rest = Bytes::copy_from_slice(input);
+                return Ok(Some(head));
+            }
+            self.interim += 1;
+            if self.interim > MAX_INTERIM || head.status.as_u16() == 101 {
+                return Err(NetError::new(NetErrorKind::BadHead, "interim replies that nobody asked for"));
+            }
+        }
+    }
+}
+
+/// A request on its way out.
+pub(super) struct Sending {
+    /// The head, and the body if it is small.
+    head: Vec<u8>,
+    body: SendBody,
+    written: usize,
+    flushed: bool,
+}
+
+impl Sending {
+    fn new(authority: &str, request: &Outgoing) -> Self {
+        let inline = request.body.len() <= INLINE_BODY;
+        let mut head = head::write(authority, request, if inline { request.body.len() } else { 0 });
+        if inline {
+            request.body.segments().iter().for_each(|segment| head.extend_from_slice(segment));
+        }
+        let body = if inline { SendBody::empty() } else { request.body.clone() };
+        Self { head, body, written: 0, flushed: false }
+    }
+
+    fn is_done(&self) -> bool {
+        self.flushed
+    }
+
+    pub(super) fn poll(&mut self, io: &mut Io, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        while self.written < self.head.len() + self.body.len() {
+            let mut slices = [IoSlice::new(&[]); 16];
+            let n = self.unwritten(&mut slices);
+            match ready!(io.poll_write(cx, &slices[..n]))? {
+                0 => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
+                written => self.written += written,
+            }
+        }
+        ready!(io.poll_flush(cx))?;
+        self.flushed = true;
+        Poll::Ready(Ok(()))
+    }
+
+    /// Fills `slices` with what comes next and says how many there are.
+    fn unwritten<'a>(&'a self, slices: &mut [IoSlice<'a>]) -> usize {
+        let mut skip = self.written;
+        let mut n = 0;
+        for part in [&self.head[..]].into_iter().chain(self.body.segments().iter().map(|segment| &segment[..])) {
+            if skip >= part.len() {
+                skip -= part.len();
+            } else if n < slices.len() {
+                slices[n] = IoSlice::new(&part[skip..]);
+                skip = 0;
+                n += 1;
+            }
+        }
+        n
+    }
+}

@@ -1,0 +1,169 @@
+//! Heads of HTTP/1.1: a request's is written, a reply's is read; both strictly.
+
+use super::{Outgoing, h1_body::Framing};
+use crate::{NetError, NetErrorKind, chunked::ChunkDecoder};
+use bytes::Bytes;
+use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
+use std::io::Write as _;
+use types::SendBody;
+
+/// More headers than this in a reply are refused.
+const MAX_HEADERS: usize = 100;
+
+/// What is the connection's own business, in both directions.
+pub(super) fn is_hop_by_hop(name: &HeaderName) -> bool {
+    const PROXY_CONNECTION: HeaderName = HeaderName::from_static("proxy-connection");
+    const KEEP_ALIVE: HeaderName = HeaderName::from_static("keep-alive");
+    [header::CONNECTION, header::TRANSFER_ENCODING, header::TE, header::TRAILER, header::UPGRADE].contains(name)
+        || *name == KEEP_ALIVE
+        || *name == PROXY_CONNECTION
+}
+
+/// Whether the client writes this header itself.
+pub(super) fn is_ours(name: &HeaderName) -> bool {
+    is_hop_by_hop(name) || *name == header::HOST || *name == header::CONTENT_LENGTH || *name == header::EXPECT
+}
+
+/// Refuses what cannot stand in a request line, before anything is sent.
+pub(super) fn check(request: &Outgoing) -> Result<(), NetError> {
+    let bad = |why| Err(NetError::new(NetErrorKind::BadRequest, why));
+    if !request.target.starts_with('/') {
+        return bad("the target does not begin with a slash");
+    }
+    if !request.target.bytes().all(|b| b.is_ascii_graphic() && b != b'#') {
+        return bad("the target has a character that must be percent-encoded");
+    }
+    if request.method == Method::CONNECT {
+        return bad("CONNECT is not for backends");
+    }
+    Ok(())
+}
+
+/// Whether `content-length` is sent: always where a body is usual, else only with one.
+pub(super) fn announces_length(method: &Method, body: &SendBody) -> bool {
+    !body.is_empty() || !matches!(*method, Method::GET | Method::HEAD | Method::DELETE | Method::OPTIONS)
+}
+
+/// The head of `request` as bytes, with room for `extra` more.
+pub(super) fn write(authority: &str, request: &Outgoing, extra: usize) -> Vec<u8> {
+    let fields: usize = request.headers.iter().map(|(name, value)| name.as_str().len() + value.len() + 4).sum();
+    let mut out = Vec::with_capacity(request.target.len() + authority.len() + fields + extra + 96);
+    for part in [request.method.as_str(), " ", &request.target, " HTTP/1.1\r\nhost: ", authority, "\r\n"] {
+        out.extend_from_slice(part.as_bytes());
+    }
+    for (name, value) in request.headers.iter().filter(|(name, _)| !is_ours(name)) {
+        for part in [name.as_str().as_bytes(), b": ", value.as_bytes(), b"\r\n"] {
+            out.extend_from_slice(part);
+        }
+    }
+    if announces_length(&request.method, &request.body) {
+        // Writing to a Vec cannot fail.
+        let _ = write!(out, "content-length: {}\r\n", request.body.len());
+    }
+    out.extend_from_slice(b"\r\n");
+    out
+}
+
+/// The head of a reply.
+#[derive(Debug)]
+pub(super) struct Head {
+    pub(super) status: StatusCode,
+    pub(super) headers: HeaderMap,
+    pub(super) framing: Framing,
+    /// Whether the connection may serve again after this reply.
+    pub(super) keep: bool,
+    /// Length of the head in the input.
+    pub(super) len: usize,
+}
+
+/// Reads the head of a reply to a `method` request; `None` if it is not complete yet.
+pub(super) fn read(input: &[u8], method: &Method) -> Result<Option<Head>, NetError> {
+    let mut fields = [httparse::EMPTY_HEADER; MAX_HEADERS];
+    let mut reply = httparse::Response::new(&mut fields);
+    let len = match reply.parse(input) {
+        Ok(httparse::Status::Complete(len)) => len,
+        Ok(httparse::Status::Partial) => return Ok(None),
+        Err(httparse::Error::TooManyHeaders) => {
+            return Err(NetError::new(NetErrorKind::HeadTooLarge, "the reply has more than 100 headers"));
+        }
+        Err(error) => return Err(NetError::new(NetErrorKind::BadHead, error.to_string())),
+    };
+    let status = reply.code.and_then(|code| StatusCode::from_u16(code).ok()).ok_or_else(|| bad("a bad status"))?;
+    let http_11 = reply.version == Some(1);
+    let shared = Bytes::copy_from_slice(&input[..len]);
+    let mut headers = HeaderMap::with_capacity(reply.headers.len());
+    let mut facts = Facts { keep: http_11, ..Facts::default() };
+    for field in reply.headers.iter() {
+        let name = HeaderName::from_bytes(field.name.as_bytes()).map_err(|_| bad("a bad header name"))?;
+        if facts.note(&name, field.value)? {
+            continue;
+        }
+        let at = field.value.as_ptr() as usize - input.as_ptr() as usize;
+        let value = if field.value.is_empty() { Bytes::new() } else { shared.slice(at..at + field.value.len()) };
+        let value = HeaderValue::from_maybe_shared(value).map_err(|_| bad("a bad header value"))?;
+        headers.append(name, value);
+    }
+    let framing = facts.framing(status, method, http_11)?;
+    let keep = facts.keep && !facts.close && !matches!(framing, Framing::UntilClose);
+    Ok(Some(Head { status, headers, framing, keep, len }))
+}
+
+fn bad(why: &'static str) -> NetError {
+    NetError::new(NetErrorKind::BadHead, why)
+}
+
+/// What the headers say about the message's frame.
+#[derive(Default)]
+struct Facts {
+    length: Option<u64>,
+    chunked: bool,
+    keep: bool,
+    close: bool,
+}
+
+impl Facts {
+    /// Takes note of one header; true if it is the connection's own business and goes no further.
+    fn note(&mut self, name: &HeaderName, value: &[u8]) -> Result<bool, NetError> {
+        if *name == header::CONTENT_LENGTH {
+            if self.length.replace(decimal(value).ok_or_else(|| bad("a bad content-length"))?).is_some() {
+                return Err(bad("more than one content-length"));
+            }
+            return Ok(false);
+        }
+        if *name == header::TRANSFER_ENCODING {
+            if self.chunked || !value.eq_ignore_ascii_case(b"chunked") {
+                return Err(bad("a transfer-encoding other than chunked"));
+            }
+            self.chunked = true;
+        } else if *name == header::CONNECTION {
+            for token in value.split(|b| *b == b',').map(<[u8]>::trim_ascii) {
+                self.close |= token.eq_ignore_ascii_case(b"close");
+                self.keep |= token.eq_ignore_ascii_case(b"keep-alive");
+            }
+        }
+        Ok(is_hop_by_hop(name))
+    }
+
+    fn framing(&self, status: StatusCode, method: &Method, http_11: bool) -> Result<Framing, NetError> {
+        if self.chunked && (self.length.is_some() || !http_11) {
+            return Err(bad("transfer-encoding together with content-length, or in HTTP/1.0"));
+        }
+        let bodyless = *method == Method::HEAD
+            || status.is_informational()
+            || matches!(status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED);
+        Ok(match self.length {
+            _ if bodyless => Framing::Length(0),
+            _ if self.chunked => Framing::Chunked(ChunkDecoder::new()),
+            Some(length) => Framing::Length(length),
+            None => Framing::UntilClose,
+        })
+    }
+}
+
+/// A number of 1 to 18 digits and nothing else: no sign, no list, no space.
+pub(crate) fn decimal(text: &[u8]) -> Option<u64> {
+    if text.is_empty() || text.len() > 18 || !text.iter().all(u8::is_ascii_digit) {
+        return None;
+    }
+    Some(text.iter().fold(0, |sum, digit| sum * 10 + u64::from(digit - b'0')))
+}
