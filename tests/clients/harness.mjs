@@ -45,8 +45,8 @@ export async function rejects(expected, action) {
   throw new Error(`no ${expected.name} was thrown`);
 }
 
-/** Asks the sandbox to misbehave; see docs/sandbox.md for the members. */
-export const fault = (what) => sandbox("POST", "/_sandbox/faults", what);
+/** Asks the sandbox to misbehave at the next chat; see docs/sandbox.md for the kinds of faults and their members. */
+export const fault = (what, times = 1) => sandbox("POST", "/_sandbox/faults", { match: { operation: "chat" }, times, fault: what });
 
 /** The sandbox behaves again. */
 export const forgetFaults = () => (SANDBOX ? sandbox("DELETE", "/_sandbox/faults") : undefined);

@@ -52,9 +52,9 @@ def raises(expected, action):
     raise AssertionError(f"no {expected.__name__} was raised")
 
 
-def fault(**what) -> None:
-    """Asks the sandbox to misbehave; see docs/sandbox.md for the members."""
-    _sandbox("POST", "/_sandbox/faults", what)
+def fault(times=1, **what) -> None:
+    """Asks the sandbox to misbehave at the next chat; see docs/sandbox.md for the kinds of faults and their members."""
+    _sandbox("POST", "/_sandbox/faults", {"match": {"operation": "chat"}, "times": times, "fault": what})
 
 
 def forget_faults() -> None:

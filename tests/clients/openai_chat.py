@@ -300,15 +300,15 @@ def a_backends_errors_come_out_as_the_sdks_classes():
 
 @check
 def a_rate_limit_says_when_to_come_again():
-    fault(kind="status", status=429, headers={"retry-after": "7"})
+    fault(kind="rate_limited", retry_after="7")
     error = raises(openai.RateLimitError, ask)
     same(error.response.headers.get("retry-after"), "7")
 
 
 @check
 def a_stream_that_breaks_ends_with_an_error_and_never_in_silence():
-    for kind in ("truncate", "reset", "error_in_stream"):
-        fault(kind=kind)
+    for kind in ("truncate", "cut", "reset", "stream_error"):
+        fault(kind=kind, after=2)
         pieces = []
 
         def consume():

@@ -12,9 +12,8 @@ pub(crate) fn run(file: &Path) -> ExitCode {
     match settings::load(&Given { file: Some(file), ..Given::default() }) {
         Ok(compiled) => {
             let mut out = io::stdout().lock();
-            let _written = writeln!(out, "{}: good", file.display()).and_then(|()| {
-                compiled.notes.iter().try_for_each(|note| writeln!(out, "note: {note}"))
-            });
+            let _written = writeln!(out, "{}: good", file.display())
+                .and_then(|()| compiled.notes.iter().try_for_each(|note| writeln!(out, "note: {note}")));
             ExitCode::SUCCESS
         }
         Err(refused) => {

@@ -121,7 +121,8 @@ fn write_lines(mut out: impl Write, queue: &Queue) {
             let _written = out.write_all(&line);
         }
         if dropped > 0 {
-            let _written = writeln!(out, "{{\"level\":\"WARN\",\"message\":\"log lines were dropped\",\"lines\":{dropped}}}");
+            let _written =
+                writeln!(out, "{{\"level\":\"WARN\",\"message\":\"log lines were dropped\",\"lines\":{dropped}}}");
         }
         let _flushed = out.flush();
     }

@@ -4,14 +4,15 @@ use std::collections::BTreeMap;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-use policy::{BackendIds, Compiled, File, Flag, Problem, Sources};
+use policy::{Compiled, File, Flag, Problem, Sources};
 
 /// A configuration file is a page or two; one that is larger than this is another file by mistake.
 const MAX_FILE: u64 = 4 << 20;
 
-/// The environment variables with which the built-in sandbox takes the place of Hugging Face.
-const TOKEN_NAMES: &[&str] = &["HF_TOKEN", "HUGGING_FACE_HUB_TOKEN"];
+/// The token with which the built-in sandbox is asked; it opens nothing else.
 const SANDBOX_TOKEN: &str = "hf_sandbox";
+/// Where a token may come from besides the configuration.
+const TOKEN_NAMES: &[&str] = &["HF_TOKEN", "HUGGING_FACE_HUB_TOKEN"];
 
 /// What the command line said about the configuration.
 #[derive(Debug, Default)]
@@ -42,16 +43,25 @@ pub(crate) fn load(given: &Given<'_>) -> Result<Compiled, Refused> {
         None => None,
     };
     let name = given.file.map(|path| path.display().to_string()).unwrap_or_default();
-    let mut env = environment();
-    if let Some(url) = given.sandbox {
-        enter_sandbox(&mut env, url);
-    }
-    let mut flags = Vec::new();
+    let (mut env, mut flags) = (environment(), Vec::new());
     if let Some(address) = given.listen {
         flags.push(Flag { name: "--listen", setting: "listener.address", text: address });
     }
     if given.allow_remote {
         flags.push(Flag { name: "--allow-remote", setting: "listener.allow_remote", text: "true" });
+    }
+    if let Some(url) = given.sandbox {
+        TOKEN_NAMES.iter().for_each(|name| drop(env.remove(*name)));
+        env.insert(TOKEN_NAMES[0].to_owned(), SANDBOX_TOKEN.to_owned());
+        // Hugging Face is the sandbox, real keys stay unused, and what it says about models is not kept for the real one.
+        let sandbox = |setting, text| Flag { name: "--sandbox", setting, text };
+        flags.extend([
+            sandbox("huggingface.hub", url),
+            sandbox("huggingface.router", url),
+            sandbox("huggingface.keys", "[]"),
+            sandbox("huggingface.implicit_token", "true"),
+            sandbox("data.folder", "none"),
+        ]);
     }
     let sources = Sources {
         file: text.as_deref().map(|text| File { name: &name, text }),
@@ -59,38 +69,12 @@ pub(crate) fn load(given: &Given<'_>) -> Result<Compiled, Refused> {
         read_file: &read_limited,
         flags: &flags,
     };
-    policy::compile(&sources, &backends()).map_err(Refused::Problems)
+    policy::compile(&sources, &pipeline::backend_ids()).map_err(Refused::Problems)
 }
 
 /// Every variable whose name and value are text; others cannot be meant for us.
 fn environment() -> BTreeMap<String, String> {
     std::env::vars_os().filter_map(|(k, v)| Some((k.into_string().ok()?, v.into_string().ok()?))).collect()
-}
-
-/// The sandbox is entered the way a user would enter it: by the variables that Hugging Face's own clients honour.
-fn enter_sandbox(env: &mut BTreeMap<String, String>, url: &str) {
-    for name in TOKEN_NAMES {
-        env.remove(*name);
-    }
-    env.insert("HF_TOKEN".to_owned(), SANDBOX_TOKEN.to_owned());
-    env.insert("HF_ENDPOINT".to_owned(), url.to_owned());
-    env.insert("HF_ROUTER_URL".to_owned(), url.to_owned());
-}
-
-/// What the configuration must know of each backend.
-pub(crate) fn backends() -> Vec<BackendIds<'static>> {
-    let routing = |routing| match routing {
-        providers::Routing::Live => policy::Routing::Live,
-        providers::Routing::Removed => policy::Routing::Retired,
-        providers::Routing::Never => policy::Routing::Never,
-    };
-    let ids = |b: &'static providers::Backend| BackendIds {
-        id: b.id,
-        aliases: b.aliases,
-        routing: routing(b.routing),
-        direct_base: b.direct,
-    };
-    providers::TABLE.iter().map(ids).collect()
 }
 
 fn read_limited(path: &Path) -> io::Result<String> {

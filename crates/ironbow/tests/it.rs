@@ -2,4 +2,9 @@
 
 mod it {
     mod architecture;
+    mod commands;
+    mod doctor;
+    mod process;
+    mod refusals;
+    mod serving;
 }

@@ -10,8 +10,6 @@ use policy::credentials::Presented;
 use policy::{Compiled, compiled::BaseUrl};
 use types::{Secret, SendBody};
 
-/// How long one question may take, connecting included.
-const PATIENCE: Duration = Duration::from_secs(10);
 /// The router's list of models is the largest answer: a few hundred kilobytes today.
 const MAX_ANSWER: usize = 16 << 20;
 /// A model that the Hub has had for years: it is only asked whether it is there.
@@ -67,31 +65,34 @@ impl Asked {
 pub(crate) fn all(compiled: &Compiled) -> io::Result<Asked> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
-        let upstream = Upstream::new(UpstreamSettings { connect_timeout: PATIENCE, ..UpstreamSettings::default() });
+        // One question may take as long as the gateway itself would wait for the Hub.
+        let patience = compiled.catalog.timeout;
+        let upstream = Upstream::new(UpstreamSettings { connect_timeout: patience, ..UpstreamSettings::default() });
+        let get = async |base: &BaseUrl, path: &str, token| get(&upstream, patience, base, path, token).await;
         let token = compiled.keys.for_hub(Presented::default());
         Ok(Asked {
             token: match token {
-                Some(token) => Token::Known(get(&upstream, &compiled.hub, "/api/whoami-v2", Some(token)).await),
+                Some(token) => Token::Known(get(&compiled.hub, "/api/whoami-v2", Some(token)).await),
                 None => Token::Missing { callers_bring_theirs: compiled.keys.allow_callers() },
             },
-            router: get(&upstream, &compiled.router, "/v1/models", token).await,
-            hub: get(
-                &upstream,
-                &compiled.hub,
-                &format!("/api/models/{KNOWN_MODEL}?expand=inferenceProviderMapping"),
-                token,
-            )
-            .await,
+            router: get(&compiled.router, "/v1/models", token).await,
+            hub: get(&compiled.hub, &format!("/api/models/{KNOWN_MODEL}?expand=inferenceProviderMapping"), token).await,
         })
     })
 }
 
-async fn get(upstream: &Upstream, base: &BaseUrl, path: &str, token: Option<&Secret>) -> Exchange {
+async fn get(upstream: &Upstream, patience: Duration, base: &BaseUrl, path: &str, token: Option<&Secret>) -> Exchange {
     let address = base.to_string();
-    Exchange { result: try_get(upstream, &address, path, token).await, address }
+    Exchange { result: try_get(upstream, Instant::now() + patience, &address, path, token).await, address }
 }
 
-async fn try_get(upstream: &Upstream, base: &str, path: &str, token: Option<&Secret>) -> Result<Answer, NetError> {
+async fn try_get(
+    upstream: &Upstream,
+    deadline: Instant,
+    base: &str,
+    path: &str,
+    token: Option<&Secret>,
+) -> Result<Answer, NetError> {
     let bad = |detail: String| NetError::new(NetErrorKind::BadRequest, detail);
     let (origin, prefix) = Origin::parse(base, Permit::Declared).map_err(|error| bad(error.to_string()))?;
     let mut headers = HeaderMap::new();
@@ -103,9 +104,7 @@ async fn try_get(upstream: &Upstream, base: &str, path: &str, token: Option<&Sec
         value.set_sensitive(true);
         headers.insert(AUTHORIZATION, value);
     }
-    let deadline = Instant::now() + PATIENCE;
-    let request =
-        Outgoing { method: Method::GET, target: format!("{prefix}{path}"), headers, body: SendBody::empty() };
+    let request = Outgoing { method: Method::GET, target: format!("{prefix}{path}"), headers, body: SendBody::empty() };
     let reply = upstream.send(&origin, request, deadline).await?;
     let date = reply.headers.get(DATE).and_then(|v| v.to_str().ok()).and_then(|v| httpdate::parse_http_date(v).ok());
     let status = reply.status.as_u16();

@@ -10,8 +10,7 @@ use super::ask::{Answer, Exchange, Token};
 
 /// TLS certificates and signed links fail beyond this.
 const CLOCK_MAY_DIFFER: Duration = Duration::from_secs(5 * 60);
-const NEW_TOKEN: &str =
-    "Make one at https://huggingface.co/settings/tokens with the permission \"Make calls to Inference Providers\" and set HF_TOKEN.";
+const NEW_TOKEN: &str = "Make one at https://huggingface.co/settings/tokens with the permission \"Make calls to Inference Providers\" and set HF_TOKEN.";
 /// The permission that a fine-grained token needs for calls through the router.
 const INFERENCE: &str = "inference.serverless.write";
 
@@ -100,7 +99,9 @@ pub(crate) fn token(token: &Token) -> Finding {
     };
     match (answer.status, serde_json::from_slice::<Value>(&answer.body)) {
         (200, Ok(who)) => about_token(check, &who),
-        (401 | 403, _) => Finding::failed(check, "the Hub does not accept it: it is wrong, expired or revoked", NEW_TOKEN),
+        (401 | 403, _) => {
+            Finding::failed(check, "the Hub does not accept it: it is wrong, expired or revoked", NEW_TOKEN)
+        }
         _ => unexpected(check, exchange, answer),
     }
 }
@@ -154,7 +155,9 @@ pub(crate) fn hub(exchange: &Exchange) -> Finding {
     };
     let model = serde_json::from_slice::<Value>(&answer.body).ok();
     match (answer.status, model.as_ref().map(|m| (m["id"].is_string(), !m["inferenceProviderMapping"].is_null()))) {
-        (200, Some((true, true))) => Finding::good(check, format!("{} knows which backend serves a model", exchange.address)),
+        (200, Some((true, true))) => {
+            Finding::good(check, format!("{} knows which backend serves a model", exchange.address))
+        }
         (200, Some((true, false))) => Finding::failed(
             check,
             format!("{} answers, but does not say which backends serve a model", exchange.address),
@@ -185,7 +188,8 @@ pub(crate) fn clock(dates: &[SystemTime], now: SystemTime) -> Finding {
 
 /// No answer at all: what kind of failure says what to look at.
 fn unreachable(check: &'static str, exchange: &Exchange, error: &NetError) -> Finding {
-    let setting = if check == "router" { "HF_ROUTER_URL (huggingface.router)" } else { "HF_ENDPOINT (huggingface.hub)" };
+    let setting =
+        if check == "router" { "HF_ROUTER_URL (huggingface.router)" } else { "HF_ENDPOINT (huggingface.hub)" };
     let advice = match error.kind {
         NetErrorKind::BadRequest => format!("Check {setting} and the token."),
         NetErrorKind::Resolve => format!("Check that this machine has a network and a name server, and that {setting} is right."),
@@ -211,11 +215,25 @@ fn unexpected(check: &'static str, exchange: &Exchange, answer: &Answer) -> Find
         ),
         300..=399 => Finding::failed(check, format!("{says}, a redirect"), "Set the address to where it leads."),
         401 => Finding::failed(check, format!("{says}: the token is not accepted"), NEW_TOKEN),
-        402 => Finding::failed(check, says, "The account has no credit left: see https://huggingface.co/settings/billing."),
+        402 => {
+            Finding::failed(check, says, "The account has no credit left: see https://huggingface.co/settings/billing.")
+        }
         403 => Finding::failed(check, format!("{says}: not allowed with this token"), NEW_TOKEN),
-        404 => Finding::failed(check, format!("{says}: it is not there"), "Check the address: the path after the host must be right too."),
-        429 => Finding::failed(check, format!("{says}: too many requests"), "Wait a few minutes; a token raises the limit."),
-        500..=599 => Finding::failed(check, says, "Hugging Face has a problem: see https://status.huggingface.co, and try again."),
+        404 => Finding::failed(
+            check,
+            format!("{says}: it is not there"),
+            "Check the address: the path after the host must be right too.",
+        ),
+        429 => Finding::failed(
+            check,
+            format!("{says}: too many requests"),
+            "Wait a few minutes; a token raises the limit.",
+        ),
+        500..=599 => Finding::failed(
+            check,
+            says,
+            "Hugging Face has a problem: see https://status.huggingface.co, and try again.",
+        ),
         _ => Finding::failed(check, says, "Check the address."),
     }
 }

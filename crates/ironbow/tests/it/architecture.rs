@@ -134,9 +134,9 @@ fn names_backend(literal: &str, name: &str) -> bool {
         (true, c) => c.is_none_or(|c| c == '/'),
         (false, c) => c.is_none_or(|c| !(c.is_alphanumeric() || c == '-' || c == '_')),
     };
-    literal.match_indices(name).any(|(at, _)| {
-        edge(literal[..at].chars().next_back()) && edge(literal[at + name.len()..].chars().next())
-    })
+    literal
+        .match_indices(name)
+        .any(|(at, _)| edge(literal[..at].chars().next_back()) && edge(literal[at + name.len()..].chars().next()))
 }
 
 /// A source file up to its tests: by the custom of the house they stand at its end.

@@ -50,7 +50,21 @@ fn a_mirror_without_mappings_is_not_enough() {
 #[test]
 fn every_kind_of_failure_has_advice() {
     use NetErrorKind as N;
-    for kind in [N::BadRequest, N::Resolve, N::AddressRefused, N::ConnectRefused, N::ConnectTimeout, N::Tls, N::Timeout, N::Closed, N::Write, N::BadHead, N::HeadTooLarge, N::BadBody, N::Truncated] {
+    for kind in [
+        N::BadRequest,
+        N::Resolve,
+        N::AddressRefused,
+        N::ConnectRefused,
+        N::ConnectTimeout,
+        N::Tls,
+        N::Timeout,
+        N::Closed,
+        N::Write,
+        N::BadHead,
+        N::HeadTooLarge,
+        N::BadBody,
+        N::Truncated,
+    ] {
         let finding = router(&broken(kind));
         assert_eq!(finding.state, State::Failed, "{kind:?}");
         assert!(finding.advice.len() > 15 && finding.says.contains("hub.example"), "{finding:?}");

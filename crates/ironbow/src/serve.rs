@@ -1,0 +1,159 @@
+//! `ironbow serve` and `ironbow sandbox`: put the parts together, listen, and go down in good order.
+
+mod signals;
+mod welcome;
+
+use std::fmt;
+use std::io::{self, Write};
+use std::net::SocketAddr;
+use std::num::NonZeroUsize;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
+
+use catalog::Catalog;
+use net::{Drain, Drained, ServerLimits, Serving, TlsSettings, Upstream, UpstreamSettings};
+use pipeline::{Gateway, Snapshot};
+use policy::Compiled;
+use policy::credentials::Presented;
+use sandbox::Sandbox;
+
+use crate::settings::{self, Given};
+use crate::{BAD_CONFIGURATION, cli, logging};
+use signals::Signals;
+use welcome::Welcome;
+
+/// How long tasks that ended may take to let go of what they hold.
+const LAST_TASKS: Duration = Duration::from_secs(1);
+
+/// Runs the gateway until it is told to end.
+pub(crate) fn run(arguments: &cli::Serve) -> ExitCode {
+    let sandbox = match arguments.sandbox.then(|| Sandbox::start(sandbox::Settings::default())).transpose() {
+        Ok(sandbox) => sandbox,
+        Err(error) => return failed(&format_args!("the sandbox cannot be started: {error}")),
+    };
+    let sandbox_url = sandbox.as_ref().map(sandbox::Running::url);
+    let given = Given {
+        file: arguments.config.as_deref(),
+        listen: arguments.listen.as_deref(),
+        allow_remote: arguments.allow_remote,
+        sandbox: sandbox_url.as_deref(),
+    };
+    let config = match settings::load(&given) {
+        Ok(config) => config,
+        Err(refused) => {
+            refused.print();
+            return ExitCode::from(BAD_CONFIGURATION);
+        }
+    };
+    let _log = logging::start(&config.log);
+    match serve(config, sandbox_url.as_deref()) {
+        Ok(code) => code,
+        Err(error) => failed(&error),
+    }
+}
+
+/// Runs the simulated Hugging Face alone.
+pub(crate) fn sandbox(listen: SocketAddr) -> ExitCode {
+    let running = match Sandbox::start(sandbox::Settings { listen, ..sandbox::Settings::default() }) {
+        Ok(running) => running,
+        Err(error) => return failed(&format_args!("cannot listen on {listen}: {error}")),
+    };
+    let url = running.url();
+    let said = format!(
+        "The sandbox listens on {url}\n\nUse it as Hugging Face:\n  HF_ENDPOINT={url} HF_ROUTER_URL={url} HF_TOKEN=hf_sandbox ironbow serve\n"
+    );
+    // Whoever started it without a terminal does not need the words.
+    let _written = io::stderr().lock().write_all(said.as_bytes());
+    match running.wait() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => failed(&error),
+    }
+}
+
+/// Says why the process cannot go on.
+fn failed(why: &dyn fmt::Display) -> ExitCode {
+    // Standard error that is gone changes nothing about the exit code.
+    let _written = writeln!(io::stderr().lock(), "ironbow: {why}");
+    ExitCode::FAILURE
+}
+
+/// Listener and snapshot first; everything else when it is needed.
+fn serve(config: Compiled, sandbox: Option<&str>) -> Result<ExitCode, String> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(|e| e.to_string())?;
+    let code = runtime.block_on(async {
+        let mut signals = Signals::listen().map_err(|e| format!("signals cannot be listened for: {e}"))?;
+        let (grace, drain) = (config.timeouts.drain, Drain::new());
+        let serving = start(config, sandbox, &drain)?;
+        let signal = signals.next().await;
+        tracing::info!(signal, grace_ms = grace.as_millis(), running = drain.running(), "draining");
+        let drained = tokio::select! {
+            drained = drain.finished(grace) => drained,
+            signal = signals.next() => {
+                tracing::warn!(signal, running = drain.running(), "ending at once");
+                return Ok(ExitCode::FAILURE);
+            }
+        };
+        match drained {
+            Drained::Clean => tracing::info!("ended"),
+            Drained::Aborted(left) => tracing::warn!(?left, "ended at the grace limit"),
+        }
+        serving.join();
+        Ok(ExitCode::SUCCESS)
+    });
+    runtime.shutdown_timeout(LAST_TASKS);
+    code
+}
+
+/// Takes the port, assembles the gateway, serves, and says so.
+fn start(config: Compiled, sandbox: Option<&str>, drain: &Drain) -> Result<Serving, String> {
+    let address = config.listener.address;
+    let listener = net::Server::bind(address).map_err(|e| format!("cannot listen on {address}: {e}"))?;
+    let scheme = if config.listener.tls.is_some() { "https" } else { "http" };
+    let url = format!("{scheme}://{}", listener.local_addr());
+    let for_people = logging::is_for_people(config.log.format);
+    let (limits, tls) = (server_limits(&config), config.listener.tls.as_ref());
+    let tls = tls.map(|files| TlsSettings::new(&files.cert, &files.key));
+    let upstream = Upstream::new(UpstreamSettings {
+        connect_timeout: config.timeouts.connect,
+        drain: drain.clone(),
+        ..UpstreamSettings::default()
+    });
+    let catalog = Catalog::new(catalog_settings(&config), upstream.clone(), drain.clone())?;
+    let welcome = Welcome::new(&config, &url, sandbox);
+    let snapshot = Snapshot::new(config).map_err(|e| e.to_string())?;
+    let gateway = Gateway::new(snapshot, upstream, catalog.clone(), drain.clone());
+    let serving = net::serve(listener, limits, tls, gateway, drain).map_err(|e| e.to_string())?;
+    welcome.say(for_people);
+    catalog.start();
+    Ok(serving)
+}
+
+fn server_limits(config: &Compiled) -> ServerLimits {
+    let listener = &config.listener;
+    ServerLimits {
+        workers: listener.workers.and_then(NonZeroUsize::new),
+        max_connections: listener.max_connections,
+        max_headers: listener.max_headers,
+        max_head: listener.max_head,
+        head_timeout: listener.head_time,
+        idle_timeout: listener.idle_time,
+        ..ServerLimits::default()
+    }
+}
+
+fn catalog_settings(config: &Compiled) -> catalog::Settings {
+    let chats = providers::TABLE.iter().filter(|b| b.chat.is_some() && b.is_mapped());
+    let known = &config.catalog;
+    catalog::Settings {
+        token: config.keys.for_hub(Presented::default()).cloned(),
+        backends: chats.map(|b| Arc::from(b.id)).collect(),
+        cache_dir: config.data.clone(),
+        fresh: known.fresh,
+        stale: known.keep,
+        unknown: known.unknown,
+        lookup_time: known.timeout,
+        max_models: known.entries,
+        ..catalog::Settings::new(config.hub.as_str(), config.router.as_str())
+    }
+}

@@ -1,0 +1,198 @@
+//! A sandbox and a real gateway process in front of it, for one test.
+
+use std::{
+    collections::BTreeMap,
+    io::{BufRead, BufReader, Read},
+    net::SocketAddr,
+    path::PathBuf,
+    process::{Child, Command, Stdio},
+    sync::mpsc,
+    time::Duration,
+};
+
+use sandbox::{Running, Sandbox, Settings};
+use serde_json::{Value, json};
+
+use super::raw::{Exchange, Reply, request};
+
+/// A key that Hugging Face takes, and that must never be seen anywhere.
+pub const TOKEN: &str = "hf_canaryCANARYcanary0123456789XyZ";
+
+/// The model that every chat backend of the sandbox serves, each under another name.
+pub const EVERYWHERE: &str = "sandbox/everywhere";
+
+pub struct World {
+    pub sandbox: Running,
+    pub addr: SocketAddr,
+    gateway: Child,
+    log: mpsc::Receiver<String>,
+    folder: PathBuf,
+}
+
+/// How a world differs from the plain one.
+#[derive(Default)]
+pub struct With {
+    /// The configuration file; `{sandbox}` stands for the sandbox's address.
+    pub config: &'static str,
+    pub env: Vec<(&'static str, String)>,
+    pub without_token: bool,
+}
+
+impl World {
+    /// A gateway with one Hugging Face token and nothing configured.
+    pub fn plain() -> Self {
+        Self::with(With::default())
+    }
+
+    pub fn configured(config: &'static str) -> Self {
+        Self::with(With { config, ..With::default() })
+    }
+
+    pub fn with(with: With) -> Self {
+        let sandbox = Sandbox::start(Settings::default()).unwrap();
+        let folder = std::env::temp_dir().join(format!("ironbow-it-{}-{}", std::process::id(), sandbox.addr.port()));
+        std::fs::create_dir_all(&folder).unwrap();
+        let config = folder.join("ironbow.toml");
+        std::fs::write(&config, with.config.replace("{sandbox}", &sandbox.url())).unwrap();
+        let mut command = Command::new(env!("CARGO_BIN_EXE_ironbow"));
+        let mut env = BTreeMap::from([
+            ("HF_ENDPOINT", sandbox.url()),
+            ("HF_ROUTER_URL", sandbox.url()),
+            ("IRONBOW_DATA__FOLDER", folder.join("data").display().to_string()),
+            ("IRONBOW_LOG__FORMAT", "json".to_owned()),
+            ("HOME", folder.display().to_string()),
+        ]);
+        if !with.without_token {
+            env.insert("HF_TOKEN", TOKEN.to_owned());
+        }
+        env.extend(with.env.into_iter().map(|(k, v)| (k, v.replace("{sandbox}", &sandbox.url()))));
+        command.args(["serve", "--listen", "127.0.0.1:0", "--config"]).arg(&config);
+        command.env_clear().envs(env).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut gateway = command.spawn().unwrap();
+        let (lines, log) = mpsc::channel();
+        follow(gateway.stdout.take().unwrap(), lines.clone());
+        follow(gateway.stderr.take().unwrap(), lines);
+        let addr = listening(&log);
+        Self { sandbox, addr, gateway, log, folder }
+    }
+
+    /// Sends a request and reads the whole answer.
+    pub fn send(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &[u8]) -> Reply {
+        Exchange::send(self.addr, &request(method, path, headers, body)).reply()
+    }
+
+    pub fn get(&self, path: &str) -> Reply {
+        self.send("GET", path, &[], b"")
+    }
+
+    /// Sends a chat and reads the whole answer.
+    pub fn chat(&self, body: &Value) -> Reply {
+        self.chat_with(body, &[])
+    }
+
+    pub fn chat_with(&self, body: &Value, headers: &[(&str, &str)]) -> Reply {
+        self.open(body, headers).reply()
+    }
+
+    /// Sends a chat; the answer is for the test to read.
+    pub fn open(&self, body: &Value, headers: &[(&str, &str)]) -> Exchange {
+        let headers = [&[("content-type", "application/json"), ("accept", "application/json")], headers].concat();
+        Exchange::send(self.addr, &request("POST", "/v1/chat/completions", &headers, body.to_string().as_bytes()))
+    }
+
+    /// Lets the sandbox misbehave.
+    pub fn fault(&self, fault: &Value) {
+        let reply = Exchange::send(
+            self.sandbox.addr,
+            &request("POST", "/_sandbox/faults", &[("content-type", "application/json")], fault.to_string().as_bytes()),
+        )
+        .reply();
+        assert!(reply.status < 300, "{} for {fault}", reply.text());
+    }
+
+    /// Changes the sandbox's settings.
+    pub fn settings(&self, settings: &Value) {
+        let reply = Exchange::send(
+            self.sandbox.addr,
+            &request("POST", "/_sandbox/settings", &[("content-type", "application/json")], settings.to_string().as_bytes()),
+        )
+        .reply();
+        assert!(reply.status < 300, "{} for {settings}", reply.text());
+    }
+
+    /// The chats that reached a backend or the router, oldest first.
+    pub fn upstream_chats(&self) -> Vec<Value> {
+        let chats = |entry: &Value| entry["path"].as_str().is_some_and(|p| p.contains("/chat/completions"));
+        self.sandbox.journal().into_iter().filter(chats).collect()
+    }
+
+    /// Waits for the first log line that satisfies `wanted`.
+    pub fn log_line(&self, wanted: impl Fn(&str) -> bool) -> String {
+        loop {
+            let line = self.log.recv_timeout(Duration::from_secs(10)).expect("no such line in the log");
+            if wanted(&line) {
+                return line;
+            }
+        }
+    }
+
+    /// Asks the gateway to go down.
+    pub fn terminate(&self) {
+        let pid = self.gateway.id().to_string();
+        assert!(Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());
+    }
+
+    /// Waits for the gateway's end and gives its exit code and the rest of its log.
+    pub fn exit(mut self) -> (Option<i32>, Vec<String>) {
+        let status = self.gateway.wait().unwrap();
+        (status.code(), self.log.iter().collect())
+    }
+}
+
+impl Drop for World {
+    fn drop(&mut self) {
+        let _ = self.gateway.kill();
+        let _ = self.gateway.wait();
+        let _ = std::fs::remove_dir_all(&self.folder);
+    }
+}
+
+/// Passes a pipe's lines on until it ends.
+fn follow(pipe: impl Read + Send + 'static, lines: mpsc::Sender<String>) {
+    std::thread::spawn(move || {
+        for line in BufReader::new(pipe).lines().map_while(Result::ok) {
+            if lines.send(line).is_err() {
+                return;
+            }
+        }
+    });
+}
+
+/// Reads the start-up message up to the address.
+fn listening(log: &mpsc::Receiver<String>) -> SocketAddr {
+    let mut said = String::new();
+    loop {
+        let line = log.recv_timeout(Duration::from_secs(20)).unwrap_or_else(|_| panic!("never listened: {said}"));
+        if let Some(at) = line.find("http://127.0.0.1:")
+            && line.contains("istening")
+        {
+            let rest = &line[at + 7..];
+            let end = rest.find(|c: char| !c.is_ascii_digit() && !matches!(c, '.' | ':')).unwrap_or(rest.len());
+            return rest[..end].trim_end_matches(['.', ':']).parse().unwrap();
+        }
+        said.push_str(&line);
+        said.push('\n');
+    }
+}
+
+/// A chat with one user message.
+pub fn ask(model: &str, text: &str) -> Value {
+    json!({"model": model, "messages": [{"role": "user", "content": text}]})
+}
+
+/// `value` with these members set.
+pub fn and(mut value: Value, members: Value) -> Value {
+    let (Some(object), Value::Object(more)) = (value.as_object_mut(), members) else { panic!("objects") };
+    object.extend(more);
+    value
+}
