@@ -1,1 +1,11 @@
-//! placeholder
+//! Turns protocol bytes into the vocabulary and back: OpenAI's chat, the Hub's shapes, server-sent events.
+//!
+//! Everything here is pure: no socket, no clock, no async, no backend by name. What a backend understands comes in as
+//! data ([`openai::chat::Dialect`]).
+
+mod calendar;
+pub mod hub;
+pub mod json;
+pub mod openai;
+pub mod sse;
+pub mod upstream_error;

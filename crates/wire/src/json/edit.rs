@@ -1,0 +1,152 @@
+//! Changing a JSON text by splicing: what is not named stays the bytes it was.
+
+use bytes::{BufMut as _, Bytes, BytesMut};
+use types::SendBody;
+
+use super::Span;
+
+/// A slice this short is copied beside its neighbours: a segment of its own would cost more than the copy.
+const SHORT: usize = 128;
+
+/// What stands in a span's place.
+#[derive(Clone, Debug)]
+pub enum Part {
+    /// Words of ours.
+    Static(&'static str),
+    /// Made for this text.
+    Owned(Vec<u8>),
+    /// Another place of the same text.
+    Original(Span),
+}
+
+impl From<&'static str> for Part {
+    fn from(text: &'static str) -> Self {
+        Self::Static(text)
+    }
+}
+
+impl From<Vec<u8>> for Part {
+    fn from(bytes: Vec<u8>) -> Self {
+        Self::Owned(bytes)
+    }
+}
+
+impl From<Span> for Part {
+    fn from(span: Span) -> Self {
+        Self::Original(span)
+    }
+}
+
+/// A set of changes to one text. Spans must not overlap; several inserts at one place keep their order.
+#[derive(Clone, Debug, Default)]
+pub struct Edits {
+    list: Vec<(Span, Part)>,
+}
+
+impl Edits {
+    /// No changes yet.
+    pub const fn new() -> Self {
+        Self { list: Vec::new() }
+    }
+
+    /// Whether nothing changes.
+    pub const fn is_empty(&self) -> bool {
+        self.list.is_empty()
+    }
+
+    /// Puts `part` in the place of `span`.
+    pub fn replace(&mut self, span: Span, part: impl Into<Part>) {
+        self.list.push((span, part.into()));
+    }
+
+    /// Puts these parts, in order, in the place of `span`.
+    pub fn replace_all(&mut self, span: Span, parts: impl IntoIterator<Item = Part>) {
+        let mut span = span;
+        for part in parts {
+            self.list.push((span, part));
+            span.start = span.end;
+        }
+    }
+
+    /// Takes `span` out.
+    pub fn remove(&mut self, span: Span) {
+        self.list.push((span, Part::Static("")));
+    }
+
+    /// Puts `part` before the byte at `at`.
+    pub fn insert(&mut self, at: usize, part: impl Into<Part>) {
+        self.list.push((Span::new(at, at), part.into()));
+    }
+
+    fn sort(&mut self) {
+        // Stable: inserts at one place keep their order, and come before what is replaced from there on.
+        self.list.sort_by_key(|(span, _)| (span.start, span.start != span.end));
+        debug_assert!(self.list.windows(2).all(|pair| pair[0].0.end <= pair[1].0.start), "overlapping edits");
+    }
+
+    /// The changed text as segments: long unchanged stretches are shared with `text`, not copied.
+    pub fn apply(mut self, text: &Bytes) -> SendBody {
+        if self.list.is_empty() {
+            return text.clone().into();
+        }
+        self.sort();
+        let mut out = Segments { text, body: SendBody::with_capacity(2 * self.list.len() + 1), short: BytesMut::new() };
+        let mut at = 0;
+        for (span, part) in &self.list {
+            out.original(Span::new(at, span.start.max(at)));
+            match part {
+                Part::Static(words) => out.short.put_slice(words.as_bytes()),
+                Part::Owned(bytes) => out.short.put_slice(bytes),
+                Part::Original(from) => out.original(*from),
+            }
+            at = span.end.max(at);
+        }
+        out.original(Span::new(at, text.len()));
+        out.finish()
+    }
+
+    /// Writes the changed text behind what `out` holds. For short texts.
+    pub fn write(mut self, text: &[u8], out: &mut Vec<u8>) {
+        self.sort();
+        let mut at = 0;
+        for (span, part) in &self.list {
+            out.extend_from_slice(Span::new(at, span.start.max(at)).of(text));
+            match part {
+                Part::Static(words) => out.extend_from_slice(words.as_bytes()),
+                Part::Owned(bytes) => out.extend_from_slice(bytes),
+                Part::Original(from) => out.extend_from_slice(from.of(text)),
+            }
+            at = span.end.max(at);
+        }
+        out.extend_from_slice(text.get(at..).unwrap_or_default());
+    }
+}
+
+/// Segments under way: short pieces gather until a long one comes.
+struct Segments<'a> {
+    text: &'a Bytes,
+    body: SendBody,
+    short: BytesMut,
+}
+
+impl Segments<'_> {
+    fn original(&mut self, span: Span) {
+        if span.end.saturating_sub(span.start) < SHORT {
+            self.short.put_slice(span.of(self.text));
+        } else {
+            self.flush();
+            self.body.push(self.text.slice(span.range()));
+        }
+    }
+
+    fn flush(&mut self) {
+        if !self.short.is_empty() {
+            self.body.push(self.short.split().freeze());
+        }
+    }
+
+    fn finish(mut self) -> SendBody {
+        self.flush();
+        self.body
+    }
+}

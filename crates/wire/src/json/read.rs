@@ -1,0 +1,367 @@
+//! The reader: one pass over a JSON text that checks the whole grammar and hands out spans.
+
+use super::{Error, Flaw, Kind, Span, Str, text};
+
+/// How deep and how rich a text may be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Deepest nesting of arrays and objects; 127 at most.
+    pub max_depth: usize,
+    /// Most members and items in the whole text.
+    pub max_members: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { max_depth: 64, max_members: 1 << 20 }
+    }
+}
+
+/// Checks that `bytes` is one JSON value and nothing else.
+///
+/// # Errors
+/// The first flaw, with its place.
+pub fn validate(bytes: &[u8], limits: Limits) -> Result<(), Error> {
+    let mut reader = Reader::new(bytes, limits)?;
+    reader.skip()?;
+    reader.finish()
+}
+
+/// Walks a JSON text. Each method takes one value or one step and leaves the reader behind it.
+///
+/// ```
+/// # use wire::json::{Limits, Reader};
+/// let text = br#"{"model":"m","messages":[]}"#;
+/// let mut reader = Reader::new(text, Limits::default())?;
+/// reader.open_object()?;
+/// let mut model = None;
+/// while let Some(key) = reader.next_key()? {
+///     let value = reader.skip()?;
+///     if key.is(text, "model") { model = Some(value); }
+/// }
+/// reader.finish()?;
+/// assert_eq!(model.map(|span| span.of(text)), Some(&br#""m""#[..]));
+/// # Ok::<(), wire::json::Error>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct Reader<'a> {
+    bytes: &'a [u8],
+    at: usize,
+    depth: usize,
+    /// Whether the container was opened just now, so that no comma is due.
+    fresh: bool,
+    members_left: usize,
+    max_depth: usize,
+}
+
+impl<'a> Reader<'a> {
+    /// A reader at the start of `bytes`; checks that they are UTF-8 without a byte order mark.
+    ///
+    /// # Errors
+    /// When they are not.
+    pub fn new(bytes: &'a [u8], limits: Limits) -> Result<Self, Error> {
+        if bytes.starts_with(b"\xef\xbb\xbf") {
+            return Err(Error::new(0, Flaw::ByteOrderMark));
+        }
+        if simdutf8::basic::from_utf8(bytes).is_err() {
+            let at = simdutf8::compat::from_utf8(bytes).map_or_else(|e| e.valid_up_to(), |_| 0);
+            return Err(Error::new(at, Flaw::Utf8));
+        }
+        Ok(Self::within(bytes, Span::new(0, bytes.len()), limits))
+    }
+
+    /// A reader of a part of a text that is known to be UTF-8. Offsets stay those of the whole.
+    pub fn within(bytes: &'a [u8], part: Span, limits: Limits) -> Self {
+        Self {
+            bytes: bytes.get(..part.end).unwrap_or(bytes),
+            at: part.start,
+            depth: 0,
+            fresh: false,
+            members_left: limits.max_members,
+            max_depth: limits.max_depth.min(127),
+        }
+    }
+
+    /// The text that is read.
+    pub const fn bytes(&self) -> &'a [u8] {
+        self.bytes
+    }
+
+    /// Where the reader stands.
+    pub const fn at(&self) -> usize {
+        self.at
+    }
+
+    /// What kind of value comes next; stands at its first byte afterwards.
+    ///
+    /// # Errors
+    /// When no value can start here.
+    #[inline]
+    pub fn peek(&mut self) -> Result<Kind, Error> {
+        Ok(match self.next_byte()? {
+            b'"' => Kind::String,
+            b'{' => Kind::Object,
+            b'[' => Kind::Array,
+            b't' => Kind::True,
+            b'f' => Kind::False,
+            b'n' => Kind::Null,
+            b'-' | b'0'..=b'9' => Kind::Number,
+            _ => return Err(self.unexpected()),
+        })
+    }
+
+    /// Takes a string.
+    ///
+    /// # Errors
+    /// When there is none, or it is malformed.
+    #[inline]
+    pub fn string(&mut self) -> Result<Str, Error> {
+        if self.next_byte()? != b'"' {
+            return Err(self.unexpected());
+        }
+        let start = self.at + 1;
+        let (end, escaped) = text::end_of_string(self.bytes, start)?;
+        self.at = end + 1;
+        Ok(Str { inner: Span::new(start, end), escaped })
+    }
+
+    /// Goes into an object; [`Reader::next_key`] follows.
+    ///
+    /// # Errors
+    /// When the next value is no object or lies too deep.
+    pub fn open_object(&mut self) -> Result<(), Error> {
+        self.open(b'{')
+    }
+
+    /// Goes into an array; [`Reader::next_item`] follows.
+    ///
+    /// # Errors
+    /// When the next value is no array or lies too deep.
+    pub fn open_array(&mut self) -> Result<(), Error> {
+        self.open(b'[')
+    }
+
+    fn open(&mut self, bracket: u8) -> Result<(), Error> {
+        if self.next_byte()? != bracket {
+            return Err(self.unexpected());
+        }
+        if self.depth >= self.max_depth {
+            return Err(Error::new(self.at, Flaw::Depth));
+        }
+        self.at += 1;
+        self.depth += 1;
+        self.fresh = true;
+        Ok(())
+    }
+
+    /// The next member's name, the reader then standing before its value, which must be taken; or the object's end.
+    ///
+    /// # Errors
+    /// When the grammar is broken.
+    #[inline]
+    pub fn next_key(&mut self) -> Result<Option<Str>, Error> {
+        if !self.step(b'}')? {
+            return Ok(None);
+        }
+        self.key().map(Some)
+    }
+
+    /// Whether another item follows, which must be taken; otherwise the array was left.
+    ///
+    /// # Errors
+    /// When the grammar is broken.
+    #[inline]
+    pub fn next_item(&mut self) -> Result<bool, Error> {
+        self.step(b']')
+    }
+
+    fn step(&mut self, close: u8) -> Result<bool, Error> {
+        let byte = self.next_byte()?;
+        let fresh = std::mem::replace(&mut self.fresh, false);
+        if byte == close {
+            self.at += 1;
+            self.depth = self.depth.saturating_sub(1);
+            return Ok(false);
+        }
+        if !fresh {
+            if byte != b',' {
+                return Err(self.unexpected());
+            }
+            self.at += 1;
+            // Stands at the next member or item, so that its place can be asked for.
+            self.next_byte()?;
+        }
+        self.count()?;
+        Ok(true)
+    }
+
+    fn key(&mut self) -> Result<Str, Error> {
+        let key = self.string()?;
+        if self.next_byte()? != b':' {
+            return Err(self.unexpected());
+        }
+        self.at += 1;
+        Ok(key)
+    }
+
+    fn count(&mut self) -> Result<(), Error> {
+        match self.members_left.checked_sub(1) {
+            Some(left) => self.members_left = left,
+            None => return Err(Error::new(self.at, Flaw::Members)),
+        }
+        Ok(())
+    }
+
+    /// Takes one value of any kind, checking all of it.
+    ///
+    /// # Errors
+    /// When the grammar is broken or a limit is passed.
+    pub fn skip(&mut self) -> Result<Span, Error> {
+        self.next_byte()?;
+        self.fresh = false;
+        let start = self.at;
+        // One bit for each open container, the innermost lowest: 1 is an object.
+        let (mut stack, mut open) = (0_u128, 0_usize);
+        loop {
+            let entered = self.scalar_or_open()?;
+            if let Some(is_object) = entered {
+                if self.depth + open >= self.max_depth {
+                    return Err(Error::new(self.at - 1, Flaw::Depth));
+                }
+                let close = if is_object { b'}' } else { b']' };
+                if self.next_byte()? == close {
+                    self.at += 1;
+                } else {
+                    stack = stack << 1 | u128::from(is_object);
+                    open += 1;
+                    self.count()?;
+                    if is_object {
+                        self.key()?;
+                    }
+                    continue;
+                }
+            }
+            loop {
+                if open == 0 {
+                    return Ok(Span::new(start, self.at));
+                }
+                let in_object = stack & 1 == 1;
+                match self.next_byte()? {
+                    b',' => {
+                        self.at += 1;
+                        self.count()?;
+                        if in_object {
+                            self.key()?;
+                        }
+                        break;
+                    }
+                    b'}' if in_object => {}
+                    b']' if !in_object => {}
+                    _ => return Err(self.unexpected()),
+                }
+                self.at += 1;
+                stack >>= 1;
+                open -= 1;
+            }
+        }
+    }
+
+    /// Takes a scalar, or only the bracket that opens a container (`true`: an object).
+    #[inline]
+    fn scalar_or_open(&mut self) -> Result<Option<bool>, Error> {
+        match self.next_byte()? {
+            b'"' => {
+                let (end, _) = text::end_of_string(self.bytes, self.at + 1)?;
+                self.at = end + 1;
+            }
+            b'{' => {
+                self.at += 1;
+                return Ok(Some(true));
+            }
+            b'[' => {
+                self.at += 1;
+                return Ok(Some(false));
+            }
+            b't' => self.literal(b"true")?,
+            b'f' => self.literal(b"false")?,
+            b'n' => self.literal(b"null")?,
+            b'-' | b'0'..=b'9' => self.number()?,
+            _ => return Err(self.unexpected()),
+        }
+        Ok(None)
+    }
+
+    fn literal(&mut self, word: &[u8]) -> Result<(), Error> {
+        let rest = &self.bytes[self.at..];
+        if rest.starts_with(word) {
+            self.at += word.len();
+            return Ok(());
+        }
+        let same = rest.iter().zip(word).take_while(|(a, b)| a == b).count();
+        let flaw = if same == rest.len() { Flaw::Ends } else { Flaw::Unexpected };
+        Err(Error::new(self.at + same, flaw))
+    }
+
+    fn number(&mut self) -> Result<(), Error> {
+        if self.bytes[self.at] == b'-' {
+            self.at += 1;
+        }
+        match self.bytes.get(self.at) {
+            Some(b'0') => self.at += 1,
+            _ => self.digits()?,
+        }
+        if self.bytes.get(self.at) == Some(&b'.') {
+            self.at += 1;
+            self.digits()?;
+        }
+        if let Some(b'e' | b'E') = self.bytes.get(self.at) {
+            self.at += 1;
+            if let Some(b'+' | b'-') = self.bytes.get(self.at) {
+                self.at += 1;
+            }
+            self.digits()?;
+        }
+        // `01` and `1x` are caught by whoever reads on: neither can stand where a comma or a bracket is due.
+        Ok(())
+    }
+
+    fn digits(&mut self) -> Result<(), Error> {
+        let from = self.at;
+        while let Some(b'0'..=b'9') = self.bytes.get(self.at) {
+            self.at += 1;
+        }
+        if self.at > from {
+            return Ok(());
+        }
+        let flaw = if self.at == self.bytes.len() { Flaw::Ends } else { Flaw::Number };
+        Err(Error::new(self.at, flaw))
+    }
+
+    /// Checks that nothing but white space follows.
+    ///
+    /// # Errors
+    /// When something does.
+    pub fn finish(&mut self) -> Result<(), Error> {
+        match self.next_byte() {
+            Err(Error { flaw: Flaw::Ends, .. }) => Ok(()),
+            Err(error) => Err(error),
+            Ok(_) => Err(Error::new(self.at, Flaw::Trailing)),
+        }
+    }
+
+    /// Stands at the next byte that is no white space.
+    #[inline]
+    fn next_byte(&mut self) -> Result<u8, Error> {
+        loop {
+            match self.bytes.get(self.at) {
+                Some(b' ' | b'\n' | b'\r' | b'\t') => self.at += 1,
+                Some(&byte) => return Ok(byte),
+                None => return Err(Error::new(self.at, Flaw::Ends)),
+            }
+        }
+    }
+
+    const fn unexpected(&self) -> Error {
+        Error::new(self.at, Flaw::Unexpected)
+    }
+}

@@ -1,0 +1,16 @@
+//! Chat completions: reading a call, writing it for a backend, reading what comes back.
+
+pub mod answer;
+pub mod call;
+mod choices;
+pub mod dialect;
+pub mod encode;
+pub mod stream;
+mod usage;
+
+pub use answer::{Answer, AnswerContext, answer};
+pub use call::{Call, Member};
+pub use choices::Finish;
+pub use dialect::{Dialect, JsonSchema, MaxTokens, Messages, StreamOptions, Tools};
+pub use encode::{Ask, Dropped, Encoded, encode};
+pub use stream::{Stream, StreamContext};

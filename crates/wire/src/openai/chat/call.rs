@@ -1,0 +1,364 @@
+//! Reading a chat call: one scan of the whole body that checks it and notes what later steps need, as spans.
+//!
+//! Types are checked only of what is judged here; everything else is the backend's to judge.
+
+mod extra;
+mod messages;
+mod tools;
+
+use std::{borrow::Cow, collections::HashSet};
+
+use bytes::Bytes;
+use types::{Fault, Kind as FaultKind, Result};
+
+use crate::json::{self, Kind, Limits, Reader, Slot, Span, Str};
+
+pub(super) use messages::{MessageFlaw, Spot};
+pub(super) use tools::{Choice, Format, OddTool, ToolKind};
+
+/// A chat call: the caller's bytes, and what was read from them.
+#[derive(Clone, Debug)]
+pub struct Call {
+    body: Bytes,
+    members: Vec<Member>,
+    model: String,
+    pub(super) facts: Facts,
+}
+
+/// One member at the top of the body.
+#[derive(Clone, Copy, Debug)]
+pub struct Member {
+    /// Its name.
+    pub name: Str,
+    /// Its value.
+    pub value: Span,
+    /// What kind of value.
+    pub kind: Kind,
+}
+
+/// What the scan noted besides the members.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Facts {
+    pub stream: bool,
+    pub usage: Asked,
+    pub max_tokens: Option<u64>,
+    pub choices: Option<u64>,
+    pub messages: usize,
+    pub images: usize,
+    pub audio: usize,
+    pub spots: Vec<Spot>,
+    pub tools: usize,
+    pub odd_tools: Vec<OddTool>,
+    pub choice: Choice,
+    pub format: Format,
+}
+
+/// What `stream_options` says about usage.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Asked {
+    /// There are no `stream_options`.
+    #[default]
+    Nothing,
+    /// They do not mention it: to be inserted here; whether other members follow.
+    Silent { at: usize, alone: bool },
+    /// They say so, here.
+    Said { value: Span, yes: bool },
+}
+
+impl Call {
+    /// Reads a body.
+    ///
+    /// # Errors
+    /// `BadRequest`, naming the member where there is one: no JSON object, a duplicate member, a wrong type of
+    /// something that is judged here, `model` or `messages` missing.
+    pub fn read(body: Bytes, limits: &Limits) -> Result<Self> {
+        let mut call = Self::scan(body, limits)?;
+        // One level in the other is still meant; more is not.
+        for _ in 0..2 {
+            match extra::flatten(&call) {
+                Some(flat) => call = Self::scan(flat, limits)?,
+                None => break,
+            }
+        }
+        match call.member("model") {
+            None => return Err(missing("model", "name a model, e.g. \"huggingface/auto/org/name\"")),
+            Some(_) if call.model.is_empty() => {
+                return Err(Fault::new(FaultKind::BadRequest, "`model` is empty; name a model.").param("model"));
+            }
+            Some(_) => {}
+        }
+        if call.member("messages").is_none() {
+            return Err(missing("messages", "send an array of messages"));
+        }
+        Ok(call)
+    }
+
+    fn scan(body: Bytes, limits: &Limits) -> Result<Self> {
+        if body.iter().all(u8::is_ascii_whitespace) {
+            return Err(Fault::new(FaultKind::BadRequest, "The body is empty; send a JSON object."));
+        }
+        let reader = Reader::new(&body, *limits).map_err(not_json)?;
+        let mut scan = Scan { reader, members: Vec::with_capacity(16), model: String::new(), facts: Facts::default() };
+        if let Err(trouble) = scan.body() {
+            return Err(match trouble {
+                Trouble::Json(error) => not_json(error),
+                // Broken JSON is told first, wherever it is.
+                Trouble::Fault(fault) => json::validate(&body, *limits).err().map_or(fault, not_json),
+            });
+        }
+        let Scan { members, model, facts, .. } = scan;
+        refuse_duplicates(&body, &members)?;
+        Ok(Self { members, model, facts, body })
+    }
+
+    /// The caller's bytes (with the members of `extra_body` and `extra_params` moved to the top, if there were any).
+    pub const fn body(&self) -> &Bytes {
+        &self.body
+    }
+
+    /// The model as the caller named it.
+    pub fn model(&self) -> &str {
+        &self.model
+    }
+
+    /// Whether a stream is asked for.
+    pub const fn stream(&self) -> bool {
+        self.facts.stream
+    }
+
+    /// Whether the caller wants to see usage in the stream.
+    pub const fn wants_stream_usage(&self) -> bool {
+        matches!(self.facts.usage, Asked::Said { yes: true, .. })
+    }
+
+    /// The most tokens that may be produced, by either name; the larger if both are given.
+    pub const fn max_tokens(&self) -> Option<u64> {
+        self.facts.max_tokens
+    }
+
+    /// How many choices are asked for.
+    pub fn choices(&self) -> u64 {
+        self.facts.choices.unwrap_or(1)
+    }
+
+    /// How many messages there are.
+    pub const fn messages(&self) -> usize {
+        self.facts.messages
+    }
+
+    /// Whether tools are offered (the older `functions` too).
+    pub fn has_tools(&self) -> bool {
+        self.facts.tools > 0 || self.member("functions").is_some_and(|m| m.kind == Kind::Array)
+    }
+
+    /// Whether a message holds an image.
+    pub const fn has_images(&self) -> bool {
+        self.facts.images > 0
+    }
+
+    /// Whether a message holds sound.
+    pub const fn has_audio(&self) -> bool {
+        self.facts.audio > 0
+    }
+
+    /// Whether the answer must follow a JSON schema.
+    pub const fn has_json_schema(&self) -> bool {
+        matches!(self.facts.format, Format::Schema { .. })
+    }
+
+    /// The members at the top, in order.
+    pub fn members(&self) -> &[Member] {
+        &self.members
+    }
+
+    /// The member of this name.
+    pub fn member(&self, name: &str) -> Option<&Member> {
+        self.members.iter().find(|m| m.name.is(&self.body, name))
+    }
+
+    /// Where the member stands among the others.
+    pub(super) fn slot(&self, index: usize) -> Slot {
+        let member = &self.members[index];
+        let before = match index.checked_sub(1).and_then(|i| self.members.get(i)) {
+            Some(previous) => previous.value.end,
+            None => member.name.outer().start,
+        };
+        Slot {
+            ordinal: index,
+            before,
+            whole: Span::new(member.name.outer().start, member.value.end),
+            next: self.members.get(index + 1).map(|next| next.name.outer().start),
+        }
+    }
+}
+
+/// The scan under way.
+struct Scan<'a> {
+    reader: Reader<'a>,
+    members: Vec<Member>,
+    model: String,
+    facts: Facts,
+}
+
+/// What stops a scan.
+enum Trouble {
+    Json(json::Error),
+    Fault(Box<Fault>),
+}
+
+impl From<json::Error> for Trouble {
+    fn from(error: json::Error) -> Self {
+        Self::Json(error)
+    }
+}
+
+impl From<Box<Fault>> for Trouble {
+    fn from(fault: Box<Fault>) -> Self {
+        Self::Fault(fault)
+    }
+}
+
+type Scanned<T = ()> = std::result::Result<T, Trouble>;
+
+impl Scan<'_> {
+    fn body(&mut self) -> Scanned {
+        let kind = self.reader.peek()?;
+        if kind != Kind::Object {
+            let message = format!("The body must be a JSON object, not {}.", kind.name());
+            return Err(Fault::new(FaultKind::BadRequest, message).into());
+        }
+        self.reader.open_object()?;
+        while let Some(name) = self.reader.next_key()? {
+            let kind = self.reader.peek()?;
+            let start = self.reader.at();
+            self.value(name, kind)?;
+            self.members.push(Member { name, value: Span::new(start, self.reader.at()), kind });
+        }
+        Ok(self.reader.finish()?)
+    }
+
+    /// Takes one member's value, noting what it says.
+    fn value(&mut self, name: Str, kind: Kind) -> Scanned {
+        let known = name.decode(self.reader.bytes());
+        match (&*known, kind) {
+            ("model", Kind::String) => {
+                let text = self.reader.string()?;
+                self.model = text.decode(self.reader.bytes()).into_owned();
+                return Ok(());
+            }
+            ("model", _) => return Err(wrong_type("model", "a string", kind).into()),
+            ("messages", Kind::Array) => return self.messages(),
+            ("messages", _) => return Err(wrong_type("messages", "an array", kind).into()),
+            (_, Kind::Null) => {}
+            ("stream", Kind::True | Kind::False) => self.facts.stream = kind == Kind::True,
+            ("stream", _) => return Err(wrong_type("stream", "a boolean", kind).into()),
+            ("stream_options", Kind::Object) => return self.stream_options(),
+            ("stream_options", _) => return Err(wrong_type("stream_options", "an object", kind).into()),
+            ("max_tokens", _) => {
+                let limit = self.whole_number("max_tokens", kind)?;
+                self.facts.max_tokens = self.facts.max_tokens.max(Some(limit));
+                return Ok(());
+            }
+            ("max_completion_tokens", _) => {
+                let limit = self.whole_number("max_completion_tokens", kind)?;
+                self.facts.max_tokens = self.facts.max_tokens.max(Some(limit));
+                return Ok(());
+            }
+            ("n", _) => {
+                self.facts.choices = Some(self.whole_number("n", kind)?);
+                return Ok(());
+            }
+            ("tools", Kind::Array) => return self.tools(),
+            ("tools", _) => return Err(wrong_type("tools", "an array", kind).into()),
+            ("tool_choice", _) => return self.tool_choice(kind),
+            ("response_format", Kind::Object) => return self.response_format(),
+            ("response_format", _) => return Err(wrong_type("response_format", "an object", kind).into()),
+            ("extra_body", _) if kind != Kind::Object => {
+                return Err(wrong_type("extra_body", "an object", kind).into());
+            }
+            ("extra_params", _) if kind != Kind::Object => {
+                return Err(wrong_type("extra_params", "an object", kind).into());
+            }
+            _ => {}
+        }
+        self.reader.skip()?;
+        Ok(())
+    }
+
+    fn whole_number(&mut self, name: &'static str, kind: Kind) -> Scanned<u64> {
+        let wrong = |found: &str| {
+            Fault::new(FaultKind::BadRequest, format!("`{name}` must be a whole number, not {found}.")).param(name)
+        };
+        if kind != Kind::Number {
+            return Err(wrong(kind.name()).into());
+        }
+        let raw = self.reader.clone().skip()?.of(self.reader.bytes());
+        let number = std::str::from_utf8(raw).ok().and_then(super::usage::whole);
+        match number {
+            Some(number) => {
+                self.reader.skip()?;
+                Ok(number)
+            }
+            None => Err(wrong(&String::from_utf8_lossy(&raw[..raw.len().min(24)])).into()),
+        }
+    }
+
+    fn stream_options(&mut self) -> Scanned {
+        self.reader.open_object()?;
+        let inside = self.reader.at();
+        let (mut asked, mut alone) = (None, true);
+        while let Some(name) = self.reader.next_key()? {
+            alone = false;
+            let kind = self.reader.peek()?;
+            let value = self.reader.skip()?;
+            if name.is(self.reader.bytes(), "include_usage") {
+                if asked.is_some() {
+                    return Err(duplicate("stream_options.include_usage").into());
+                }
+                if !kind.is_bool() && kind != Kind::Null {
+                    return Err(wrong_type("stream_options.include_usage", "a boolean", kind).into());
+                }
+                asked = Some(Asked::Said { value, yes: kind == Kind::True });
+            }
+        }
+        self.facts.usage = asked.unwrap_or(Asked::Silent { at: inside, alone });
+        Ok(())
+    }
+}
+
+fn refuse_duplicates(body: &[u8], members: &[Member]) -> Result<()> {
+    let name = |m: &Member| m.name.decode(body);
+    let twice: Option<Cow<'_, str>> = if members.len() <= 24 {
+        members.iter().enumerate().find_map(|(i, m)| {
+            let same = |other: &&Member| {
+                if m.name.escaped || other.name.escaped {
+                    name(m) == name(other)
+                } else {
+                    m.name.inner.of(body) == other.name.inner.of(body)
+                }
+            };
+            members[..i].iter().find(same).map(name)
+        })
+    } else {
+        let mut seen = HashSet::with_capacity(members.len());
+        members.iter().map(name).find(|text| !seen.insert(text.clone()))
+    };
+    twice.map_or(Ok(()), |twice| Err(duplicate(&twice)))
+}
+
+fn duplicate(member: &str) -> Box<Fault> {
+    let shown: String = member.chars().take(100).collect();
+    Fault::new(FaultKind::BadRequest, format!("`{shown}` is given twice; give it once.")).param(shown)
+}
+
+fn wrong_type(member: &str, wanted: &str, found: Kind) -> Box<Fault> {
+    Fault::new(FaultKind::BadRequest, format!("`{member}` must be {wanted}, not {}.", found.name())).param(member)
+}
+
+fn missing(member: &str, what_to_do: &str) -> Box<Fault> {
+    Fault::new(FaultKind::BadRequest, format!("`{member}` is missing: {what_to_do}.")).param(member)
+}
+
+fn not_json(error: json::Error) -> Box<Fault> {
+    Fault::new(FaultKind::BadRequest, format!("The body is not valid JSON: {error}."))
+}

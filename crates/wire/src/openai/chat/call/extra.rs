@@ -1,0 +1,65 @@
+//! `extra_body` and `extra_params`: what the SDKs merge into the body themselves, some callers send as a member.
+//!
+//! Their members move to the top, behind the caller's own, unless the top already has one of that name. It is the one
+//! case in which a call's body is copied; what is read afterwards is what is sent.
+
+use std::collections::HashSet;
+
+use bytes::Bytes;
+
+use super::{Call, Member};
+use crate::json::{Edits, Kind, Limits, Part, Reader, Slot, Span, TakeOut};
+
+/// Whether this is one of the two members.
+fn is_extra(body: &[u8], member: &Member) -> bool {
+    matches!(&*member.name.raw(body), b"extra_body" | b"extra_params")
+}
+
+/// The body with the members moved up; nothing when there are none to move.
+pub(super) fn flatten(call: &Call) -> Option<Bytes> {
+    let body = &call.body;
+    if !call.members.iter().any(|member| is_extra(body, member)) {
+        return None;
+    }
+    let mut known: HashSet<_> =
+        call.members.iter().filter(|m| !is_extra(body, m)).map(|m| m.name.decode(body).into_owned()).collect();
+    let mut edits = Edits::new();
+    let mut gone = TakeOut::default();
+    let mut moved = Vec::new();
+    for (index, member) in call.members.iter().enumerate().filter(|(_, m)| is_extra(body, m)) {
+        let slot: Slot = call.slot(index);
+        edits.remove(gone.span(&slot));
+        if member.kind == Kind::Object {
+            let mut names = Vec::new();
+            let _ = inner_members(body, member.value, |name, whole| {
+                // Twice within one object stays twice, and is refused as such.
+                if !known.contains(&name) {
+                    names.push(name);
+                    moved.push(whole);
+                }
+            });
+            known.extend(names);
+        }
+    }
+    let end = call.members.last()?.value.end;
+    let mut first = call.members.iter().all(|m| is_extra(body, m));
+    for whole in moved {
+        if !std::mem::replace(&mut first, false) {
+            edits.insert(end, ",");
+        }
+        edits.insert(end, Part::Original(whole));
+    }
+    let mut flat = Vec::with_capacity(body.len());
+    edits.write(body, &mut flat);
+    Some(flat.into())
+}
+
+fn inner_members(body: &[u8], object: Span, mut each: impl FnMut(String, Span)) -> Result<(), crate::json::Error> {
+    let mut reader = Reader::within(body, object, Limits { max_depth: 127, max_members: usize::MAX });
+    reader.open_object()?;
+    while let Some(name) = reader.next_key()? {
+        let value = reader.skip()?;
+        each(name.decode(body).into_owned(), Span::new(name.outer().start, value.end));
+    }
+    Ok(())
+}

@@ -1,0 +1,175 @@
+//! The messages of a call: how many, what they hold, and the spots that a stricter server would stumble over.
+
+use super::{Scan, Scanned, duplicate, wrong_type};
+use crate::json::{Kind, Slot, Span};
+
+/// A spot in a message that some servers do not take.
+#[derive(Clone, Copy, Debug)]
+pub(in super::super) struct Spot {
+    /// Which message.
+    pub message: usize,
+    /// What it is.
+    pub flaw: MessageFlaw,
+    /// The member.
+    pub slot: Slot,
+    /// The member's value.
+    pub value: Span,
+}
+
+/// What a spot is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in super::super) enum MessageFlaw {
+    /// The role `developer`.
+    Developer,
+    /// A member that is null.
+    Null,
+    /// A member of an assistant message that only an answer has.
+    ReplayOnly,
+}
+
+/// What one message said so far.
+#[derive(Default)]
+struct Said {
+    role: bool,
+    assistant: bool,
+    content: bool,
+    tool_calls: bool,
+}
+
+impl Scan<'_> {
+    pub(super) fn messages(&mut self) -> Scanned {
+        self.reader.open_array()?;
+        let mut index = 0;
+        while self.reader.next_item()? {
+            let kind = self.reader.peek()?;
+            if kind != Kind::Object {
+                return Err(wrong_type(&format!("messages[{index}]"), "an object", kind).into());
+            }
+            self.message(index)?;
+            index += 1;
+        }
+        self.facts.messages = index;
+        Ok(())
+    }
+
+    fn message(&mut self, index: usize) -> Scanned {
+        let first_spot = self.facts.spots.len();
+        let mut said = Said::default();
+        let mut slot = Slot::default();
+        let mut noted = false;
+        self.reader.open_object()?;
+        while let Some(name) = self.reader.next_key()? {
+            slot.whole.start = name.outer().start;
+            if let (true, Some(spot)) = (noted, self.facts.spots.last_mut()) {
+                spot.slot.next = Some(slot.whole.start);
+            }
+            if slot.ordinal == 0 {
+                slot.before = slot.whole.start;
+            }
+            let kind = self.reader.peek()?;
+            let start = self.reader.at();
+            let flaw = self.message_member(&name.raw(self.reader.bytes()), kind, index, &mut said)?;
+            slot.whole.end = self.reader.at();
+            noted = flaw.is_some();
+            if let Some(flaw) = flaw {
+                let value = Span::new(start, slot.whole.end);
+                self.facts.spots.push(Spot { message: index, flaw, slot, value });
+            }
+            slot.before = slot.whole.end;
+            slot.ordinal += 1;
+        }
+        if !said.role {
+            return Err(super::missing(&format!("messages[{index}].role"), "say who speaks, e.g. \"user\"").into());
+        }
+        if !said.assistant && self.facts.spots.len() > first_spot {
+            let mine = self.facts.spots.split_off(first_spot);
+            self.facts.spots.extend(mine.into_iter().filter(|spot| spot.flaw != MessageFlaw::ReplayOnly));
+        }
+        Ok(())
+    }
+
+    /// Takes one member of a message; says whether it is a spot to remember.
+    fn message_member(
+        &mut self,
+        name: &[u8],
+        kind: Kind,
+        index: usize,
+        said: &mut Said,
+    ) -> Scanned<Option<MessageFlaw>> {
+        let again = |seen: &mut bool, member: &str| -> Scanned {
+            if std::mem::replace(seen, true) {
+                return Err(duplicate(&format!("messages[{index}].{member}")).into());
+            }
+            Ok(())
+        };
+        match name {
+            b"role" => {
+                again(&mut said.role, "role")?;
+                if kind != Kind::String {
+                    return Err(wrong_type(&format!("messages[{index}].role"), "a string", kind).into());
+                }
+                let role = self.reader.string()?;
+                let role = role.raw(self.reader.bytes());
+                said.assistant = *role == *b"assistant";
+                return Ok((*role == *b"developer").then_some(MessageFlaw::Developer));
+            }
+            b"content" => {
+                again(&mut said.content, "content")?;
+                if kind == Kind::Array {
+                    self.parts(index)?;
+                } else {
+                    self.reader.skip()?;
+                }
+                return Ok(None);
+            }
+            b"tool_calls" => again(&mut said.tool_calls, "tool_calls")?,
+            _ => {}
+        }
+        let value = self.reader.skip()?;
+        Ok(match (name, kind) {
+            (_, Kind::Null) => Some(MessageFlaw::Null),
+            (b"refusal" | b"annotations", _) => Some(MessageFlaw::ReplayOnly),
+            (b"tool_calls", Kind::Array) => {
+                let inside = value.of(self.reader.bytes());
+                let empty = inside.len() < 64 && inside.iter().filter(|b| !b.is_ascii_whitespace()).count() == 2;
+                empty.then_some(MessageFlaw::ReplayOnly)
+            }
+            _ => None,
+        })
+    }
+
+    /// Takes the parts of a message's content, counting pictures and sounds.
+    fn parts(&mut self, message: usize) -> Scanned {
+        self.reader.open_array()?;
+        let mut index = 0;
+        while self.reader.next_item()? {
+            match self.reader.peek()? {
+                Kind::Object => {}
+                // A list of strings: some servers take it.
+                _ => {
+                    self.reader.skip()?;
+                    index += 1;
+                    continue;
+                }
+            }
+            self.reader.open_object()?;
+            let mut typed = false;
+            while let Some(name) = self.reader.next_key()? {
+                if !name.is(self.reader.bytes(), "type") || self.reader.peek()? != Kind::String {
+                    self.reader.skip()?;
+                    continue;
+                }
+                if std::mem::replace(&mut typed, true) {
+                    return Err(duplicate(&format!("messages[{message}].content[{index}].type")).into());
+                }
+                match &*self.reader.string()?.raw(self.reader.bytes()) {
+                    b"image_url" | b"input_image" | b"image" => self.facts.images += 1,
+                    b"input_audio" | b"audio_url" => self.facts.audio += 1,
+                    _ => {}
+                }
+            }
+            index += 1;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,153 @@
+//! Tool calls: ids that are strings and unique, arguments that are text, an index for each piece of a stream.
+
+use super::{Fill, Shape};
+use crate::json::{self, Edits, Kind, Reader, Span, text};
+
+/// The calls of one answer or stream so far.
+#[derive(Clone, Debug, Default)]
+pub(in super::super) struct Calls {
+    /// Choice and index of each call that began, in order.
+    begun: Vec<(u64, u64)>,
+    /// The last id that the backend gave, with the choice and index that it belongs to.
+    last: Option<(u64, u64, Vec<u8>)>,
+}
+
+/// Calls beyond this many in one stream are not told apart any more.
+const MOST: usize = 4096;
+
+/// One call (or a piece of one) as it stands in the text.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Call {
+    inside: usize,
+    id: Option<(Kind, Span)>,
+    kind: Option<(Kind, Span)>,
+    index: Option<(u64, Span)>,
+    arguments: Option<(Kind, Span)>,
+    whole: Span,
+}
+
+impl Call {
+    pub(super) fn read(reader: &mut Reader<'_>) -> Result<Self, json::Error> {
+        let mut call = Self::default();
+        let start = reader.at();
+        reader.open_object()?;
+        call.inside = reader.at();
+        while let Some(name) = reader.next_key()? {
+            let kind = reader.peek()?;
+            if kind == Kind::Object && name.is(reader.bytes(), "function") {
+                reader.open_object()?;
+                while let Some(name) = reader.next_key()? {
+                    let kind = reader.peek()?;
+                    let value = reader.skip()?;
+                    if name.is(reader.bytes(), "arguments") {
+                        call.arguments = Some((kind, value));
+                    }
+                }
+                continue;
+            }
+            let value = reader.skip()?;
+            match &*name.raw(reader.bytes()) {
+                b"id" => call.id = Some((kind, value)),
+                b"type" => call.kind = Some((kind, value)),
+                b"index" => {
+                    let number = std::str::from_utf8(value.of(reader.bytes())).ok();
+                    call.index = number.and_then(crate::openai::chat::usage::whole).map(|number| (number, value));
+                }
+                _ => {}
+            }
+        }
+        call.whole = Span::new(start, reader.at());
+        Ok(call)
+    }
+
+    /// The id, if it can be used as it is.
+    fn usable_id<'a>(&self, bytes: &'a [u8]) -> Option<&'a [u8]> {
+        match self.id {
+            Some((Kind::String, span)) if span.end - span.start > 2 => Some(span.of(bytes)),
+            _ => None,
+        }
+    }
+}
+
+impl Calls {
+    /// Whether a call began in this choice.
+    pub(super) fn any(&self, choice: u64) -> bool {
+        self.begun.iter().any(|(of, _)| *of == choice)
+    }
+
+    /// Notes one call or piece of a call, and what must change in it.
+    pub(super) fn note(
+        &mut self,
+        choice: u64,
+        call: &Call,
+        shape: Shape,
+        fill: Fill<'_>,
+        bytes: &[u8],
+        edits: &mut Edits,
+    ) {
+        let index = call.index.map_or_else(|| self.place(choice, call, shape, bytes), |(index, _)| index);
+        let new = !self.begun.contains(&(choice, index));
+        let mut missing = String::new();
+        if new {
+            if self.begun.len() < MOST {
+                self.begun.push((choice, index));
+            }
+            if self.usable_id(choice, index, call, bytes).is_none() {
+                let made = self.made_id(fill, choice, index);
+                match call.id {
+                    Some((_, span)) => edits.replace(span, text::encoded(&made)),
+                    None => missing = format!("\"id\":\"{made}\","),
+                }
+            }
+            match call.kind {
+                Some((Kind::Null, span)) => edits.replace(span, "\"function\""),
+                Some(_) => {}
+                None => missing.push_str("\"type\":\"function\","),
+            }
+        } else if let Some((Kind::Number, span)) = call.id {
+            // The id was made with the first piece; pieces that follow have none.
+            edits.replace(span, "null");
+        }
+        if shape == Shape::Chunk && call.index.is_none() {
+            missing.push_str(&format!("\"index\":{index},"));
+        }
+        if !missing.is_empty() {
+            if bytes.get(call.inside..call.whole.end).is_some_and(|rest| rest.trim_ascii_start() == b"}") {
+                missing.pop();
+            }
+            edits.insert(call.inside, missing.into_bytes());
+        }
+        match call.arguments {
+            Some((Kind::String, _)) | None => {}
+            Some((Kind::Null, span)) if new => edits.replace(span, "\"\""),
+            Some((Kind::Null, _)) => {}
+            Some((_, span)) => edits.replace(span, text::encoded(&String::from_utf8_lossy(span.of(bytes)))),
+        }
+    }
+
+    /// The call's own id, remembered; nothing when it cannot be used.
+    fn usable_id<'a>(&mut self, choice: u64, index: u64, call: &Call, bytes: &'a [u8]) -> Option<&'a [u8]> {
+        let id = call.usable_id(bytes)?;
+        self.last = Some((choice, index, id.to_vec()));
+        Some(id)
+    }
+
+    /// Where a call without index belongs: to the one before, unless it brings another id.
+    fn place(&self, choice: u64, call: &Call, shape: Shape, bytes: &[u8]) -> u64 {
+        let next = self.begun.iter().filter(|(of, _)| *of == choice).map(|(_, index)| index + 1).max().unwrap_or(0);
+        if shape == Shape::Answer || next == 0 {
+            return next;
+        }
+        match (&self.last, call.usable_id(bytes)) {
+            (Some((of, index, last)), Some(id)) if *of == choice && last == id => *index,
+            (_, Some(_)) => next,
+            (_, None) => next - 1,
+        }
+    }
+
+    /// An id that no other call of this answer has.
+    fn made_id(&self, fill: Fill<'_>, choice: u64, index: u64) -> String {
+        let base = fill.id.strip_prefix("chatcmpl-").unwrap_or(fill.id);
+        format!("call_{base}_{choice}_{index}")
+    }
+}

@@ -1,0 +1,269 @@
+//! Writing a call for one backend: the caller's bytes, changed only where the dialect asks for it.
+
+mod tools;
+
+use std::borrow::Cow;
+
+use types::{Fault, Kind as FaultKind, Result, SendBody};
+
+use super::{
+    call::{Asked, Call, Format, Member, MessageFlaw},
+    dialect::{Dialect, JsonSchema, MaxTokens, Messages, StreamOptions, Tools},
+};
+use crate::json::{Edits, Kind, Part, Span, TakeOut, text};
+
+/// What the caller asked of the translation itself.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Ask<'a> {
+    /// Whether what the backend cannot do is left out instead of refused.
+    pub lenient: bool,
+    /// The backend's name, for refusals.
+    pub backend: &'a str,
+}
+
+/// A body to send.
+#[derive(Clone, Debug)]
+pub struct Encoded {
+    /// The body.
+    pub body: SendBody,
+    /// What was left out, to be named to the caller.
+    pub dropped: Vec<Dropped>,
+}
+
+/// Something of the call that was left out.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Dropped {
+    /// Its name, e.g. `store` or `tools.web_search`: visible ASCII without commas, fit for a header.
+    pub member: Cow<'static, str>,
+}
+
+/// Writes `call` for a server that speaks `dialect` and calls the model `model`.
+///
+/// Equal calls give equal bytes. `model` comes first; the order of the rest is kept.
+///
+/// # Errors
+/// `UnsupportedParameter` when the call asks for what the dialect refuses and `ask` is not lenient.
+pub fn encode(call: &Call, dialect: &Dialect, model: &str, ask: Ask<'_>) -> Result<Encoded> {
+    let mut writing = Writing {
+        call,
+        dialect,
+        ask,
+        edits: Edits::new(),
+        gone: vec![false; call.members().len()],
+        dropped: Vec::new(),
+    };
+    writing.members()?;
+    writing.token_limit();
+    writing.response_format();
+    writing.messages();
+    if dialect.tools == Tools::Functions {
+        writing.tools()?;
+    }
+    writing.ask_for_usage();
+    writing.head(model);
+    Ok(Encoded { body: writing.edits.apply(call.body()), dropped: writing.dropped })
+}
+
+/// The translation under way.
+struct Writing<'a> {
+    call: &'a Call,
+    dialect: &'a Dialect,
+    ask: Ask<'a>,
+    edits: Edits,
+    /// Which members at the top go.
+    gone: Vec<bool>,
+    dropped: Vec<Dropped>,
+}
+
+impl Writing<'_> {
+    /// Decides which members at the top go.
+    fn members(&mut self) -> Result<()> {
+        let body = self.call.body().clone();
+        for (index, member) in self.call.members().iter().enumerate() {
+            let name = member.name.raw(&body);
+            let listed =
+                |list: &'static [&'static str]| list.iter().find(|listed| listed.as_bytes() == &*name).copied();
+            if &*name == b"model" {
+                self.gone[index] = true;
+            } else if member.kind == Kind::Null {
+                self.gone[index] = self.dialect.messages != Messages::AsIs;
+            } else if let Some(advice) = listed(self.dialect.drop) {
+                self.gone[index] = true;
+                self.dropped.push(Dropped { member: advice.into() });
+            } else if let Some(refused) = listed(self.dialect.refuse) {
+                if !asks_for_nothing(refused, member, &body) {
+                    self.leave_out(refused, refused, "")?;
+                }
+                self.gone[index] = true;
+            } else if &*name == b"stream_options" && self.dialect.stream_options == StreamOptions::Never {
+                self.gone[index] = true;
+            }
+        }
+        // Without tools there is nothing to choose among.
+        if self.is_gone("tools") {
+            self.drop_member("tool_choice");
+            self.drop_member("parallel_tool_calls");
+        }
+        Ok(())
+    }
+
+    /// Leaves something out that changes the answer, if the caller is lenient.
+    fn leave_out(&mut self, name: impl Into<Cow<'static, str>>, param: &str, why: &str) -> Result<()> {
+        if self.ask.lenient {
+            self.dropped.push(Dropped { member: name.into() });
+            return Ok(());
+        }
+        let backend = if self.ask.backend.is_empty() { "this backend" } else { self.ask.backend };
+        let message = format!(
+            "`{param}` is not supported by {backend}{why}. Leave it out, choose another backend, or send the header `x-ironbow-lenient: true` to have it left out for you."
+        );
+        let mut fault = Fault::new(FaultKind::UnsupportedParameter, message).param(param);
+        fault.backend = (!self.ask.backend.is_empty()).then(|| self.ask.backend.to_owned());
+        Err(fault)
+    }
+
+    fn index_of(&self, name: &str) -> Option<usize> {
+        self.call.members().iter().position(|m| m.name.is(self.call.body(), name))
+    }
+
+    fn is_gone(&self, name: &str) -> bool {
+        self.index_of(name).is_some_and(|index| self.gone[index])
+    }
+
+    fn drop_member(&mut self, name: &str) {
+        if let Some(index) = self.index_of(name) {
+            self.gone[index] = true;
+        }
+    }
+
+    /// The member, if it is there, stays, and says something.
+    fn staying(&self, name: &str) -> Option<(usize, &Member)> {
+        let index = self.index_of(name)?;
+        let member = &self.call.members()[index];
+        (!self.gone[index] && member.kind != Kind::Null).then_some((index, member))
+    }
+
+    /// One name for the token limit: the one that the server knows wins, the other is renamed or left out.
+    fn token_limit(&mut self) {
+        let (known, other, written) = match self.dialect.max_tokens {
+            MaxTokens::Both => return,
+            MaxTokens::MaxTokens => ("max_tokens", "max_completion_tokens", "\"max_tokens\""),
+            MaxTokens::MaxCompletionTokens => ("max_completion_tokens", "max_tokens", "\"max_completion_tokens\""),
+        };
+        let Some((index, member)) = self.staying(other) else { return };
+        let name = member.name.outer();
+        if self.staying(known).is_some() {
+            self.gone[index] = true;
+            self.dropped.push(Dropped { member: other.into() });
+        } else {
+            // A null of the known name would stand beside the renamed one.
+            self.drop_member(known);
+            self.edits.replace(name, written);
+        }
+    }
+
+    fn response_format(&mut self) {
+        let Format::Schema { whole, schema, strict, inside } = self.call.facts.format else { return };
+        if self.staying("response_format").is_none() {
+            return;
+        }
+        let schema_as = |edits: &mut Edits, opening: &'static str| {
+            edits.replace_all(whole, [Part::Static(opening), Part::Original(schema), Part::Static("}")]);
+        };
+        match self.dialect.json_schema {
+            JsonSchema::AsIs => {}
+            JsonSchema::SchemaBesideType => schema_as(&mut self.edits, "{\"type\":\"json_schema\",\"schema\":"),
+            JsonSchema::ObjectWithSchema => schema_as(&mut self.edits, "{\"type\":\"json_object\",\"schema\":"),
+            JsonSchema::ObjectWithValue => schema_as(&mut self.edits, "{\"type\":\"json_object\",\"value\":"),
+            JsonSchema::NotStrict => match strict {
+                Some(value) if value.of(self.call.body()) == b"false" => {}
+                Some(value) => self.edits.replace(value, "false"),
+                None => self.edits.insert(inside, "\"strict\":false,"),
+            },
+            JsonSchema::WithGuidedJson => {
+                if self.staying("guided_json").is_none() {
+                    self.append(",\"guided_json\":", Some(schema));
+                }
+            }
+        }
+    }
+
+    fn messages(&mut self) {
+        let developer = match self.dialect.messages {
+            Messages::AsIs => return,
+            Messages::Plain => true,
+            Messages::PlainWithDeveloper => false,
+        };
+        let mut gone = TakeOut::default();
+        let mut message = usize::MAX;
+        for spot in &self.call.facts.spots {
+            if spot.message != message {
+                message = spot.message;
+                gone = TakeOut::default();
+            }
+            match spot.flaw {
+                MessageFlaw::Developer if developer => self.edits.replace(spot.value, "\"system\""),
+                MessageFlaw::Developer => {}
+                MessageFlaw::Null | MessageFlaw::ReplayOnly => self.edits.remove(gone.span(&spot.slot)),
+            }
+        }
+    }
+
+    /// Asks the backend for usage in a stream, whether or not the caller wants to see it: it is accounted.
+    fn ask_for_usage(&mut self) {
+        if !self.call.stream() || self.dialect.stream_options == StreamOptions::Never {
+            return;
+        }
+        match self.call.facts.usage {
+            Asked::Nothing => {
+                self.drop_member("stream_options");
+                self.append(",\"stream_options\":{\"include_usage\":true}", None);
+            }
+            Asked::Silent { at, alone } => {
+                self.edits.insert(at, if alone { "\"include_usage\":true" } else { "\"include_usage\":true," });
+            }
+            Asked::Said { yes: true, .. } => {}
+            Asked::Said { value, .. } => self.edits.replace(value, "true"),
+        }
+    }
+
+    /// Adds a member behind the last one.
+    fn append(&mut self, name: &'static str, value: Option<Span>) {
+        let Some(last) = self.call.members().last() else { return };
+        self.edits.insert(last.value.end, name);
+        if let Some(value) = value {
+            self.edits.insert(last.value.end, Part::Original(value));
+        }
+    }
+
+    /// Takes out what goes, and puts `model` first.
+    fn head(&mut self, model: &str) {
+        let Some(first) = self.call.members().first() else { return };
+        let mut opening = b"{\"model\":".to_vec();
+        text::encode(model, &mut opening);
+        // `messages` always stays, so a member always follows.
+        opening.push(b',');
+        self.edits.replace(Span::new(0, first.name.outer().start), opening);
+        let mut gone = TakeOut::default();
+        for index in (0..self.gone.len()).filter(|index| self.gone[*index]) {
+            self.edits.remove(gone.span(&self.call.slot(index)));
+        }
+    }
+}
+
+/// Whether a member that a server refuses has a value that changes nothing.
+fn asks_for_nothing(name: &str, member: &Member, body: &[u8]) -> bool {
+    let raw = member.value.of(body);
+    match name {
+        "n" => raw == b"1",
+        "logprobs" => member.kind == Kind::False,
+        "top_logprobs" | "presence_penalty" | "frequency_penalty" => matches!(raw, b"0" | b"0.0"),
+        "parallel_tool_calls" => member.kind == Kind::True,
+        "logit_bias" => raw == b"{}",
+        "tools" | "functions" | "stop" => raw == b"[]",
+        "tool_choice" => matches!(raw, b"\"auto\"" | b"\"none\""),
+        "modalities" => raw == b"[\"text\"]",
+        "response_format" => raw == b"{\"type\":\"text\"}",
+        _ => false,
+    }
+}

@@ -1,0 +1,58 @@
+//! Reading usage and other numbers, however a backend writes them.
+
+use types::Usage;
+
+use crate::json::{self, Kind, Reader};
+
+/// A whole number that is not negative; `12.0` and `1e3` are whole.
+pub(super) fn whole(text: &str) -> Option<u64> {
+    if let Ok(number) = text.parse::<u64>() {
+        return Some(number);
+    }
+    let number = text.parse::<f64>().ok()?;
+    // Casting saturates: a huge number stays huge.
+    (number >= 0.0 && number.fract() == 0.0).then_some(number as u64)
+}
+
+/// Takes the usage object that comes next. Nulls, negative numbers and other nonsense count as zero.
+///
+/// # Errors
+/// When it is no object, or malformed.
+pub(super) fn read(reader: &mut Reader<'_>) -> Result<Usage, json::Error> {
+    let mut usage = Usage::default();
+    reader.open_object()?;
+    while let Some(name) = reader.next_key()? {
+        match &*name.raw(reader.bytes()) {
+            b"prompt_tokens" => usage.input = count(reader)?,
+            b"completion_tokens" => usage.output = count(reader)?,
+            b"prompt_tokens_details" => usage.cached_input = detail(reader, "cached_tokens")?,
+            b"completion_tokens_details" => usage.reasoning = detail(reader, "reasoning_tokens")?,
+            _ => {
+                reader.skip()?;
+            }
+        }
+    }
+    Ok(usage)
+}
+
+fn count(reader: &mut Reader<'_>) -> Result<u64, json::Error> {
+    let span = reader.skip()?;
+    Ok(std::str::from_utf8(span.of(reader.bytes())).ok().and_then(whole).unwrap_or(0))
+}
+
+fn detail(reader: &mut Reader<'_>, wanted: &str) -> Result<u64, json::Error> {
+    let mut found = 0;
+    if reader.peek()? != Kind::Object {
+        reader.skip()?;
+        return Ok(found);
+    }
+    reader.open_object()?;
+    while let Some(name) = reader.next_key()? {
+        if name.is(reader.bytes(), wanted) {
+            found = count(reader)?;
+        } else {
+            reader.skip()?;
+        }
+    }
+    Ok(found)
+}
