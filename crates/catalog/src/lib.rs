@@ -1,1 +1,139 @@
-//! placeholder
+//! Which models exist where, and at what price: asked of the Hub and of the router, remembered within bounds, refreshed
+//! behind the scenes, kept on disk.
+//!
+//! * [`Catalog::peek`] and [`Catalog::model`]: one model's entry. Fresh ones cost a lock that is hardly ever contended
+//!   and no allocation; stale ones are served while one look-up refreshes them; a look-up is made once, however many wait for it.
+//! * [`Catalog::list`]: every chat model of every backend, with what the router says of it ([`Catalog::market`]).
+//!
+//! It decides nothing: whether an entry serves a call is for its reader to judge.
+
+mod cache;
+mod disk;
+mod entry;
+mod flight;
+mod kept;
+mod listing;
+mod lists;
+mod lookup;
+mod market;
+mod models;
+mod read;
+mod saver;
+mod settings;
+mod source;
+mod tenant;
+
+use std::{sync::Arc, time::Instant};
+
+use net::{Drain, Upstream};
+use types::{Fault, Kind, Result, Secret};
+
+pub use entry::{CHAT_TASK, Found, ModelEntry, Serving, State};
+pub use listing::{Item, Listing, Warning};
+pub use market::{Market, MarketModel, Offer, Price, UsdPerMillion};
+pub use settings::Settings;
+pub use tenant::Tenant;
+
+use crate::{lists::Lists, models::Models, saver::Saver, source::Source, tenant::Tenants};
+
+/// The catalogue. Cloning shares it.
+#[derive(Clone)]
+pub struct Catalog(Arc<Shared>);
+
+struct Shared {
+    tenants: Tenants,
+    models: Arc<Models>,
+    lists: Arc<Lists>,
+    saver: Arc<Saver>,
+}
+
+/// What is known of a model.
+#[derive(Clone, Debug)]
+pub enum Lookup {
+    /// The Hub knows it.
+    Known(Arc<ModelEntry>),
+    /// The Hub does not know it, or does not show it to this credential: a private model looks unknown.
+    Unknown,
+}
+
+impl Catalog {
+    /// A catalogue that knows nothing yet. Nothing is asked or read before [`Catalog::start`] or the first question.
+    ///
+    /// # Errors
+    /// A sentence for the operator when an address cannot be used.
+    pub fn new(settings: Settings, upstream: Upstream, drain: Drain) -> Result<Self, String> {
+        let settings = Arc::new(settings);
+        let hub = Source::new(&settings.hub, upstream.clone())?;
+        let router = Source::new(&settings.router, upstream)?;
+        let saver = Arc::new(Saver::new(&settings, &[&hub.address(), &router.address()], drain.clone()));
+        let models = Models::new(Arc::clone(&settings), hub.clone(), drain.clone(), Arc::clone(&saver));
+        let lists = Lists::new(settings, hub, router, drain, Arc::clone(&saver));
+        Ok(Self(Arc::new(Shared { tenants: Tenants::new(), models, lists, saver })))
+    }
+
+    /// Reads the last kept state, behind the scenes. Call it on a runtime, once the listener stands.
+    pub fn start(&self) {
+        let models = Arc::clone(&self.0.models);
+        self.0.saver.restore(disk::MODELS, move |kept| models.restore(kept));
+    }
+
+    /// Whose sight a caller's own Hugging Face token gives; without one, the gateway's.
+    pub fn tenant(&self, credential: Option<&Secret>) -> Tenant {
+        self.0.tenants.of(credential)
+    }
+
+    /// The entry of `hub_id`, if it is remembered and may still be served. Never waits. A stale entry is refreshed
+    /// behind the scenes; `credential` is the caller's own token that made `tenant`, if any.
+    pub fn peek(&self, hub_id: &str, tenant: Tenant, credential: Option<&Secret>) -> Option<Arc<ModelEntry>> {
+        self.0.models.peek(hub_id, tenant, credential)
+    }
+
+    /// The entry of `hub_id`, looked up if need be with the caller's own Hugging Face token, or else the gateway's.
+    /// Joins a look-up that is under way.
+    ///
+    /// # Errors
+    /// [`Kind::CatalogUnavailable`] when the Hub cannot be asked by `deadline` and nothing is remembered.
+    pub async fn model(&self, hub_id: &str, credential: Option<&Secret>, deadline: Instant) -> Result<Lookup> {
+        let tenant = self.tenant(credential);
+        self.0.models.model(hub_id, tenant, credential, deadline).await
+    }
+
+    /// A backend answered 404 for `hub_id`: the next reader asks the Hub again. Says no when that was done a moment ago
+    /// already, so that another try is of no use.
+    pub fn forget(&self, hub_id: &str, tenant: Tenant) -> bool {
+        self.0.models.forget(hub_id, tenant)
+    }
+
+    /// Every chat model of every backend. Waits only when nothing is kept.
+    ///
+    /// # Errors
+    /// [`Kind::CatalogUnavailable`] when nobody can be asked by `deadline` and nothing is kept.
+    pub async fn list(&self, deadline: Instant) -> Result<Arc<Listing>> {
+        self.0.lists.list(deadline).await
+    }
+
+    /// The router's list, if it is kept. Never waits; a stale one is refreshed behind the scenes.
+    pub fn market(&self) -> Option<Arc<Market>> {
+        self.0.lists.peek_market()
+    }
+
+    /// What is remembered stays, but all of it is asked for again when next needed.
+    pub fn refresh(&self) {
+        self.0.lists.expire();
+        self.0.models.expire();
+    }
+
+    /// How many models are remembered, unknown ones included: for metrics.
+    pub fn remembered(&self) -> usize {
+        self.0.models.remembered()
+    }
+}
+
+/// Nobody can be asked and nothing is remembered.
+fn unavailable(what: &str, why: &str) -> Box<Fault> {
+    Fault::new(
+        Kind::CatalogUnavailable,
+        format!("Hugging Face's model catalogue cannot be reached, and nothing is remembered of {what}. Try again in a moment."),
+    )
+    .detail(why.to_owned())
+}

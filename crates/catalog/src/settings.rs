@@ -1,0 +1,72 @@
+//! What a catalogue needs to know, and its limits.
+
+use std::{path::PathBuf, sync::Arc, time::Duration};
+
+use types::Secret;
+
+/// How a catalogue works. Start from [`Settings::new`] and change what differs.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// The Hub's address.
+    pub hub: String,
+    /// The router's address.
+    pub router: String,
+    /// The gateway's own Hugging Face token. Never give a key of anybody else.
+    pub token: Option<Secret>,
+    /// The backends whose models are listed, by id.
+    pub backends: Vec<Arc<str>>,
+    /// Where the last state is kept; `None` keeps nothing.
+    pub cache_dir: Option<PathBuf>,
+    /// How long a model's entry is taken as it is.
+    pub fresh: Duration,
+    /// How long it is served at all while the Hub can be asked.
+    pub stale: Duration,
+    /// How long an unknown model is believed to be unknown.
+    pub unknown: Duration,
+    /// How long after a failure nothing is tried again for the same thing.
+    pub pause: Duration,
+    /// How long a look-up of one model may take.
+    pub lookup_time: Duration,
+    /// How many models are remembered, unknown ones included.
+    pub max_models: usize,
+    /// How many look-ups may be under way at once; more are refused.
+    pub max_lookups: usize,
+    /// How long the lists are taken as they are.
+    pub list_fresh: Duration,
+    /// How long fetching the lists may take.
+    pub list_time: Duration,
+    /// How many models are asked for per page of a list.
+    pub page_size: usize,
+    /// How many pages of a list are read per backend.
+    pub max_pages: usize,
+    /// How many items a listing may have.
+    pub max_listed: usize,
+    /// How long a change may wait before it is kept on disk.
+    pub save_after: Duration,
+}
+
+impl Settings {
+    /// The usual limits for these addresses.
+    pub fn new(hub: impl Into<String>, router: impl Into<String>) -> Self {
+        Self {
+            hub: hub.into(),
+            router: router.into(),
+            token: None,
+            backends: Vec::new(),
+            cache_dir: None,
+            fresh: Duration::from_secs(600),
+            stale: Duration::from_secs(24 * 3600),
+            unknown: Duration::from_secs(30),
+            pause: Duration::from_secs(5),
+            lookup_time: Duration::from_secs(10),
+            max_models: 20_000,
+            max_lookups: 256,
+            list_fresh: Duration::from_secs(600),
+            list_time: Duration::from_secs(60),
+            page_size: 1000,
+            max_pages: 20,
+            max_listed: 100_000,
+            save_after: Duration::from_secs(20),
+        }
+    }
+}
