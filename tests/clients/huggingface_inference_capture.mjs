@@ -1,0 +1,50 @@
+// Writes down what the official JavaScript client sends for the fixed calls, one file per backend and call.
+//
+// Usage: huggingface_inference_capture.mjs http://127.0.0.1:PORT [FOLDER]. The folder is crates/providers/tests/captured/js if
+// left out. Secrets, addresses and versions do not get into the files, so that a second run changes nothing unless the client did.
+import assert from "node:assert/strict";
+import { mkdirSync, writeFileSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+import { BACKENDS, CALLS, MODEL, NAME, VERSION, call, lastChat, sandbox } from "./huggingface_inference_calls.mjs";
+
+const folder = process.argv[3] ?? fileURLToPath(new URL("../../crates/providers/tests/captured/js", import.meta.url));
+// These change from run to run, or are the transport's and not the call's.
+const LEFT_OUT = new Set([
+  "host", "user-agent", "content-length", "connection", "accept-encoding", "sec-fetch-mode", "accept-language:*",
+]);
+
+/** The one chat request that a call makes, as a fixture. */
+async function sent(backend, name, direct) {
+  await sandbox("DELETE", "/_sandbox/journal");
+  await call(backend, name, { direct });
+  const seen = await lastChat();
+  const prefix = direct ? `/direct/${backend}` : backend === "auto" ? "" : `/${backend}`;
+  assert.ok(seen.target.startsWith(prefix), seen.target);
+  // Node's fetch adds `accept-language: *` by itself.
+  const kept = seen.headers.filter(([key, value]) => !LEFT_OUT.has(key) && !LEFT_OUT.has(`${key}:${value}`));
+  const headers = Object.fromEntries(kept.sort(([a], [b]) => (a < b ? -1 : 1)));
+  headers.authorization = direct ? "Bearer <key>" : "Bearer <hf token>";
+  return { method: seen.method, path: seen.target.slice(prefix.length), headers, body: JSON.parse(seen.body) };
+}
+
+mkdirSync(folder, { recursive: true });
+await sandbox("DELETE", "/_sandbox/faults");
+await sandbox("POST", "/_sandbox/settings", { lenient_schema: true });
+let count = 0;
+for (const backend of [...BACKENDS, "auto"]) {
+  for (const name of Object.keys(CALLS)) {
+    const fixture = {
+      client: `${NAME} ${VERSION}`,
+      backend,
+      call: name,
+      hub_model: backend === "openai" ? "gpt-4o-mini" : MODEL,
+      asked: name === "stream" ? { ...CALLS[name], stream: true } : CALLS[name],
+      routed: backend === "openai" ? null : await sent(backend, name, false),
+      direct: ["hf-inference", "auto"].includes(backend) ? null : await sent(backend, name, true),
+    };
+    writeFileSync(`${folder}/${backend}.${name}.json`, `${JSON.stringify(fixture, null, 2)}\n`);
+    count += 1;
+  }
+}
+await sandbox("DELETE", "/_sandbox/settings");
+console.log(`${count} files in ${folder}`);
