@@ -1,5 +1,5 @@
 """The table of checks: what runs, in which order, what may be skipped, and what only `--all` runs."""
-from . import budget, checks, real, soak
+from . import budget, checks, fronts, real, soak
 from .checks import IN_CI, Check, node_client, python_client
 
 CHECKS = [
@@ -12,6 +12,11 @@ CHECKS = [
     Check("client: openai (Python)", python_client("openai_chat.py")),
     Check("client: openai (Node)", node_client("openai_chat.mjs")),
     Check("client: huggingface_hub through the gateway", python_client("hub_through_gateway.py")),
+    Check("framing: direct", fronts.behind("direct")),
+    Check("framing: behind nginx", fronts.behind("nginx"), required=IN_CI),
+    Check("framing: behind haproxy", fronts.behind("haproxy"), required=IN_CI),
+    Check("framing: behind caddy", fronts.behind("caddy"), required=IN_CI),
+    Check("framing: behind traefik", fronts.behind("traefik"), required=IN_CI),
     # Debian's promtool cannot be had everywhere; where this project is checked before a merge, it must be.
     Check("promtool", checks.metrics, required=IN_CI),
     Check("start and idle memory", budget.start_and_idle_memory, required=IN_CI),

@@ -15,7 +15,7 @@ export function check(name, run) {
 export async function main() {
   let failed = 0;
   for (const { name, run } of checks) {
-    await forgetFaults();
+    await startAfresh();
     let timer;
     const late = new Promise((_, reject) => {
       timer = setTimeout(() => reject(new Error("not done within 60 s")), 60_000);
@@ -29,7 +29,7 @@ export async function main() {
       clearTimeout(timer);
     }
   }
-  await forgetFaults();
+  await startAfresh();
   console.log(`${checks.length - failed} passed, ${failed} failed`);
   process.exit(failed || !checks.length ? 1 : 0);
 }
@@ -48,11 +48,11 @@ export async function rejects(expected, action) {
 /** Asks the sandbox to misbehave at the next chat; see docs/sandbox.md for the kinds of faults and their members. */
 export const fault = (what, times = 1) => sandbox("POST", "/_sandbox/faults", { match: { operation: "chat" }, times, fault: what });
 
-/** The sandbox behaves again. */
-export const forgetFaults = () => (SANDBOX ? sandbox("DELETE", "/_sandbox/faults") : undefined);
-
-/** What the sandbox was asked, oldest first. */
-export const journal = () => sandbox("GET", "/_sandbox/journal");
+/** The sandbox behaves again, and forgets what it was asked. */
+async function startAfresh() {
+  if (!SANDBOX) return;
+  for (const room of ["faults", "settings", "journal"]) await sandbox("DELETE", `/_sandbox/${room}`);
+}
 
 async function sandbox(method, path, body) {
   const reply = await fetch(SANDBOX + path, {

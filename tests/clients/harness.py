@@ -23,7 +23,7 @@ def main() -> None:
     """Runs every check, prints what failed and why, and closes with the counts."""
     failed = 0
     for function in _checks:
-        forget_faults()
+        start_afresh()
         try:
             result = function()
             if inspect.isawaitable(result):
@@ -32,7 +32,7 @@ def main() -> None:
             failed += 1
             print(f"FAILED {function.__name__}")
             traceback.print_exc(file=sys.stdout)
-    forget_faults()
+    start_afresh()
     print(f"{len(_checks) - failed} passed, {failed} failed")
     sys.exit(1 if failed or not _checks else 0)
 
@@ -57,10 +57,11 @@ def fault(times=1, **what) -> None:
     _sandbox("POST", "/_sandbox/faults", {"match": {"operation": "chat"}, "times": times, "fault": what})
 
 
-def forget_faults() -> None:
-    """The sandbox behaves again."""
+def start_afresh() -> None:
+    """The sandbox behaves again, and forgets what it was asked."""
     if SANDBOX:
-        _sandbox("DELETE", "/_sandbox/faults")
+        for room in ("faults", "settings", "journal"):
+            _sandbox("DELETE", "/_sandbox/" + room)
 
 
 def settings(**what) -> None:
@@ -68,9 +69,9 @@ def settings(**what) -> None:
     _sandbox("POST", "/_sandbox/settings", what)
 
 
-def journal() -> list:
-    """What the sandbox was asked, oldest first."""
-    return _sandbox("GET", "/_sandbox/journal")
+def chats() -> list:
+    """The chats that the sandbox was asked for since this check began, oldest first."""
+    return [entry for entry in _sandbox("GET", "/_sandbox/journal") if entry.get("operation") == "chat"]
 
 
 def _sandbox(method, path, body=None):
