@@ -158,7 +158,8 @@ impl Keys {
         Ok(self.routed.first().map(|key| Chosen::operators(key, Way::Routed)))
     }
 
-    fn callers_token<'a>(&self, presented: Presented<'a>) -> Option<&'a Secret> {
+    /// The caller's own Hugging Face token, where it may be used: the call then goes out with it.
+    pub fn callers_token<'a>(&self, presented: Presented<'a>) -> Option<&'a Secret> {
         presented.token.filter(|token| self.callers && is_hugging_face(token))
     }
 
@@ -176,7 +177,7 @@ impl Keys {
         });
         let fault = Fault::new(
             Kind::NoCredential,
-            format!("the gateway has no Hugging Face token: set HF_TOKEN where it runs{direct}{callers}"),
+            format!("The gateway has no Hugging Face token: set HF_TOKEN where it runs{direct}{callers}."),
         );
         match backend {
             Some(id) => fault.backend(id.as_str()),
@@ -202,7 +203,7 @@ fn callers(token: &Secret, presented: Presented<'_>) -> Result<Chosen> {
         Some(name) if !is_organisation(name) => {
             return Err(Fault::new(
                 Kind::BadRequest,
-                "the header X-HF-Bill-To holds the name of an organisation on Hugging Face: letters, digits, '-', '_' and '.'",
+                "The header X-HF-Bill-To holds the name of an organisation on Hugging Face: letters, digits, '-', '_' and '.'.",
             )
             .param("X-HF-Bill-To"));
         }
@@ -220,7 +221,7 @@ fn not_routed(id: &BackendName, routing: Routing) -> Box<Fault> {
     };
     Fault::new(
         Kind::NoCredential,
-        format!("{reason}; it serves calls with its own key only: add one with backend = \"{id}\" under [[huggingface.keys]]"),
+        format!("{reason}; it serves calls with its own key only: add one with backend = \"{id}\" under [[huggingface.keys]]."),
     )
     .code("backend_not_routed")
     .backend(id.as_str())

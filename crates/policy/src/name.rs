@@ -29,7 +29,7 @@ pub fn parse(text: &str, names: &Names) -> Result<Asked> {
     if let Some(asked) = names.alias(text) {
         return Ok(asked.clone());
     }
-    parse_route(text, names)
+    parse_route(text, names).map_err(|fault| refuse::masked(text, fault))
 }
 
 /// Reads a name without looking at the configured aliases.

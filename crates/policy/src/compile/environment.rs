@@ -22,8 +22,8 @@ const HUGGING_FACE: &[(&str, &str)] = &[("HF_ENDPOINT", "huggingface.hub"), ("HF
 /// Short names for what is set most.
 const SHORT: &[(&str, &str)] = &[("IRONBOW_LOG", "log.level"), ("IRONBOW_LISTEN", "listener.address")];
 
-/// Variables that the command line reads for itself.
-const ELSEWHERE: &[&str] = &["IRONBOW_CONFIG"];
+/// Variables that are no settings: the command line reads the first, clients of the gateway the second.
+const ELSEWHERE: &[&str] = &["IRONBOW_CONFIG", "IRONBOW_URL"];
 
 const PREFIX: &str = "IRONBOW_";
 
@@ -87,9 +87,9 @@ struct Overlay<'a> {
 }
 
 /// Why a name sets nothing.
-enum Miss<'a> {
-    /// No key of this name among these.
-    Unknown(&'a str, Vec<String>),
+enum Miss {
+    /// The step of this number is none of these.
+    Unknown(usize, Vec<String>),
     /// Something under a value that has nothing under it.
     TooDeep,
     /// An index behind the end of a list of this length.
@@ -103,23 +103,23 @@ impl Overlay<'_> {
         match self.resolve(schema, &steps) {
             Ok((path, keys, node)) => self.put(&path, &keys, &Kind::of(schema, node), text, place),
             Err(miss) => {
-                let message = explain(&miss, place);
+                let message = explain(&miss, &steps, place);
                 self.report.add_at(place.clone(), &Path::root(), message);
             }
         }
     }
 
     /// Follows the steps through schema and tree.
-    fn resolve<'s>(&self, schema: &'s Value, steps: &[&'s str]) -> Result<(Path, Vec<Key>, &'s Value), Miss<'s>> {
+    fn resolve<'s>(&self, schema: &'s Value, steps: &[&'s str]) -> Result<(Path, Vec<Key>, &'s Value), Miss> {
         let (mut path, mut keys, mut node) = (Path::root(), Vec::new(), schema);
         let mut here = Some(&*self.tree);
-        for step in steps {
+        for (at, step) in steps.iter().enumerate() {
             let key = match Kind::of(schema, node) {
                 Kind::Object { properties, .. } => {
                     let found = properties.and_then(|p| p.iter().find(|(name, _)| shout(name) == shout(step)));
                     let Some((name, inner)) = found else {
                         let known = properties.into_iter().flat_map(|p| p.keys()).map(|name| shout(name)).collect();
-                        return Err(Miss::Unknown(step, known));
+                        return Err(Miss::Unknown(at, known));
                     };
                     node = inner;
                     Key::Name(name.clone())
@@ -243,26 +243,28 @@ fn merge(slot: &mut Value, value: Value) {
     }
 }
 
-fn explain(miss: &Miss<'_>, place: &Place) -> String {
-    let name = match place {
-        Place::Variable(name) => name.as_str(),
-        _ => "",
-    };
+fn explain(miss: &Miss, steps: &[&str], place: &Place) -> String {
     match miss {
         Miss::TooDeep => "there is no such setting: what stands before the last __ is a single value".to_owned(),
         Miss::Index(length) => format!("the list has {length} elements; the index is a number from 0 to {length}"),
-        Miss::Unknown(step, known) => {
-            let head = name.strip_suffix(step).unwrap_or_else(|| name.split(step).next().unwrap_or_default());
-            let near = nearest::nearest(step, known.iter().map(String::as_str)).map(|near| format!("{head}{near}"));
-            let near = near.or_else(|| {
-                let all: Vec<String> = settings().into_iter().map(|setting| setting.variable).collect();
-                let all = all.iter().map(String::as_str).chain(SHORT.iter().map(|(short, _)| *short));
-                nearest::nearest(name, all.chain(ELSEWHERE.iter().copied())).map(str::to_owned)
-            });
-            match near {
-                Some(near) => format!("there is no such setting; did you mean {near}?"),
-                None => format!("there is no such setting; after {head} may come {}", known.join(", ")),
-            }
-        }
+        Miss::Unknown(at, known) => match nearest_variable(*at, known, steps, place) {
+            Some(near) => format!("there is no such setting; did you mean {near}?"),
+            None => format!("there is no such setting; known in its place are {}", known.join(", ")),
+        },
     }
+}
+
+/// The variable that was probably meant: one with this step mended, or any that is near as a whole.
+fn nearest_variable(at: usize, known: &[String], steps: &[&str], place: &Place) -> Option<String> {
+    let Place::Variable(name) = place else { return None };
+    let all: Vec<String> = settings().into_iter().map(|setting| setting.variable).collect();
+    let short = SHORT.iter().map(|(short, _)| *short);
+    if let Some(near) =
+        nearest::nearest(name, all.iter().map(String::as_str).chain(short).chain(ELSEWHERE.iter().copied()))
+    {
+        return Some(near.to_owned());
+    }
+    let near = nearest::nearest(steps.get(at)?, known.iter().map(String::as_str))?;
+    let mended: Vec<&str> = steps.iter().enumerate().map(|(i, step)| if i == at { near } else { *step }).collect();
+    Some(format!("{PREFIX}{}", mended.join("__")))
 }

@@ -55,7 +55,7 @@ impl fmt::Display for Path {
                         f.write_str(".")?;
                     }
                     let bare = key.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'-');
-                    let quoted = shown::name(key);
+                    let quoted = shown::value(key);
                     if quoted == MASK || !bare || key.is_empty() {
                         f.write_str(&quoted)?;
                     } else {

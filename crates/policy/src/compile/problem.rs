@@ -1,6 +1,9 @@
 //! What is wrong with a configuration, and where.
 
-use std::{collections::HashMap, fmt};
+use std::{
+    collections::{HashMap, HashSet},
+    fmt,
+};
 
 use super::path::Path;
 
@@ -60,14 +63,20 @@ pub(crate) struct Report {
     problems: Vec<Problem>,
     places: HashMap<Path, Place>,
     kept: HashMap<Path, Vec<usize>>,
+    reported: HashSet<Path>,
 }
 
 impl Report {
+    /// Reports what is wrong with a value. Only the first thing counts: the others may follow from it.
     pub(crate) fn add(&mut self, path: &Path, message: String) {
+        if !self.reported.insert(path.clone()) {
+            return;
+        }
         let place = self.place(path).cloned();
         self.problems.push(Problem { path: path.to_string(), place, message });
     }
 
+    /// Reports what is wrong with a place where no value came from.
     pub(crate) fn add_at(&mut self, place: Place, path: &Path, message: String) {
         self.problems.push(Problem { path: path.to_string(), place: Some(place), message });
     }

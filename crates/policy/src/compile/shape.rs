@@ -31,7 +31,7 @@ impl Check<'_> {
             },
             Kind::Map(inner) => match node {
                 Value::Object(members) => {
-                    self.prune(members, path, |check, key, value| check.node(inner, value, &path.key(key)));
+                    self.prune(members, |check, key, value| check.node(inner, value, &path.key(key)));
                     true
                 }
                 other => self.mismatch(path, "a table", other),
@@ -91,12 +91,12 @@ impl Check<'_> {
         members: &mut Map<String, Value>,
         path: &Path,
     ) -> bool {
-        let missing: Vec<&str> = required.iter().copied().filter(|name| !members.contains_key(*name)).collect();
-        for name in &missing {
-            let what = properties.and_then(|p| p.get(*name)).and_then(|p| p.get("description")).and_then(Value::as_str);
+        let property = |name: &str| properties.and_then(|p| p.get(name));
+        for name in required.iter().filter(|name| !members.contains_key(**name)) {
+            let what = property(name).and_then(|p| p.get("description")).and_then(Value::as_str);
             self.report.add(&path.key(name), format!("this is missing: {}", what.unwrap_or("it has no default")));
         }
-        self.prune(members, path, |check, key, value| match properties.and_then(|p| p.get(key)) {
+        self.prune(members, |check, key, value| match property(key) {
             Some(schema) => check.node(schema, value, &path.key(key)),
             None => {
                 let known: Vec<&str> = properties.into_iter().flat_map(|p| p.keys()).map(String::as_str).collect();
@@ -107,7 +107,12 @@ impl Check<'_> {
                 false
             }
         });
-        missing.is_empty() && required.iter().all(|name| members.contains_key(*name))
+        // Something stands in for what has no default, so that its neighbours can be checked; its own path was reported.
+        for name in required {
+            let secret = property(name).is_some_and(|p| matches!(Kind::of(self.root, p), Kind::Notation("SecretRef")));
+            members.entry(*name).or_insert_with(|| Value::from(if secret { "env:MISSING" } else { "missing" }));
+        }
+        true
     }
 
     fn elements(&mut self, schema: &Value, elements: &mut Vec<Value>, path: &Path) {
@@ -125,12 +130,7 @@ impl Check<'_> {
     }
 
     /// Removes the members for which `stays` is false.
-    fn prune(
-        &mut self,
-        members: &mut Map<String, Value>,
-        _path: &Path,
-        mut stays: impl FnMut(&mut Self, &str, &mut Value) -> bool,
-    ) {
+    fn prune(&mut self, members: &mut Map<String, Value>, mut stays: impl FnMut(&mut Self, &str, &mut Value) -> bool) {
         members.retain(|key, value| stays(self, key, value));
     }
 

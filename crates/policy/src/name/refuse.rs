@@ -1,6 +1,6 @@
 //! Why a name is refused: what was understood, and what would be right. Off the hot path.
 
-use types::{Fault, Kind};
+use types::{Fault, Kind, secret::MASK};
 
 use super::{AUTO, BYTES, Byte, MAX_LENGTH, Names, PREFIX, names::Route};
 use crate::{nearest, shown};
@@ -8,11 +8,30 @@ use crate::{nearest, shown};
 const FORMS: &str = "write huggingface/{backend}/{model}, huggingface/auto/{org}/{name} or {org}/{name}";
 
 fn bad(message: String) -> Box<Fault> {
-    Fault::new(Kind::BadRequest, message).param("model").code("invalid_model_name")
+    Fault::new(Kind::BadRequest, sentence(message)).param("model").code("invalid_model_name")
 }
 
 fn unknown(message: String) -> Box<Fault> {
-    Fault::new(Kind::UnknownModel, message).param("model")
+    Fault::new(Kind::UnknownModel, sentence(message)).param("model")
+}
+
+fn sentence(mut message: String) -> String {
+    if let Some(first) = message.get_mut(..1) {
+        first.make_ascii_uppercase();
+    }
+    if !message.ends_with(['.', '?']) {
+        message.push('.');
+    }
+    message
+}
+
+/// The fault without what looks like a token in the name: people paste keys into the wrong field.
+#[cold]
+pub(super) fn masked(text: &str, mut fault: Box<Fault>) -> Box<Fault> {
+    for piece in text.split(['/', ':']).filter(|piece| shown::name(piece) == MASK) {
+        fault.message = fault.message.replace(piece, MASK);
+    }
+    fault
 }
 
 #[cold]
