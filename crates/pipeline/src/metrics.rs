@@ -35,8 +35,7 @@ struct FaultLabels {
 }
 
 /// From 5 ms to 10 min: a chat answers within this range or not at all.
-const SECONDS: [f64; 15] =
-    [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 180.0, 600.0];
+const SECONDS: [f64; 15] = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 180.0, 600.0];
 
 fn histogram() -> Histogram {
     Histogram::new(SECONDS)
@@ -51,6 +50,8 @@ pub struct Metrics {
     tokens: Family<TokenLabels, Counter<u64, AtomicU64>>,
     faults: Family<FaultLabels, Counter>,
     in_flight: Gauge,
+    held_bytes: Gauge,
+    catalog_models: Gauge,
 }
 
 impl std::fmt::Debug for Metrics {
@@ -82,11 +83,19 @@ impl Metrics {
             tokens: Family::default(),
             faults: Family::default(),
             in_flight: Gauge::default(),
+            held_bytes: Gauge::default(),
+            catalog_models: Gauge::default(),
             registry: Registry::default(),
         };
         registry.register("build", "What is running", Info::new([("version", env!("CARGO_PKG_VERSION"))]));
         registry.register("requests", "Requests that ended, by the status the caller saw", this.requests.clone());
         registry.register("requests_in_flight", "Requests that have begun and not ended", this.in_flight.clone());
+        registry.register("held_body_bytes", "Bytes of bodies that are held at the moment", this.held_bytes.clone());
+        registry.register(
+            "catalog_models",
+            "Models that the catalogue remembers, unknown ones included",
+            this.catalog_models.clone(),
+        );
         registry.register_with_unit(
             "request_duration",
             "Time from the request's head to the end of its answer",
@@ -99,7 +108,11 @@ impl Metrics {
             Unit::Seconds,
             this.first_token.clone(),
         );
-        registry.register("tokens", "Tokens that backends reported; cached and reasoning are parts of input and output", this.tokens.clone());
+        registry.register(
+            "tokens",
+            "Tokens that backends reported; cached and reasoning are parts of input and output",
+            this.tokens.clone(),
+        );
         registry.register("faults", "Requests that ended in a fault, by kind", this.faults.clone());
         Self { registry, ..this }
     }
@@ -124,8 +137,12 @@ impl Metrics {
             self.first_token.get_or_create(&labels).observe(first.as_secs_f64());
         }
         if let Some(usage) = seen.usage {
-            let parts =
-                [("input", usage.input), ("output", usage.output), ("cached", usage.cached_input), ("reasoning", usage.reasoning)];
+            let parts = [
+                ("input", usage.input),
+                ("output", usage.output),
+                ("cached", usage.cached_input),
+                ("reasoning", usage.reasoning),
+            ];
             for (r#type, count) in parts.into_iter().filter(|(_, count)| *count > 0) {
                 self.tokens.get_or_create(&TokenLabels { backend: backend.to_owned(), r#type }).inc_by(count);
             }
@@ -135,8 +152,10 @@ impl Metrics {
         }
     }
 
-    /// The page that Prometheus reads (OpenMetrics text).
-    pub fn page(&self) -> String {
+    /// The page that Prometheus reads (OpenMetrics text), with two numbers that are only read when asked for.
+    pub fn page(&self, held_bytes: usize, catalog_models: usize) -> String {
+        self.held_bytes.set(i64::try_from(held_bytes).unwrap_or(i64::MAX));
+        self.catalog_models.set(i64::try_from(catalog_models).unwrap_or(i64::MAX));
         let mut page = String::with_capacity(4096);
         // Writing into a String cannot fail.
         let _ = encode(&mut page, &self.registry);

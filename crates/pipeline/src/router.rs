@@ -89,7 +89,11 @@ impl Routes {
             Ok(hit) => {
                 let route = *hit.value;
                 let allowed = method == route.method() || (method == Method::HEAD && route.method() == Method::GET);
-                if allowed { Found::Route(route, hit.params.get("id").unwrap_or("")) } else { Found::WrongMethod(route.method()) }
+                if allowed {
+                    Found::Route(route, hit.params.get("id").unwrap_or(""))
+                } else {
+                    Found::WrongMethod(route.method())
+                }
             }
             Err(_) => Found::Nothing(nearest(path)),
         }
@@ -130,9 +134,17 @@ mod tests {
     #[test]
     fn odd_spellings_of_a_path_lead_nowhere() {
         let routes = Routes::new();
-        for path in ["//v1/chat/completions", "/v1/./chat/completions", "/v1%2fchat/completions", "/V1/chat/completions",
-            "/v1/chat/completions/", "/v1/chat/completions;x", "/v1/%63hat/completions", "/health/../metrics", ""]
-        {
+        for path in [
+            "//v1/chat/completions",
+            "/v1/./chat/completions",
+            "/v1%2fchat/completions",
+            "/V1/chat/completions",
+            "/v1/chat/completions/",
+            "/v1/chat/completions;x",
+            "/v1/%63hat/completions",
+            "/health/../metrics",
+            "",
+        ] {
             assert!(matches!(routes.find(&Method::POST, path), Found::Nothing(_)), "{path}");
         }
     }
@@ -140,7 +152,9 @@ mod tests {
     #[test]
     fn a_forgotten_version_in_the_base_url_is_pointed_out() {
         let routes = Routes::new();
-        for path in ["/chat/completions", "/v1/v1/chat/completions", "/v1/chat/completions/", "/api/v1/chat/completions"] {
+        for path in
+            ["/chat/completions", "/v1/v1/chat/completions", "/v1/chat/completions/", "/api/v1/chat/completions"]
+        {
             assert_eq!(routes.find(&Method::POST, path), Found::Nothing(Some("/v1/chat/completions")), "{path}");
         }
         assert_eq!(routes.find(&Method::POST, "/v1/nothing"), Found::Nothing(None));

@@ -38,7 +38,7 @@ pub(crate) struct Record {
     /// Tokens, where the backend said.
     pub(crate) usage: Option<Usage>,
     /// Why the model stopped.
-    pub(crate) finish: Option<&'static str>,
+    pub(crate) finish: Option<wire::openai::chat::Finish>,
     /// What went wrong.
     pub(crate) fault: Option<Kind>,
     /// What the log may know beyond the kind.

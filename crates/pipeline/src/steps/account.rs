@@ -1,5 +1,7 @@
 //! The end of every request: one record, for the metrics and the log. Synchronous, and called exactly once.
 
+use wire::openai::chat::Finish;
+
 use crate::{
     metrics::{Metrics, Observation},
     trail::Trail,
@@ -26,7 +28,14 @@ pub(crate) fn account(trail: &Trail, metrics: &Metrics) {
 }
 
 /// One line per request that reads well alone and carries every field. Health checks and scrapes are for debugging only.
-fn log(trail: &Trail, route: &str, backend: &str, fault: Option<&str>, duration_ms: u128, first_event_ms: Option<u128>) {
+fn log(
+    trail: &Trail,
+    route: &str,
+    backend: &str,
+    fault: Option<&str>,
+    duration_ms: u128,
+    first_event_ms: Option<u128>,
+) {
     macro_rules! line {
         ($level:ident) => {
             tracing::$level!(
@@ -46,7 +55,7 @@ fn log(trail: &Trail, route: &str, backend: &str, fault: Option<&str>, duration_
                 output_tokens = trail.record.usage.map(|u| u.output),
                 cached_input_tokens = trail.record.usage.map(|u| u.cached_input),
                 reasoning_tokens = trail.record.usage.map(|u| u.reasoning),
-                finish_reason = trail.record.finish,
+                finish_reason = trail.record.finish.map(Finish::name),
                 fault,
                 detail = trail.record.detail.as_deref(),
                 "{route} {status} via {backend} in {duration_ms} ms",
@@ -61,4 +70,3 @@ fn log(trail: &Trail, route: &str, backend: &str, fault: Option<&str>, duration_
         _ => line!(info),
     }
 }
-

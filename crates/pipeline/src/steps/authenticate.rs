@@ -24,22 +24,22 @@ pub(crate) struct Caller {
 /// `Unauthenticated` when a credential is malformed, or when two headers present different ones.
 pub(crate) fn authenticate(headers: &HeaderMap) -> Result<Caller> {
     let mut credential: Option<&str> = None;
-    let mut present = |text: &'_ str| -> Result<()> { check(text) };
     for value in headers.get_all(AUTHORIZATION) {
         let Some(token) = bearer(value.as_bytes()) else {
             return Err(refused("The `Authorization` header must read `Bearer <key>`."));
         };
-        present(token)?;
+        check(token)?;
         credential = agree(credential, token)?;
     }
     for name in &KEY_HEADERS {
         for value in headers.get_all(name) {
             let token = value.to_str().map_err(|_| refused("The key holds characters that no key has."))?;
-            present(token)?;
+            check(token)?;
             credential = agree(credential, token)?;
         }
     }
-    let bill_to = headers.get("x-hf-bill-to").and_then(|v| v.to_str().ok()).filter(|v| !v.is_empty()).map(str::to_owned);
+    let bill_to =
+        headers.get("x-hf-bill-to").and_then(|v| v.to_str().ok()).filter(|v| !v.is_empty()).map(str::to_owned);
     Ok(Caller { credential: credential.filter(|c| !c.is_empty()).map(Secret::new), bill_to })
 }
 
@@ -85,7 +85,12 @@ mod tests {
 
     #[test]
     fn a_key_is_read_from_any_of_the_three_headers() {
-        for pair in [("authorization", "Bearer hf_x"), ("authorization", "bearer hf_x"), ("x-api-key", "hf_x"), ("api-key", "hf_x")] {
+        for pair in [
+            ("authorization", "Bearer hf_x"),
+            ("authorization", "bearer hf_x"),
+            ("x-api-key", "hf_x"),
+            ("api-key", "hf_x"),
+        ] {
             assert_eq!(caller(&[pair]).unwrap().credential, Some(Secret::new("hf_x")), "{pair:?}");
         }
         assert_eq!(caller(&[]).unwrap().credential, None);
@@ -95,8 +100,14 @@ mod tests {
     #[test]
     fn the_same_key_twice_is_one_key_and_two_keys_are_refused() {
         assert!(caller(&[("authorization", "Bearer a"), ("x-api-key", "a")]).is_ok());
-        assert_eq!(caller(&[("authorization", "Bearer a"), ("x-api-key", "b")]).unwrap_err().kind, Kind::Unauthenticated);
-        assert_eq!(caller(&[("authorization", "Bearer a"), ("authorization", "Bearer b")]).unwrap_err().kind, Kind::Unauthenticated);
+        assert_eq!(
+            caller(&[("authorization", "Bearer a"), ("x-api-key", "b")]).unwrap_err().kind,
+            Kind::Unauthenticated
+        );
+        assert_eq!(
+            caller(&[("authorization", "Bearer a"), ("authorization", "Bearer b")]).unwrap_err().kind,
+            Kind::Unauthenticated
+        );
     }
 
     #[test]

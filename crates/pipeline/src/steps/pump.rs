@@ -63,7 +63,7 @@ impl Pump {
                     Err(fault) => self.fail(fault),
                 }
             }
-            Poll::Ready(Some(Err(error))) => self.fail(read_fault(&error)),
+            Poll::Ready(Some(Err(error))) => self.fail(read_fault(error)),
             Poll::Ready(None) => match self.live.decoder.end(&mut |bytes| self.live.ready.push_back(bytes)) {
                 Ok(()) => self.live.ended = true,
                 Err(fault) => self.fail(fault),

@@ -1,0 +1,4 @@
+//! Questions that dispatch nothing to a backend: a short walk of their own.
+
+pub(crate) mod health;
+pub(crate) mod models;

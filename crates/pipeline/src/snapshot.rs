@@ -1,0 +1,148 @@
+//! The configuration made ready: every backend and declared server with its addresses, as requests read it.
+
+use std::collections::HashMap;
+
+use net::{Origin, Permit};
+use policy::{BackendIds, Compiled, credentials::Way};
+use providers::{Backend, Endpoint, TABLE};
+use types::BackendName;
+use wire::json::Limits;
+
+use crate::{gate::Gate, steps::resolve::Place};
+
+/// One configuration, ready for requests. It never changes; a new one takes its place.
+pub struct Snapshot {
+    /// The checked document.
+    pub(crate) config: Compiled,
+    pub(crate) json_limits: Limits,
+    pub(crate) gate: Gate,
+    places: HashMap<BackendName, Ways>,
+    router: Ready,
+}
+
+/// A backend or declared server with the ways that lead to it.
+struct Ways {
+    target: Target,
+    routed: Option<Ready>,
+    direct: Option<Ready>,
+}
+
+/// What a name in a route stands for.
+#[derive(Clone, Copy)]
+pub(crate) enum Target {
+    /// A backend of the table.
+    Backend(&'static Backend),
+    /// A server that the operator declared.
+    Server,
+}
+
+/// An endpoint with the address that was parsed for it.
+pub(crate) struct Ready {
+    pub(crate) endpoint: Endpoint,
+    pub(crate) origin: Origin,
+}
+
+/// Why a checked configuration cannot be made ready: an address or header that only shows itself now.
+#[derive(Debug)]
+pub struct BadSnapshot(pub String);
+
+impl std::fmt::Display for BadSnapshot {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for BadSnapshot {}
+
+/// The table of backends as `policy` needs it.
+pub fn backend_ids() -> Vec<BackendIds<'static>> {
+    TABLE
+        .iter()
+        .map(|b| BackendIds { id: b.id, aliases: b.aliases, routing: routing(b), direct_base: b.direct })
+        .collect()
+}
+
+/// How Hugging Face treats a backend, in the words of `policy`.
+pub(crate) fn routing(backend: &Backend) -> policy::Routing {
+    match backend.routing {
+        providers::Routing::Live => policy::Routing::Live,
+        providers::Routing::Removed => policy::Routing::Retired,
+        providers::Routing::Never => policy::Routing::Never,
+    }
+}
+
+impl Snapshot {
+    /// Makes a checked configuration ready.
+    ///
+    /// # Errors
+    /// The sentence for the operator when an address cannot be used after all.
+    pub fn new(config: Compiled) -> Result<Self, BadSnapshot> {
+        let mut places = HashMap::new();
+        for backend in TABLE {
+            places.insert(BackendName::new(backend.id), Ways::to_backend(&config, backend)?);
+        }
+        for server in &config.servers {
+            places.insert(server.name.clone(), Ways::to_server(server)?);
+        }
+        let router = Ready::new(Endpoint::router(config.router.as_str()).map_err(BadSnapshot)?, Permit::Declared)?;
+        let json_limits = Limits { max_depth: config.limits.depth, max_members: config.limits.members };
+        let gate = Gate::new(&config.listener.hosts);
+        Ok(Self { config, json_limits, gate, places, router })
+    }
+
+    /// What a name in a route stands for.
+    pub(crate) fn target(&self, id: &BackendName) -> Option<Target> {
+        self.places.get(id).map(|ways| ways.target)
+    }
+
+    /// The endpoint for this place on this way.
+    pub(crate) fn ready(&self, place: &Place, way: Way) -> Option<&Ready> {
+        match place {
+            Place::Router => Some(&self.router),
+            Place::Backend { id, .. } => {
+                let ways = self.places.get(id)?;
+                match way {
+                    Way::Routed => ways.routed.as_ref(),
+                    Way::Direct => ways.direct.as_ref(),
+                }
+            }
+        }
+    }
+
+    /// Whether the router takes calls for it, as far as the table knows.
+    pub(crate) fn is_routed(&self, id: &BackendName) -> bool {
+        matches!(self.target(id), Some(Target::Backend(backend)) if backend.routing == providers::Routing::Live)
+    }
+
+    /// Whether calls for it go to its own address with its own key: there the Hub's word is not the last.
+    pub(crate) fn may_go_direct(&self, id: &BackendName) -> bool {
+        self.config.keys.has_direct(id)
+    }
+}
+
+impl Ways {
+    fn to_backend(config: &Compiled, backend: &'static Backend) -> Result<Self, BadSnapshot> {
+        let own = config.direct_base(&BackendName::new(backend.id));
+        let permit = if own.is_some() { Permit::Declared } else { Permit::Public };
+        let routed = Endpoint::routed(backend, config.router.as_str()).map_err(BadSnapshot)?;
+        let direct = Endpoint::direct(backend, own.map(|base| base.as_str())).map_err(BadSnapshot)?;
+        Ok(Self {
+            target: Target::Backend(backend),
+            routed: routed.map(|endpoint| Ready::new(endpoint, Permit::Declared)).transpose()?,
+            direct: direct.map(|endpoint| Ready::new(endpoint, permit)).transpose()?,
+        })
+    }
+
+    fn to_server(server: &policy::compiled::Server) -> Result<Self, BadSnapshot> {
+        let endpoint = Endpoint::declared(&server.name, server.url.as_str(), server.dialect).map_err(BadSnapshot)?;
+        let direct = endpoint.map(|endpoint| Ready::new(endpoint, Permit::Declared)).transpose()?;
+        Ok(Self { target: Target::Server, routed: None, direct })
+    }
+}
+
+impl Ready {
+    fn new(endpoint: Endpoint, permit: Permit) -> Result<Self, BadSnapshot> {
+        let (origin, _) = Origin::parse(endpoint.origin(), permit).map_err(|error| BadSnapshot(error.to_string()))?;
+        Ok(Self { endpoint, origin })
+    }
+}
