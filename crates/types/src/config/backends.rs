@@ -9,7 +9,7 @@ use super::{Period, SecretRef, Size};
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Backend {
-    /// Whether the backend may be asked for.
+    /// Whether the backend may be asked for by name. Hugging Face's router may still choose it for calls that name none.
     pub enabled: bool,
     /// The backend's own address, to which calls with its own key go.
     pub base_url: Option<String>,
