@@ -86,7 +86,7 @@ fn serve(config: Compiled, sandbox: Option<&str>) -> Result<ExitCode, String> {
         let (grace, drain) = (config.timeouts.drain, Drain::new());
         let serving = start(config, sandbox, &drain)?;
         let signal = signals.next().await;
-        tracing::info!(signal, grace_ms = grace.as_millis(), running = drain.running(), "draining");
+        tracing::info!(signal, grace_s = grace.as_secs_f64(), running = drain.running(), "draining");
         let drained = tokio::select! {
             drained = drain.finished(grace) => drained,
             signal = signals.next() => {
