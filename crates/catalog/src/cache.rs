@@ -38,6 +38,8 @@ pub(crate) enum Seen {
     Expired(Arc<ModelEntry>),
     /// The Hub does not know it.
     Unknown,
+    /// The Hub does not let this credential see it.
+    Gated,
     /// The Hub could not be asked a moment ago, and nothing is remembered.
     Failed,
     /// Nothing is remembered.
@@ -48,6 +50,7 @@ pub(crate) enum Seen {
 enum Answer {
     Known(Arc<ModelEntry>),
     Unknown,
+    Gated,
     Failed,
 }
 
@@ -58,6 +61,8 @@ struct Slot {
     /// A backend said 404 for it: known, but to be asked for again.
     dropped: Option<Instant>,
     must_ask: bool,
+    /// When a look-up last failed.
+    failed: Option<Instant>,
     /// Milliseconds since the cache began at which a stale reader may start the next look-up.
     next_try: AtomicU64,
 }
@@ -104,12 +109,18 @@ impl Cache {
         let Some(slot) = shard.tenants.get(&tenant).and_then(|names| names.get(name)) else { return Seen::Nothing };
         let age = now.saturating_duration_since(slot.taken);
         match &slot.answer {
-            Answer::Known(entry) if slot.must_ask || age >= self.ages.stale => Seen::Expired(Arc::clone(entry)),
+            Answer::Known(entry) if slot.must_ask || age >= self.ages.stale => {
+                let entry = Arc::clone(entry);
+                // The Hub could not be asked a moment ago: what is known serves meanwhile.
+                let failed = slot.failed.is_some_and(|at| now.saturating_duration_since(at) < self.ages.pause);
+                if failed { Seen::Stale { entry, refresh: false } } else { Seen::Expired(entry) }
+            }
             Answer::Known(entry) if age < self.ages.fresh => Seen::Fresh(Arc::clone(entry)),
             Answer::Known(entry) => Seen::Stale { entry: Arc::clone(entry), refresh: self.claim(slot, now) },
             Answer::Unknown if age < self.ages.unknown => Seen::Unknown,
+            Answer::Gated if age < self.ages.unknown => Seen::Gated,
             Answer::Failed if age < self.ages.pause => Seen::Failed,
-            Answer::Unknown | Answer::Failed => Seen::Nothing,
+            Answer::Unknown | Answer::Gated | Answer::Failed => Seen::Nothing,
         }
     }
 
@@ -131,13 +142,19 @@ impl Cache {
         self.put(name, tenant, Answer::Unknown, taken);
     }
 
+    /// Remembers that the Hub does not show `name` to this credential.
+    pub(crate) fn gated(&self, name: &Arc<str>, tenant: Tenant, taken: Instant) {
+        self.put(name, tenant, Answer::Gated, taken);
+    }
+
     /// Remembers that the Hub could not be asked. What was known stays known.
     pub(crate) fn failed(&self, name: &Arc<str>, tenant: Tenant, taken: Instant) {
         {
             let mut shard = self.shard(name).write().unwrap_or_else(PoisonError::into_inner);
             let slot = shard.tenants.get_mut(&tenant).and_then(|names| names.get_mut(name));
-            if let Some(Slot { answer: Answer::Known(_), next_try, .. }) = slot {
+            if let Some(Slot { answer: Answer::Known(_), next_try, failed, .. }) = slot {
                 *next_try.get_mut() = self.millis(taken + self.ages.pause);
+                *failed = Some(taken);
                 return;
             }
         }
@@ -155,24 +172,27 @@ impl Cache {
             }
             shard.len += 1;
         }
-        let slot = Slot { answer, taken, dropped, must_ask: false, next_try: AtomicU64::new(0) };
+        let slot = Slot { answer, taken, dropped, must_ask: false, failed: None, next_try: AtomicU64::new(0) };
         shard.tenants.entry(tenant).or_default().insert(Arc::clone(name), slot);
     }
 
     /// A backend no longer knows the model under the remembered name: the next reader asks the Hub again. Says no when
     /// that was done a moment ago, so that a model that is really gone does not become a look-up per call.
-    pub(crate) fn forget(&self, name: &str, tenant: Tenant, now: Instant) -> bool {
+    pub(crate) fn forget(&self, name: &str, now: Instant) -> bool {
         let mut shard = self.shard(name).write().unwrap_or_else(PoisonError::into_inner);
-        let Some(slot) = shard.tenants.get_mut(&tenant).and_then(|names| names.get_mut(name)) else { return true };
-        if slot.must_ask {
-            return true;
+        let mut again = false;
+        let mut known = false;
+        for slot in shard.tenants.values_mut().filter_map(|names| names.get_mut(name)) {
+            known = true;
+            let paused = slot.dropped.is_some_and(|at| now.saturating_duration_since(at) < self.ages.pause);
+            if !slot.must_ask && !paused {
+                slot.dropped = Some(now);
+                slot.must_ask = true;
+                slot.failed = None;
+            }
+            again |= slot.must_ask;
         }
-        if slot.dropped.is_some_and(|at| now.saturating_duration_since(at) < self.ages.pause) {
-            return false;
-        }
-        slot.dropped = Some(now);
-        slot.must_ask = true;
-        true
+        again || !known
     }
 
     /// Everything known is asked for again when next needed.
@@ -304,16 +324,28 @@ mod tests {
     }
 
     #[test]
+    fn an_expired_entry_serves_again_for_a_while_when_the_hub_cannot_be_asked() {
+        let (cache, t) = cache(100);
+        let name = "o/m".into();
+        cache.know(&name, Tenant::GATEWAY, entry("o/m"), t);
+        let late = t + secs(90_000);
+        assert!(matches!(cache.read("o/m", Tenant::GATEWAY, late), Seen::Expired(_)));
+        cache.failed(&name, Tenant::GATEWAY, late);
+        assert!(matches!(cache.read("o/m", Tenant::GATEWAY, late + secs(4)), Seen::Stale { refresh: false, .. }));
+        assert!(matches!(cache.read("o/m", Tenant::GATEWAY, late + secs(5)), Seen::Expired(_)));
+    }
+
+    #[test]
     fn a_forgotten_entry_is_asked_for_again_but_not_at_every_call() {
         let (cache, t) = cache(100);
         let name = "o/m".into();
         cache.know(&name, Tenant::GATEWAY, entry("o/m"), t);
-        assert!(cache.forget("o/m", Tenant::GATEWAY, t));
+        assert!(cache.forget("o/m", t));
         assert!(matches!(cache.read("o/m", Tenant::GATEWAY, t), Seen::Expired(_)));
         cache.know(&name, Tenant::GATEWAY, entry("o/m"), t);
-        assert!(!cache.forget("o/m", Tenant::GATEWAY, t + secs(4)));
+        assert!(!cache.forget("o/m", t + secs(4)));
         assert!(matches!(cache.read("o/m", Tenant::GATEWAY, t + secs(4)), Seen::Fresh(_)));
-        assert!(cache.forget("o/m", Tenant::GATEWAY, t + secs(5)));
+        assert!(cache.forget("o/m", t + secs(5)));
     }
 
     #[test]

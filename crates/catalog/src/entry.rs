@@ -44,16 +44,6 @@ pub enum State {
 }
 
 impl State {
-    /// The state of this word.
-    pub fn named(word: &str) -> Self {
-        match word {
-            "live" => Self::Live,
-            "staging" => Self::Staging,
-            "error" => Self::Error,
-            _ => Self::Unknown,
-        }
-    }
-
     /// The Hub's word for it.
     pub const fn name(self) -> &'static str {
         match self {
@@ -120,13 +110,5 @@ mod tests {
         assert!(matches!(entry.chat("b"), Found::OtherTask(_)));
         assert_eq!(entry.chat("c"), Found::Absent);
         assert_eq!(entry.chatting().count(), 1);
-    }
-
-    #[test]
-    fn states_keep_the_hubs_words() {
-        for word in ["live", "staging", "error", "unknown"] {
-            assert_eq!(State::named(word).name(), word);
-        }
-        assert_eq!(State::named("new"), State::Unknown);
     }
 }

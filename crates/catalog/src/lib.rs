@@ -30,9 +30,8 @@ use types::{Fault, Kind, Result, Secret};
 
 pub use entry::{CHAT_TASK, Found, ModelEntry, Serving, State};
 pub use listing::{Item, Listing, Warning};
-pub use market::{Market, MarketModel, Offer, Price, UsdPerMillion};
+pub use market::{Market, MarketModel, Offer, Price};
 pub use settings::Settings;
-pub use tenant::Tenant;
 
 use crate::{lists::Lists, models::Models, saver::Saver, source::Source, tenant::Tenants};
 
@@ -77,31 +76,28 @@ impl Catalog {
         self.0.saver.restore(disk::MODELS, move |kept| models.restore(kept));
     }
 
-    /// Whose sight a caller's own Hugging Face token gives; without one, the gateway's.
-    pub fn tenant(&self, credential: Option<&Secret>) -> Tenant {
-        self.0.tenants.of(credential)
-    }
-
-    /// The entry of `hub_id`, if it is remembered and may still be served. Never waits. A stale entry is refreshed
-    /// behind the scenes; `credential` is the caller's own token that made `tenant`, if any.
-    pub fn peek(&self, hub_id: &str, tenant: Tenant, credential: Option<&Secret>) -> Option<Arc<ModelEntry>> {
-        self.0.models.peek(hub_id, tenant, credential)
+    /// The entry of `hub_id`, if it is remembered and may still be served. Never waits and allocates nothing; a stale
+    /// entry is refreshed behind the scenes. `credential` is the caller's own Hugging Face token, if its sight counts.
+    pub fn peek(&self, hub_id: &str, credential: Option<&Secret>) -> Option<Arc<ModelEntry>> {
+        self.0.models.peek(hub_id, self.0.tenants.of(credential), credential)
     }
 
     /// The entry of `hub_id`, looked up if need be with the caller's own Hugging Face token, or else the gateway's.
     /// Joins a look-up that is under way.
     ///
     /// # Errors
-    /// [`Kind::CatalogUnavailable`] when the Hub cannot be asked by `deadline` and nothing is remembered.
+    /// [`Kind::CatalogUnavailable`] when the Hub cannot be asked by `deadline` and nothing is remembered;
+    /// [`Kind::UpstreamForbidden`] when the Hub knows the model and does not show it to this credential (a gated model);
+    /// [`Kind::Overloaded`] when too many look-ups are under way.
     pub async fn model(&self, hub_id: &str, credential: Option<&Secret>, deadline: Instant) -> Result<Lookup> {
-        let tenant = self.tenant(credential);
+        let tenant = self.0.tenants.of(credential);
         self.0.models.model(hub_id, tenant, credential, deadline).await
     }
 
     /// A backend answered 404 for `hub_id`: the next reader asks the Hub again. Says no when that was done a moment ago
     /// already, so that another try is of no use.
-    pub fn forget(&self, hub_id: &str, tenant: Tenant) -> bool {
-        self.0.models.forget(hub_id, tenant)
+    pub fn forget(&self, hub_id: &str) -> bool {
+        self.0.models.forget(hub_id)
     }
 
     /// Every chat model of every backend. Waits only when nothing is kept.

@@ -13,7 +13,7 @@ use crate::{entry::State, market::Market, market::Offer};
 const PREFIX: &str = "huggingface";
 
 /// All that can be listed, in the order of the names.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Listing {
     /// One item per backend and model.
     pub items: Vec<Item>,
@@ -24,7 +24,7 @@ pub struct Listing {
 }
 
 /// A model at a backend.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Item {
     /// `huggingface/{backend}/{hub id}`: the name that a caller writes.
     pub id: Arc<str>,

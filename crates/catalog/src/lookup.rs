@@ -26,6 +26,8 @@ pub(crate) enum Outcome {
     Known { entry: Arc<ModelEntry>, names: Arc<[Arc<str>]> },
     /// The Hub does not know it, or does not show it to this credential.
     Unknown,
+    /// The Hub knows it and does not let this credential see it: access must be asked for.
+    Gated,
     /// The Hub could not be asked. The reason is for the log.
     Unavailable(Arc<str>),
 }
@@ -47,13 +49,13 @@ pub(crate) async fn look_up(source: &Source, name: &Arc<str>, token: Option<&Sec
     let deadline = Instant::now() + time;
     match ask(source, name, token, deadline).await {
         // A token that the Hub refuses hides public models too: ask as nobody.
-        Err(Refused) if token.is_some() => ask(source, name, None, deadline).await.unwrap_or(Outcome::Unknown),
-        outcome => outcome.unwrap_or(Outcome::Unknown),
+        Err(_) if token.is_some() => ask(source, name, None, deadline).await.unwrap_or_else(|refused| refused.0),
+        outcome => outcome.unwrap_or_else(|refused| refused.0),
     }
 }
 
-/// The Hub answered 401: the token is bad, or, without one, the model is private or unknown.
-struct Refused;
+/// The Hub answered 401: the token is bad, or, without one, the model is private, gated or unknown.
+struct Refused(Outcome);
 
 async fn ask(source: &Source, name: &Arc<str>, token: Option<&Secret>, deadline: Instant) -> Result<Outcome, Refused> {
     let mut names = vec![Arc::clone(name)];
@@ -65,8 +67,8 @@ async fn ask(source: &Source, name: &Arc<str>, token: Option<&Secret>, deadline:
         };
         match got.status {
             200 => return Ok(known(&got.body, names)),
-            401 => return Err(Refused),
-            403 | 404 => return Ok(Outcome::Unknown),
+            401 => return Err(Refused(hidden(got.code.as_deref()))),
+            403 | 404 => return Ok(hidden(got.code.as_deref())),
             301 | 302 | 307 | 308 => match got.moved {
                 Some(Next::Here(to)) => {
                     names.extend(named_in(source, &to));
@@ -78,6 +80,11 @@ async fn ask(source: &Source, name: &Arc<str>, token: Option<&Secret>, deadline:
         }
     }
     Ok(Outcome::Unavailable("the Hub redirects too often".into()))
+}
+
+/// What a refusal means, by the Hub's own word for it.
+fn hidden(code: Option<&str>) -> Outcome {
+    if code == Some("GatedRepo") { Outcome::Gated } else { Outcome::Unknown }
 }
 
 fn known(body: &[u8], mut names: Vec<Arc<str>>) -> Outcome {

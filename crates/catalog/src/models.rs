@@ -68,7 +68,7 @@ impl Models {
                 }
                 Some(entry)
             }
-            Seen::Expired(_) | Seen::Unknown | Seen::Failed | Seen::Nothing => None,
+            Seen::Expired(_) | Seen::Unknown | Seen::Gated | Seen::Failed | Seen::Nothing => None,
         }
     }
 
@@ -92,6 +92,7 @@ impl Models {
                 return Ok(Lookup::Known(entry));
             }
             Seen::Unknown => return Ok(Lookup::Unknown),
+            Seen::Gated => return Err(self.gated(name)),
             Seen::Failed => return Err(unavailable(&format!("`{name}`"), "it could not be asked a moment ago")),
             Seen::Expired(entry) => Some(entry),
             Seen::Nothing => None,
@@ -103,10 +104,20 @@ impl Models {
         let why = match seat.outcome(deadline).await {
             Some(Outcome::Known { entry, .. }) => return Ok(Lookup::Known(entry)),
             Some(Outcome::Unknown) => return Ok(Lookup::Unknown),
+            Some(Outcome::Gated) => return Err(self.gated(name)),
             Some(Outcome::Unavailable(why)) => why,
             None => "no answer by the deadline of the call".into(),
         };
         last_known.map(Lookup::Known).ok_or_else(|| unavailable(&format!("`{name}`"), &why))
+    }
+
+    fn gated(&self, name: &str) -> Box<Fault> {
+        let page = format!("{}/{name}", self.settings.hub.trim_end_matches('/'));
+        Fault::new(
+            Kind::UpstreamForbidden,
+            format!("Access to `{name}` is restricted. Ask for it at {page} with the account whose Hugging Face token is in use."),
+        )
+        .param("model")
     }
 
     /// Starts a look-up behind the scenes, unless one is under way.
@@ -127,8 +138,8 @@ impl Models {
         });
     }
 
-    pub(crate) fn forget(&self, name: &str, tenant: Tenant) -> bool {
-        self.cache.forget(name, tenant, Instant::now())
+    pub(crate) fn forget(&self, name: &str) -> bool {
+        self.cache.forget(name, Instant::now())
     }
 
     pub(crate) fn expire(&self) {
@@ -180,6 +191,7 @@ impl Models {
                 }
             }
             Outcome::Unknown => self.cache.unknown(name, *tenant, now),
+            Outcome::Gated => self.cache.gated(name, *tenant, now),
             Outcome::Unavailable(why) => {
                 tracing::warn!(model = %name, reason = %why, "the Hub could not be asked for a model");
                 self.cache.failed(name, *tenant, now);

@@ -2,7 +2,10 @@
 
 use std::{
     collections::HashSet,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
     time::{Duration, Instant},
 };
 
@@ -18,13 +21,22 @@ pub(crate) struct Saver {
     after: Duration,
     /// The states that will be kept in a moment.
     due: Mutex<HashSet<&'static str>>,
-    restoring: watch::Sender<bool>,
+    /// Asked on every look-up; the channel wakes those who wait.
+    is_restoring: AtomicBool,
+    restored: watch::Sender<()>,
 }
 
 impl Saver {
     pub(crate) fn new(settings: &Settings, addresses: &[&str], drain: Drain) -> Self {
         let disk = settings.cache_dir.clone().map(|dir| Disk::new(dir, addresses, settings.token.as_ref()));
-        Self { disk, drain, after: settings.save_after, due: Mutex::default(), restoring: watch::Sender::new(false) }
+        Self {
+            disk,
+            drain,
+            after: settings.save_after,
+            due: Mutex::default(),
+            is_restoring: AtomicBool::new(false),
+            restored: watch::Sender::new(()),
+        }
     }
 
     /// Keeps what `state` gives, a while from now; changes until then are kept with it.
@@ -64,21 +76,24 @@ impl Saver {
         if self.disk.is_none() {
             return;
         }
-        self.restoring.send_replace(true);
+        self.is_restoring.store(true, Ordering::Release);
         let saver = Arc::clone(self);
         self.drain.background("catalog restore", async move {
             if let Some((state, _)) = saver.load(name).await {
                 take(state);
             }
-            saver.restoring.send_replace(false);
+            saver.is_restoring.store(false, Ordering::Release);
+            saver.restored.send_replace(());
         });
     }
 
     /// Comes back when nothing is being read back, or at the deadline.
     pub(crate) async fn restored(&self, deadline: Instant) {
-        if *self.restoring.borrow() {
-            let mut restoring = self.restoring.subscribe();
-            let _ = tokio::time::timeout_at(deadline.into(), restoring.wait_for(|busy| !busy)).await;
+        if !self.is_restoring.load(Ordering::Acquire) {
+            return;
         }
+        let mut restored = self.restored.subscribe();
+        let done = restored.wait_for(|()| !self.is_restoring.load(Ordering::Acquire));
+        let _ = tokio::time::timeout_at(deadline.into(), done).await;
     }
 }

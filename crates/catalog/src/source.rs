@@ -33,6 +33,8 @@ pub(crate) struct Got {
     pub(crate) moved: Option<Next>,
     /// The next page, likewise.
     pub(crate) next: Option<Next>,
+    /// The Hub's word for what is wrong.
+    pub(crate) code: Option<String>,
 }
 
 /// An address that an answer gave.
@@ -80,12 +82,13 @@ impl Source {
         let reply = reply.map_err(|error| error.to_string())?;
         let moved = reply.headers.get(LOCATION).and_then(|v| v.to_str().ok()).map(|to| self.follow(target, to));
         let next = next_link(&reply.headers).map(|to| self.follow(target, &to));
+        let code = reply.headers.get("x-error-code").and_then(|v| v.to_str().ok()).map(str::to_owned);
         let status = reply.status.as_u16();
         let held = reply.body.collect(limit, deadline, &self.budget).await.map_err(|error| match error {
             CollectError::Broken(error) => error.to_string(),
             other => other.to_string(),
         })?;
-        Ok(Got { status, body: held.bytes, moved, next })
+        Ok(Got { status, body: held.bytes, moved, next, code })
     }
 
     async fn send(&self, target: &str, token: Option<&Secret>, deadline: Instant) -> Result<net::Reply, net::NetError> {

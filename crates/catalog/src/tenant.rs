@@ -9,11 +9,11 @@ use types::Secret;
 
 /// The owner of a cached look-up: the gateway itself, or a keyed hash of a caller's own token.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
-pub struct Tenant([u64; 2]);
+pub(crate) struct Tenant([u64; 2]);
 
 impl Tenant {
     /// Look-ups with the gateway's own token, or with none.
-    pub const GATEWAY: Self = Self([0, 0]);
+    pub(crate) const GATEWAY: Self = Self([0, 0]);
 }
 
 impl fmt::Debug for Tenant {

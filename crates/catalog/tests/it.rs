@@ -1,0 +1,10 @@
+//! The catalogue over real sockets, against a Hub that says what the test tells it to.
+
+#[path = "it/hub.rs"]
+mod hub;
+#[path = "it/listing.rs"]
+mod listing;
+#[path = "it/lookup.rs"]
+mod lookup;
+#[path = "it/restart.rs"]
+mod restart;
