@@ -29,6 +29,8 @@ enum Line {
     Within,
     /// Behind a CR that ended a line; a LF may belong to it.
     AfterCr,
+    /// Behind the CR of a blank line, in a stream whose lines end in LF: its LF is on the way.
+    BlankCr,
 }
 
 impl Boundary {
@@ -53,10 +55,18 @@ impl Boundary {
                     self.line = Line::Blank;
                     return Some(at + 1);
                 }
-                (Line::Start | Line::AfterCr, b'\r') => {
+                (Line::Start, b'\r') => {
+                    self.line = Line::BlankCr;
+                    at += 1;
+                }
+                (Line::BlankCr, byte) => {
                     self.line = Line::Blank;
-                    // The LF of a CRLF belongs here if it is here already; otherwise it is a blank line before the next.
-                    return Some(if bytes.get(at + 1) == Some(&b'\n') { at + 2 } else { at + 1 });
+                    return Some(if byte == b'\n' { at + 1 } else { at });
+                }
+                // Lines that end in CR alone: nothing to wait for.
+                (Line::AfterCr, b'\r') => {
+                    self.line = Line::Blank;
+                    return Some(at + 1);
                 }
                 (Line::Blank | Line::Start | Line::AfterCr, _) => self.line = Line::Within,
             }

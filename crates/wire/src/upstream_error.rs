@@ -32,7 +32,7 @@ const REQUEST_IDS: &[&str] = &[
 ///
 /// `header` gives a header's value by its lower-case name; `now` is seconds since 1970, for dates in `retry-after`.
 /// The caller masks the secrets that it knows; whatever looks like a key is masked here.
-pub fn read(status: u16, header: &dyn Fn(&str) -> Option<&str>, body: &[u8], now: u64) -> Box<Fault> {
+pub fn read<'h>(status: u16, header: &dyn Fn(&str) -> Option<&'h str>, body: &[u8], now: u64) -> Box<Fault> {
     let words = Words::read(body);
     let kind = kind(status, &words);
     let mut fault = fault(kind, &words, || nothing_said(status));
