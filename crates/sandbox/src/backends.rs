@@ -46,7 +46,7 @@ pub(crate) enum Schema {
     /// `{type: json_schema, schema}`
     Flat,
     /// `{type: json_object, schema}`
-    ObjectSchema,
+    InObject,
     /// `{type: json_object, value}`
     TgiValue,
     /// The OpenAI shape, with `guided_json` beside it.
@@ -90,7 +90,7 @@ pub(crate) const BACKENDS: &[Backend] = &[
     Backend {
         id: "cohere",
         chat: "compatibility/v1/chat/completions",
-        schema: Schema::ObjectSchema,
+        schema: Schema::InObject,
         refusal: Shape::Message,
         style: &style::COHERE,
         ..OPENAI_LIKE
@@ -99,7 +99,7 @@ pub(crate) const BACKENDS: &[Backend] = &[
     Backend {
         id: "fireworks-ai",
         chat: "inference/v1/chat/completions",
-        schema: Schema::ObjectSchema,
+        schema: Schema::InObject,
         refusal: Shape::Fireworks,
         style: &style::FIREWORKS,
         own_models: &["mixtral-8x7b-instruct"],

@@ -89,6 +89,7 @@ pub(crate) enum Fault {
         after: usize,
         #[serde(default)]
         mid_frame: bool,
+        bytes: Option<usize>,
     },
     Close {},
     Framing {
@@ -152,7 +153,10 @@ pub(crate) enum Fault {
         end: End,
     },
     Raw {
+        #[serde(default)]
         text: String,
+        #[serde(default)]
+        base64: String,
     },
 }
 

@@ -151,6 +151,7 @@ impl Exchange {
 
     pub(crate) fn note(&self, name: &str, value: Value) {
         open(&self.entry).seen.insert(name.into(), value);
+        self.journal.bell.notify_waiters();
     }
 
     pub(crate) fn status(&self, status: u16) {

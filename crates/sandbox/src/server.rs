@@ -117,7 +117,7 @@ async fn speaks_http2(stream: &TcpStream) -> bool {
             Ok(4) => return first == *b"PRI ",
             // Fewer bytes: wait for more only while it still could be the preface.
             Ok(got) if got > 0 && b"PRI ".starts_with(&first[..got]) => {
-                tokio::time::sleep(Duration::from_millis(1)).await
+                tokio::time::sleep(Duration::from_millis(1)).await;
             }
             _ => return false,
         }

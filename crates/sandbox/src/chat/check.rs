@@ -270,7 +270,7 @@ fn response_format(body: &Value, rules: &Rules, lenient: bool) -> Checked {
                 refused("missing field `value`")
             }
         }
-        ("json_object", Schema::ObjectSchema) => match format.get("schema") {
+        ("json_object", Schema::InObject) => match format.get("schema") {
             None | Some(Value::Object(_)) => Ok(()),
             Some(_) => refused("schema must be an object"),
         },
@@ -303,7 +303,7 @@ fn response_format(body: &Value, rules: &Rules, lenient: bool) -> Checked {
 pub(crate) fn schema(body: &Value, rules: &Rules, lenient: bool) -> Option<Value> {
     let format = body.get("response_format")?;
     let own = match rules.schema {
-        Schema::Flat | Schema::ObjectSchema => format.get("schema"),
+        Schema::Flat | Schema::InObject => format.get("schema"),
         Schema::TgiValue => format.get("value"),
         Schema::OpenAi | Schema::Guided | Schema::NotStrict => format.pointer("/json_schema/schema"),
     };

@@ -33,7 +33,7 @@ impl Active {
                 control.reset();
                 Reply::raw(Vec::new())
             }
-            Fault::Raw { text } => Reply::raw(text.clone().into_bytes()),
+            Fault::Raw { text, base64 } => Reply::raw(raw(text, base64)),
             Fault::Frames { frames, content_type, gap_ms, end } => {
                 literal(frames, content_type.as_deref(), Duration::from_millis(*gap_ms), *end)
             }
@@ -97,7 +97,12 @@ impl Active {
             Fault::Stall { after, .. } => broken(reply, *after, Step::Stall),
             Fault::Reset { after, .. } => broken(reply, *after, Step::Reset),
             Fault::Cut { after } => broken(reply, *after, Step::Cut),
-            Fault::Truncate { after, mid_frame } => truncated(reply, *after, *mid_frame),
+            Fault::Truncate { bytes: Some(bytes), .. } => {
+                let all = reply.frames().concat();
+                let kept = Bytes::copy_from_slice(&all[..(*bytes).min(all.len())]);
+                Reply { content: Content::Steps(vec![Step::Send(kept)]), ..reply }
+            }
+            Fault::Truncate { after, mid_frame, .. } => truncated(reply, *after, *mid_frame),
             Fault::Framing { how } => {
                 let steps = framed(&reply.frames(), *how);
                 Reply { content: Content::Steps(steps), ..reply }
@@ -110,7 +115,10 @@ impl Active {
             }
             Fault::EchoKey { place: KeyPlace::Header, .. } => {
                 let leaked = format!("Bearer {}", ask.secret());
-                reply.with("x-debug-authorization", &leaked).with("set-cookie", &format!("key={}", ask.secret()))
+                reply
+                    .with("x-debug-authorization", &leaked)
+                    .with("location", &format!("https://sandbox.invalid/?key={}", ask.secret()))
+                    .with("set-cookie", &format!("key={}", ask.secret()))
             }
             Fault::EchoKey { .. } => leaking(reply, ask.secret()),
             Fault::ContentType { value } => reply.with("content-type", value),
@@ -122,6 +130,15 @@ impl Active {
             _ => reply,
         }
     }
+}
+
+/// A text, then bytes that are no text.
+fn raw(text: &str, base64: &str) -> Vec<u8> {
+    use base64::Engine as _;
+    let mut bytes = text.as_bytes().to_vec();
+    // What is not base64 was meant for the eyes of a test: it sees that nothing came.
+    bytes.extend(base64::engine::general_purpose::STANDARD.decode(base64).unwrap_or_default());
+    bytes
 }
 
 fn literal(frames: &[String], media: Option<&str>, gap: Duration, end: End) -> Reply {
