@@ -1,5 +1,7 @@
 //! The catalogue over real sockets, against a Hub that says what the test tells it to.
 
+#![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
+
 #[path = "it/hub.rs"]
 mod hub;
 #[path = "it/listing.rs"]

@@ -21,7 +21,7 @@ fn provider_id(entry: &ModelEntry, backend: &str) -> String {
     }
 }
 
-fn is_unknown(found: types::Result<Lookup>) -> bool {
+fn is_unknown(found: &types::Result<Lookup>) -> bool {
     matches!(found, Ok(Lookup::Unknown))
 }
 
@@ -114,7 +114,7 @@ async fn a_stale_entry_is_served_while_one_look_up_renews_it() {
     }
     hub.asked(2).await;
     hub.let_go();
-    while provider_id(&*catalog.peek("o/m", None).unwrap(), "groq") == "first" {
+    while provider_id(&catalog.peek("o/m", None).unwrap(), "groq") == "first" {
         tokio::task::yield_now().await;
     }
     assert_eq!(hub.journal().iter().filter(|a| a.path() == "/api/models/o/m").count(), 2);
@@ -186,12 +186,12 @@ async fn unknown_is_remembered_for_a_while_and_odd_names_are_never_asked() {
     let hub = Hub::start(|asked| Reply::status(if asked.target.contains("a404") { 404 } else { 401 }, "{}")).await;
     let catalog = hub.catalog();
     for id in ["o/a404", "o/a401"] {
-        assert!(is_unknown(catalog.model(id, None, soon()).await));
-        assert!(is_unknown(catalog.model(id, None, soon()).await));
+        assert!(is_unknown(&catalog.model(id, None, soon()).await));
+        assert!(is_unknown(&catalog.model(id, None, soon()).await));
     }
     assert_eq!(hub.journal().len(), 2);
     for odd in ["", "..", "o/../x", "o/m?x=1", "o/m#x", "o/m\r\nHost: x", "a/b/c", "o/%2e%2e", &"x".repeat(1_000_000)] {
-        assert!(is_unknown(catalog.model(odd, None, soon()).await));
+        assert!(is_unknown(&catalog.model(odd, None, soon()).await));
     }
     assert_eq!(hub.journal().len(), 2);
 }
@@ -219,8 +219,8 @@ async fn a_private_model_is_seen_by_its_owners_token_only() {
     let catalog = catalog(Settings { token: Some(Secret::new("hf_gateway")), ..hub.settings() });
     let (owner, other) = (Secret::new("hf_owner"), Secret::new("hf_other"));
     assert!(matches!(catalog.model("o/private", Some(&owner), soon()).await, Ok(Lookup::Known(_))));
-    assert!(is_unknown(catalog.model("o/private", Some(&other), soon()).await));
-    assert!(is_unknown(catalog.model("o/private", None, soon()).await));
+    assert!(is_unknown(&catalog.model("o/private", Some(&other), soon()).await));
+    assert!(is_unknown(&catalog.model("o/private", None, soon()).await));
     assert!(catalog.peek("o/private", Some(&owner)).is_some());
     assert!(catalog.peek("o/private", Some(&other)).is_none() && catalog.peek("o/private", None).is_none());
     let keys: Vec<_> = hub.journal().into_iter().filter_map(|a| a.authorization).collect();
@@ -265,7 +265,7 @@ async fn memory_stays_within_its_bound() {
     let hub = Hub::start(|_| Reply::status(404, "{}")).await;
     let catalog = catalog(Settings { max_models: 32, ..hub.settings() });
     for i in 0..200 {
-        assert!(is_unknown(catalog.model(&format!("o/{i}"), None, soon()).await));
+        assert!(is_unknown(&catalog.model(&format!("o/{i}"), None, soon()).await));
     }
     assert!(catalog.remembered() <= 32, "{}", catalog.remembered());
 }
