@@ -34,7 +34,7 @@ fn every_line_end_and_every_field_is_understood() {
         ("data: a\n\ndata:b\n\n", vec![data("a"), data("b")]),
         ("data: a\r\n\r\ndata: b\r\n\r\n", vec![data("a"), data("b")]),
         ("data: a\r\rdata: b\r\r", vec![data("a"), data("b")]),
-        ("data: a\r\n\ndata: b\n\r\ndata: c\n\r", vec![data("a"), data("b"), data("c")]),
+        ("data: a\r\n\ndata: b\n\r\ndata: c\n\rdata: d\n\n", vec![data("a"), data("b"), data("c"), data("d")]),
         ("data:  two spaces\n\n", vec![data(" two spaces")]),
         ("data: a\ndata: b\ndata\n\n", vec![data("a\nb\n")]),
         (": comment\n\n:\n\ndata: a\n\n", vec![data("a")]),
