@@ -2,9 +2,12 @@
 
 mod it {
     mod architecture;
+    mod chat;
     mod commands;
     mod doctor;
     mod process;
+    mod raw;
     mod refusals;
     mod serving;
+    mod world;
 }

@@ -1,4 +1,11 @@
 //! Chat from door to door: a real gateway process in front of the sandbox, over real sockets.
 
-mod raw;
-mod world;
+mod backends;
+mod edge;
+mod faults;
+mod keys;
+mod life;
+mod listing;
+mod routes;
+mod secrets;
+mod streams;

@@ -11,29 +11,29 @@ const PATIENCE: Duration = Duration::from_secs(20);
 
 /// An answer, read to its end.
 #[derive(Debug)]
-pub struct Reply {
-    pub status: u16,
-    pub headers: Vec<(String, String)>,
-    pub body: Vec<u8>,
+pub(crate) struct Reply {
+    pub(crate) status: u16,
+    pub(crate) headers: Vec<(String, String)>,
+    pub(crate) body: Vec<u8>,
     /// Whether the message ended as its framing announced.
-    pub complete: bool,
+    pub(crate) complete: bool,
 }
 
 impl Reply {
-    pub fn header(&self, name: &str) -> Option<&str> {
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
         self.headers.iter().find(|(n, _)| n.eq_ignore_ascii_case(name)).map(|(_, v)| v.as_str())
     }
 
-    pub fn text(&self) -> &str {
+    pub(crate) fn text(&self) -> &str {
         std::str::from_utf8(&self.body).unwrap()
     }
 
-    pub fn json(&self) -> serde_json::Value {
+    pub(crate) fn json(&self) -> serde_json::Value {
         serde_json::from_slice(&self.body).unwrap_or_else(|e| panic!("{e}: {}", String::from_utf8_lossy(&self.body)))
     }
 
     /// The JSON of every event of a stream; `[DONE]` is the string "[DONE]".
-    pub fn events(&self) -> Vec<serde_json::Value> {
+    pub(crate) fn events(&self) -> Vec<serde_json::Value> {
         let frames = self.text().split("\n\n").filter_map(|frame| frame.strip_prefix("data: "));
         frames
             .map(|data| match data {
@@ -45,14 +45,14 @@ impl Reply {
 }
 
 /// An open exchange: the request is sent, the answer is read piece by piece.
-pub struct Exchange {
+pub(crate) struct Exchange {
     stream: TcpStream,
     seen: Vec<u8>,
 }
 
 impl Exchange {
     /// Connects and sends these bytes.
-    pub fn send(addr: SocketAddr, bytes: &[u8]) -> Self {
+    pub(crate) fn send(addr: SocketAddr, bytes: &[u8]) -> Self {
         let mut stream = TcpStream::connect(addr).unwrap();
         stream.set_nodelay(true).unwrap();
         stream.set_read_timeout(Some(PATIENCE)).unwrap();
@@ -61,12 +61,12 @@ impl Exchange {
     }
 
     /// Sends more bytes; a peer that has closed is no failure.
-    pub fn more(&mut self, bytes: &[u8]) {
+    pub(crate) fn more(&mut self, bytes: &[u8]) {
         let _ = self.stream.write_all(bytes);
     }
 
     /// Reads until `needle` was seen `times` times in what arrived.
-    pub fn read_until(&mut self, needle: &str, times: usize) -> &[u8] {
+    pub(crate) fn read_until(&mut self, needle: &str, times: usize) -> &[u8] {
         let needle = needle.as_bytes();
         while self.seen.windows(needle.len()).filter(|w| *w == needle).count() < times {
             assert!(self.read_some(), "closed before {times} × {needle:?}: {}", String::from_utf8_lossy(&self.seen));
@@ -75,7 +75,7 @@ impl Exchange {
     }
 
     /// Reads what comes next; `false` at the end.
-    pub fn read_some(&mut self) -> bool {
+    pub(crate) fn read_some(&mut self) -> bool {
         let mut buffer = [0; 16 * 1024];
         match self.stream.read(&mut buffer) {
             Ok(0) => false,
@@ -89,20 +89,23 @@ impl Exchange {
     }
 
     /// Reads to the end of the connection.
-    pub fn all(mut self) -> Vec<u8> {
+    pub(crate) fn all(mut self) -> Vec<u8> {
         while self.read_some() {}
         self.seen
     }
 
     /// Reads to the end and takes the answer apart. Send `connection: close`.
-    pub fn reply(self) -> Reply {
+    pub(crate) fn reply(self) -> Reply {
         parse(&self.all())
     }
 }
 
 /// Takes an answer apart.
-pub fn parse(bytes: &[u8]) -> Reply {
-    let end = bytes.windows(4).position(|w| w == b"\r\n\r\n").unwrap_or_else(|| panic!("no head in {:?}", String::from_utf8_lossy(bytes)));
+pub(crate) fn parse(bytes: &[u8]) -> Reply {
+    let end = bytes
+        .windows(4)
+        .position(|w| w == b"\r\n\r\n")
+        .unwrap_or_else(|| panic!("no head in {:?}", String::from_utf8_lossy(bytes)));
     let head = std::str::from_utf8(&bytes[..end]).unwrap();
     let mut lines = head.split("\r\n");
     let status = lines.next().unwrap().split(' ').nth(1).unwrap().parse().unwrap();
@@ -139,7 +142,7 @@ fn dechunk(mut rest: &[u8]) -> (Vec<u8>, bool) {
 }
 
 /// A request as bytes, with `connection: close`.
-pub fn request(method: &str, path: &str, headers: &[(&str, &str)], body: &[u8]) -> Vec<u8> {
+pub(crate) fn request(method: &str, path: &str, headers: &[(&str, &str)], body: &[u8]) -> Vec<u8> {
     let mut head = format!("{method} {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n");
     for (name, value) in headers {
         head.push_str(&format!("{name}: {value}\r\n"));

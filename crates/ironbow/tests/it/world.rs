@@ -6,49 +6,49 @@ use std::{
     net::SocketAddr,
     path::PathBuf,
     process::{Child, Command, Stdio},
-    sync::mpsc,
+    sync::{Mutex, mpsc},
     time::Duration,
 };
 
 use sandbox::{Running, Sandbox, Settings};
 use serde_json::{Value, json};
 
-use super::raw::{Exchange, Reply, request};
+use crate::it::raw::{Exchange, Reply, request};
 
 /// A key that Hugging Face takes, and that must never be seen anywhere.
-pub const TOKEN: &str = "hf_canaryCANARYcanary0123456789XyZ";
+pub(crate) const TOKEN: &str = "hf_canaryCANARYcanary0123456789XyZ";
 
 /// The model that every chat backend of the sandbox serves, each under another name.
-pub const EVERYWHERE: &str = "sandbox/everywhere";
+pub(crate) const EVERYWHERE: &str = "sandbox/everywhere";
 
-pub struct World {
-    pub sandbox: Running,
-    pub addr: SocketAddr,
+pub(crate) struct World {
+    pub(crate) sandbox: Running,
+    pub(crate) addr: SocketAddr,
     gateway: Child,
-    log: mpsc::Receiver<String>,
+    log: Mutex<mpsc::Receiver<String>>,
     folder: PathBuf,
 }
 
 /// How a world differs from the plain one.
 #[derive(Default)]
-pub struct With {
+pub(crate) struct With {
     /// The configuration file; `{sandbox}` stands for the sandbox's address.
-    pub config: &'static str,
-    pub env: Vec<(&'static str, String)>,
-    pub without_token: bool,
+    pub(crate) config: &'static str,
+    pub(crate) env: Vec<(&'static str, String)>,
+    pub(crate) without_token: bool,
 }
 
 impl World {
     /// A gateway with one Hugging Face token and nothing configured.
-    pub fn plain() -> Self {
+    pub(crate) fn plain() -> Self {
         Self::with(With::default())
     }
 
-    pub fn configured(config: &'static str) -> Self {
+    pub(crate) fn configured(config: &'static str) -> Self {
         Self::with(With { config, ..With::default() })
     }
 
-    pub fn with(with: With) -> Self {
+    pub(crate) fn with(with: With) -> Self {
         let sandbox = Sandbox::start(Settings::default()).unwrap();
         let folder = std::env::temp_dir().join(format!("ironbow-it-{}-{}", std::process::id(), sandbox.addr.port()));
         std::fs::create_dir_all(&folder).unwrap();
@@ -73,35 +73,35 @@ impl World {
         follow(gateway.stdout.take().unwrap(), lines.clone());
         follow(gateway.stderr.take().unwrap(), lines);
         let addr = listening(&log);
-        Self { sandbox, addr, gateway, log, folder }
+        Self { sandbox, addr, gateway, log: Mutex::new(log), folder }
     }
 
     /// Sends a request and reads the whole answer.
-    pub fn send(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &[u8]) -> Reply {
+    pub(crate) fn send(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &[u8]) -> Reply {
         Exchange::send(self.addr, &request(method, path, headers, body)).reply()
     }
 
-    pub fn get(&self, path: &str) -> Reply {
+    pub(crate) fn get(&self, path: &str) -> Reply {
         self.send("GET", path, &[], b"")
     }
 
     /// Sends a chat and reads the whole answer.
-    pub fn chat(&self, body: &Value) -> Reply {
+    pub(crate) fn chat(&self, body: &Value) -> Reply {
         self.chat_with(body, &[])
     }
 
-    pub fn chat_with(&self, body: &Value, headers: &[(&str, &str)]) -> Reply {
+    pub(crate) fn chat_with(&self, body: &Value, headers: &[(&str, &str)]) -> Reply {
         self.open(body, headers).reply()
     }
 
     /// Sends a chat; the answer is for the test to read.
-    pub fn open(&self, body: &Value, headers: &[(&str, &str)]) -> Exchange {
+    pub(crate) fn open(&self, body: &Value, headers: &[(&str, &str)]) -> Exchange {
         let headers = [&[("content-type", "application/json"), ("accept", "application/json")], headers].concat();
         Exchange::send(self.addr, &request("POST", "/v1/chat/completions", &headers, body.to_string().as_bytes()))
     }
 
     /// Lets the sandbox misbehave.
-    pub fn fault(&self, fault: &Value) {
+    pub(crate) fn fault(&self, fault: &Value) {
         let reply = Exchange::send(
             self.sandbox.addr,
             &request("POST", "/_sandbox/faults", &[("content-type", "application/json")], fault.to_string().as_bytes()),
@@ -111,25 +111,43 @@ impl World {
     }
 
     /// Changes the sandbox's settings.
-    pub fn settings(&self, settings: &Value) {
+    pub(crate) fn settings(&self, settings: &Value) {
         let reply = Exchange::send(
             self.sandbox.addr,
-            &request("POST", "/_sandbox/settings", &[("content-type", "application/json")], settings.to_string().as_bytes()),
+            &request(
+                "POST",
+                "/_sandbox/settings",
+                &[("content-type", "application/json")],
+                settings.to_string().as_bytes(),
+            ),
         )
         .reply();
         assert!(reply.status < 300, "{} for {settings}", reply.text());
     }
 
     /// The chats that reached a backend or the router, oldest first.
-    pub fn upstream_chats(&self) -> Vec<Value> {
+    pub(crate) fn upstream_chats(&self) -> Vec<Value> {
         let chats = |entry: &Value| entry["path"].as_str().is_some_and(|p| p.contains("/chat/completions"));
         self.sandbox.journal().into_iter().filter(chats).collect()
     }
 
+    /// Waits until the sandbox's journal satisfies `enough`, or the time is up; gives the journal as it then is.
+    pub(crate) fn journal_until(&self, limit: Duration, enough: impl Fn(&[Value]) -> bool) -> Vec<Value> {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(self.sandbox.journal_until(limit, enough))
+    }
+
+    /// Resident memory of the gateway, in bytes.
+    pub(crate) fn memory(&self) -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.gateway.id())).unwrap();
+        let line = status.lines().find(|l| l.starts_with("VmRSS:")).unwrap();
+        line.split_whitespace().nth(1).unwrap().parse::<u64>().unwrap() * 1024
+    }
+
     /// Waits for the first log line that satisfies `wanted`.
-    pub fn log_line(&self, wanted: impl Fn(&str) -> bool) -> String {
+    pub(crate) fn log_line(&self, wanted: impl Fn(&str) -> bool) -> String {
         loop {
-            let line = self.log.recv_timeout(Duration::from_secs(10)).expect("no such line in the log");
+            let line = self.log.lock().unwrap().recv_timeout(Duration::from_secs(10)).expect("no such line in the log");
             if wanted(&line) {
                 return line;
             }
@@ -137,15 +155,15 @@ impl World {
     }
 
     /// Asks the gateway to go down.
-    pub fn terminate(&self) {
+    pub(crate) fn terminate(&self) {
         let pid = self.gateway.id().to_string();
         assert!(Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());
     }
 
     /// Waits for the gateway's end and gives its exit code and the rest of its log.
-    pub fn exit(mut self) -> (Option<i32>, Vec<String>) {
+    pub(crate) fn exit(mut self) -> (Option<i32>, Vec<String>) {
         let status = self.gateway.wait().unwrap();
-        (status.code(), self.log.iter().collect())
+        (status.code(), self.log.lock().unwrap().iter().collect())
     }
 }
 
@@ -173,12 +191,10 @@ fn listening(log: &mpsc::Receiver<String>) -> SocketAddr {
     let mut said = String::new();
     loop {
         let line = log.recv_timeout(Duration::from_secs(20)).unwrap_or_else(|_| panic!("never listened: {said}"));
-        if let Some(at) = line.find("http://127.0.0.1:")
-            && line.contains("istening")
-        {
-            let rest = &line[at + 7..];
-            let end = rest.find(|c: char| !c.is_ascii_digit() && !matches!(c, '.' | ':')).unwrap_or(rest.len());
-            return rest[..end].trim_end_matches(['.', ':']).parse().unwrap();
+        if line.contains("\"listening\"") {
+            let said: Value = serde_json::from_str(&line).unwrap();
+            let url = said["url"].as_str().unwrap();
+            return url.split_once("://").unwrap().1.parse().unwrap();
         }
         said.push_str(&line);
         said.push('\n');
@@ -186,12 +202,12 @@ fn listening(log: &mpsc::Receiver<String>) -> SocketAddr {
 }
 
 /// A chat with one user message.
-pub fn ask(model: &str, text: &str) -> Value {
+pub(crate) fn ask(model: &str, text: &str) -> Value {
     json!({"model": model, "messages": [{"role": "user", "content": text}]})
 }
 
 /// `value` with these members set.
-pub fn and(mut value: Value, members: Value) -> Value {
+pub(crate) fn and(mut value: Value, members: Value) -> Value {
     let (Some(object), Value::Object(more)) = (value.as_object_mut(), members) else { panic!("objects") };
     object.extend(more);
     value

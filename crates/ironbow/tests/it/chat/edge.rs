@@ -1,0 +1,151 @@
+//! The edge: what is not a sound call never goes further (T49–T54, T60, T61, T63 through the whole gateway).
+
+use serde_json::json;
+
+use crate::it::{
+    raw::{Exchange, parse, request},
+    world::{EVERYWHERE, World, ask},
+};
+
+const JSON: (&str, &str) = ("content-type", "application/json");
+
+#[test]
+fn bad_json_is_refused_by_name_and_nothing_is_sent() {
+    let world = World::plain();
+    let deep = format!(
+        "{{\"model\":\"huggingface/groq/{EVERYWHERE}\",\"messages\":{}{}}}",
+        "[".repeat(100_000),
+        "]".repeat(100_000)
+    );
+    let twice = format!("{{\"model\":\"huggingface/groq/{EVERYWHERE}\",\"messages\":[],\"mod\\u0065l\":\"x/y\"}}");
+    for body in [
+        "",
+        "{",
+        "[]",
+        "null",
+        "{\"model\":1,\"messages\":[]}",
+        "{\"messages\":[]}",
+        "{\"model\":\"a/b\"}",
+        "{\"model\":\"a/b\",\"messages\":\"x\"}",
+        "{\"model\":\"a/b\",\"messages\":[],\"stream\":\"yes\"}",
+        "{\"model\":\"a/b\",\"messages\":[]} x",
+        "{\"model\":\"a/b\",\"messages\":[NaN]}",
+        "\u{feff}{\"model\":\"a/b\",\"messages\":[]}",
+        &deep,
+        &twice,
+    ] {
+        let reply = world.send("POST", "/v1/chat/completions", &[JSON], body.as_bytes());
+        assert_eq!(reply.status, 400, "{:.80}: {}", body, reply.text());
+        assert_eq!(reply.json()["error"]["type"], "invalid_request_error");
+    }
+    let reply = world.send("POST", "/v1/chat/completions", &[JSON], b"{\"model\":\"a/b\",\"messages\":[\"\xff\"]}");
+    assert_eq!(reply.status, 400);
+    assert_eq!(world.upstream_chats().len(), 0);
+}
+
+#[test]
+fn a_body_above_the_limit_is_refused_with_and_without_a_length() {
+    let world = World::configured("limits.body = \"64KiB\"\n");
+    let big = ask(&format!("huggingface/groq/{EVERYWHERE}"), &"x".repeat(70_000)).to_string();
+    let reply = world.send("POST", "/v1/chat/completions", &[JSON], big.as_bytes());
+    assert_eq!(reply.status, 413, "{}", reply.text());
+    let head = "POST /v1/chat/completions HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\ntransfer-encoding: chunked\r\n\r\n";
+    let mut exchange = Exchange::send(world.addr, head.as_bytes());
+    for piece in big.as_bytes().chunks(10_000) {
+        exchange.more(&[format!("{:x}\r\n", piece.len()).as_bytes(), piece, b"\r\n"].concat());
+    }
+    exchange.more(b"0\r\n\r\n");
+    exchange.read_until("\r\n\r\n", 1);
+    let seen = exchange.read_until("error", 1).to_vec();
+    assert!(seen.starts_with(b"HTTP/1.1 413"), "{}", String::from_utf8_lossy(&seen));
+    assert_eq!(world.upstream_chats().len(), 0);
+}
+
+#[test]
+fn compressed_bodies_and_other_types_are_refused() {
+    let world = World::plain();
+    let body = ask(&format!("huggingface/groq/{EVERYWHERE}"), "hi").to_string();
+    for headers in [
+        &[("content-type", "text/plain")][..],
+        &[("content-type", "application/x-www-form-urlencoded")],
+        &[],
+        &[JSON, ("content-encoding", "gzip")],
+        &[JSON, ("content-encoding", "zstd")],
+    ] {
+        let reply = world.send("POST", "/v1/chat/completions", headers, body.as_bytes());
+        assert_eq!(reply.status, 415, "{headers:?}: {}", reply.text());
+    }
+}
+
+#[test]
+fn web_pages_cannot_use_a_keyless_listener() {
+    let world = World::plain();
+    let body = ask(&format!("huggingface/groq/{EVERYWHERE}"), "hi").to_string();
+    for (name, value, status) in [
+        ("origin", "https://evil.example", 403),
+        ("origin", "null", 403),
+        ("origin", "http://localhost", 200),
+        ("x-a", "b", 200),
+    ] {
+        let reply = world.send("POST", "/v1/chat/completions", &[JSON, (name, value)], body.as_bytes());
+        assert_eq!(reply.status, status, "{name}: {value}: {}", reply.text());
+        assert_eq!(reply.header("access-control-allow-origin"), None);
+    }
+    let bytes = String::from_utf8(request("POST", "/v1/chat/completions", &[JSON], body.as_bytes())).unwrap();
+    let foreign = bytes.replace("host: localhost", "host: evil.example");
+    assert_eq!(Exchange::send(world.addr, foreign.as_bytes()).reply().status, 403);
+    let preflight = world.send("OPTIONS", "/v1/chat/completions", &[("origin", "https://evil.example")], b"");
+    assert!(preflight.status >= 400 && preflight.header("access-control-allow-origin").is_none());
+}
+
+#[test]
+fn odd_paths_and_methods_lead_nowhere() {
+    let world = World::plain();
+    for path in [
+        "//v1/chat/completions",
+        "/v1/./chat/completions",
+        "/v1/%63hat/completions",
+        "/v1%2fchat/completions",
+        "/V1/chat/completions",
+        "/v1/chat/completions/",
+        "/v1/chat/completions;x=1",
+        "/v1/chat/completions%00",
+        "/chat/completions",
+    ] {
+        let reply = world.send("POST", path, &[JSON], b"{}");
+        assert_eq!(reply.status, 404, "{path}");
+        assert_eq!(reply.json()["error"]["request_id"].as_str(), reply.header("x-request-id"));
+    }
+    let reply = world.get("/v1/chat/completions");
+    assert_eq!((reply.status, reply.header("allow")), (405, Some("POST")));
+    assert!(world.send("POST", "/chat/completions", &[JSON], b"{}").text().contains("/v1/chat/completions"));
+}
+
+#[test]
+fn control_characters_cannot_become_headers() {
+    let world = World::plain();
+    for name in ["huggingface/groq/a\r\nx: y", "huggingface/groq/a\u{0}b", "huggingface/groq/é"] {
+        let reply = world.chat(&ask(name, "hi"));
+        assert!((400..500).contains(&reply.status), "{name:?}");
+    }
+    assert_eq!(world.upstream_chats().len(), 0);
+}
+
+#[test]
+fn an_early_answer_leaves_the_connection_usable_or_closed() {
+    let world = World::plain();
+    let good =
+        json!({"model": format!("huggingface/groq/{EVERYWHERE}"), "messages": [{"role": "user", "content": "hi"}]})
+            .to_string();
+    for _ in 0..100 {
+        let early = "POST /v1/nothing HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\ncontent-length: 5000\r\n\r\n".to_owned();
+        let mut exchange = Exchange::send(world.addr, early.as_bytes());
+        exchange.more(&[b'x'; 5000]);
+        exchange.more(&request("POST", "/v1/chat/completions", &[JSON], good.as_bytes()));
+        let all = exchange.all();
+        let first = parse(&all);
+        assert_eq!(first.status, 404);
+        let rest = String::from_utf8_lossy(&all);
+        assert!(rest.matches("HTTP/1.1 ").count() <= 2 && !rest.contains("HTTP/1.1 400"), "{rest}");
+    }
+}

@@ -1,0 +1,73 @@
+//! `GET /v1/models`.
+
+use serde_json::{Value, json};
+
+use crate::it::world::{EVERYWHERE, World};
+
+fn ids(list: &Value) -> Vec<String> {
+    list["data"].as_array().unwrap().iter().map(|m| m["id"].as_str().unwrap().to_owned()).collect()
+}
+
+#[test]
+fn every_chat_model_of_every_backend_is_listed_by_route() {
+    let world = World::plain();
+    let list = world.get("/v1/models").json();
+    let ids = ids(&list);
+    for backend in [
+        "hf-inference",
+        "cerebras",
+        "cohere",
+        "featherless-ai",
+        "fireworks-ai",
+        "groq",
+        "novita",
+        "nscale",
+        "ovhcloud",
+        "publicai",
+        "scaleway",
+        "together",
+        "zai-org",
+        "baseten",
+        "deepinfra",
+    ] {
+        assert!(ids.contains(&format!("huggingface/{backend}/{EVERYWHERE}")), "{backend}");
+    }
+    assert!(
+        !ids.iter().any(|id| id.contains("whisper") || id.contains("FLUX") || id.contains("gpt2")),
+        "chat models only"
+    );
+    let mut once = ids.clone();
+    once.dedup();
+    assert_eq!(once, ids);
+    let groq =
+        list["data"].as_array().unwrap().iter().find(|m| m["id"] == format!("huggingface/groq/{EVERYWHERE}")).unwrap();
+    assert_eq!(groq["context_length"], 131_072);
+    assert_eq!((&groq["pricing"]["input"], &groq["pricing"]["output"]), (&json!("0.3"), &json!("0.1")));
+    assert_eq!((&groq["supports_tools"], &groq["object"]), (&json!(true), &json!("model")));
+    assert!(list["warnings"].is_null() || list["warnings"].as_array().unwrap().is_empty());
+}
+
+#[test]
+fn one_model_is_found_with_slashes_raw_or_escaped() {
+    let world = World::plain();
+    for path in
+        [format!("huggingface/groq/{EVERYWHERE}"), format!("huggingface%2Fgroq%2F{}", EVERYWHERE.replace('/', "%2F"))]
+    {
+        let reply = world.get(&format!("/v1/models/{path}"));
+        assert_eq!(reply.status, 200, "{}", reply.text());
+        assert_eq!(reply.json()["id"], format!("huggingface/groq/{EVERYWHERE}"));
+    }
+    let reply = world.get("/v1/models/huggingface/groq/nobody/nothing");
+    assert_eq!((reply.status, &reply.json()["error"]["code"]), (404, &json!("model_not_found")));
+}
+
+#[test]
+fn a_backend_that_cannot_be_asked_is_named_and_the_rest_is_served() {
+    let world = World::plain();
+    world.fault(&json!({"fault": {"kind": "status", "status": 500}, "match": {"path_prefix": "/v1/models"}}));
+    let reply = world.get("/v1/models");
+    assert_eq!(reply.status, 200);
+    let list = reply.json();
+    assert!(!list["warnings"].as_array().unwrap().is_empty(), "{list}");
+    assert!(ids(&list).len() > 20);
+}

@@ -1,0 +1,174 @@
+//! Streams that are odd, that break, that stall, and callers who leave or read slowly.
+
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+
+use crate::it::world::{EVERYWHERE, World, and, ask};
+
+fn stream(backend: &str, text: &str) -> Value {
+    and(ask(&format!("huggingface/{backend}/{EVERYWHERE}"), text), json!({"stream": true}))
+}
+
+fn text(events: &[Value]) -> String {
+    events.iter().filter_map(|e| e["choices"][0]["delta"]["content"].as_str()).collect()
+}
+
+#[test]
+fn odd_framing_reads_the_same_as_plain_framing() {
+    let world = World::plain();
+    for how in ["crlf", "cr", "bytes", "two_data_lines", "bom", "no_space"] {
+        world.fault(&json!({"times": 1, "fault": {"kind": "framing", "as": how}, "match": {"area": "routed"}}));
+        let reply = world.chat(&stream("groq", "as ever ünï"));
+        assert_eq!(reply.status, 200, "{how}: {}", reply.text());
+        let normal =
+            reply.text().replace("\r\n", "\n").replace('\r', "\n").replace("\u{feff}", "").replace("data:{", "data: {");
+        assert!(normal.trim_end().ends_with("data: [DONE]"), "{how}: {normal}");
+        assert!(normal.contains("as") && normal.contains("ünï"), "{how}: {normal}");
+    }
+}
+
+#[test]
+fn a_stream_that_breaks_ends_with_an_error_event_and_never_in_silence() {
+    let world = World::plain();
+    world.settings(&json!({"gap_ms": 30}));
+    let broken = [
+        (json!({"kind": "truncate", "after": 2}), "upstream_truncated"),
+        (json!({"kind": "truncate", "after": 2, "mid_frame": true}), "upstream_truncated"),
+        (json!({"kind": "cut", "after": 2}), ""),
+        (json!({"kind": "reset", "after": 2}), ""),
+        (json!({"kind": "stream_error", "after": 2, "message": "GPU on fire"}), "GPU on fire"),
+        (json!({"kind": "stream_error", "after": 2, "shape": "text", "message": "GPU on fire"}), "GPU on fire"),
+        (json!({"kind": "stream_error", "after": 2, "shape": "named", "message": "GPU on fire"}), "GPU on fire"),
+    ];
+    for (fault, says) in broken {
+        world.fault(&json!({"times": 1, "fault": fault, "match": {"area": "routed"}}));
+        let reply = world.chat(&stream("groq", "one two three four five"));
+        assert_eq!(reply.status, 200, "{fault}");
+        let events = reply.events();
+        let last = events.last().unwrap();
+        assert!(last["error"]["message"].is_string(), "{fault}: {}", reply.text());
+        assert!(last["error"]["request_id"].as_str().unwrap().starts_with("req_"));
+        assert!(reply.text().contains(says), "{fault}: {}", reply.text());
+        assert!(!reply.text().contains("[DONE]"), "{fault}: a broken stream is not done");
+        assert!(!text(&events).is_empty(), "{fault}: what came before stands");
+    }
+}
+
+#[test]
+fn an_error_before_the_first_event_has_a_true_status() {
+    let world = World::plain();
+    for fault in [
+        json!({"kind": "stream_error", "after": 0, "message": "overloaded, sorry"}),
+        json!({"kind": "truncate", "after": 0}),
+        json!({"kind": "reset", "before_head": true}),
+    ] {
+        // Twice, since a kept connection that dies before any byte is followed by one try on a fresh one.
+        world.fault(&json!({"times": 2, "fault": fault, "match": {"area": "routed"}}));
+        let reply = world.chat(&stream("groq", "hi"));
+        world.sandbox.clear_faults();
+        assert!(reply.status >= 500, "{fault}: {} {}", reply.status, reply.text());
+        assert!(reply.json()["error"]["message"].is_string());
+    }
+}
+
+#[test]
+fn a_stalled_stream_meets_the_idle_timeout_and_comments_are_no_progress() {
+    let world = World::configured("timeouts.between_events = \"300ms\"\ntimeouts.first_event = \"2s\"\n");
+    for fault in
+        [json!({"kind": "stall", "after": 2}), json!({"kind": "comments", "count": 3, "gap_ms": 10, "then": "endless"})]
+    {
+        world.fault(&json!({"times": 1, "fault": fault, "match": {"area": "routed"}}));
+        let begun = Instant::now();
+        let reply = world.chat(&stream("groq", "one two three"));
+        assert!(begun.elapsed() < Duration::from_secs(15), "{fault}");
+        let said = reply.text();
+        assert!(said.contains("\"error\""), "{fault}: {said}");
+    }
+    let chats =
+        world.journal_until(Duration::from_secs(5), |all| all.iter().filter(|c| c["aborted"] == true).count() == 2);
+    assert_eq!(chats.iter().filter(|c| c["aborted"] == true).count(), 2, "the calls upstream are cancelled");
+}
+
+#[test]
+fn a_caller_who_leaves_cancels_the_call_upstream_at_once() {
+    let world = World::plain();
+    world.settings(&json!({"chunks": 1000, "gap_ms": 20}));
+    for _ in 0..5 {
+        let mut exchange = world.open(&stream("together", "count"), &[]);
+        exchange.read_until("data: ", 3);
+        let left = Instant::now();
+        drop(exchange);
+        let aborted = |all: &[Value]| all.last().is_some_and(|c| c["aborted"] == true);
+        let all = world.journal_until(Duration::from_secs(10), aborted);
+        assert!(aborted(&all), "{:?}", all.last());
+        assert!(left.elapsed() < Duration::from_millis(500), "{:?}", left.elapsed());
+    }
+    world.log_line(|line| line.contains("client_gone"));
+}
+
+#[test]
+fn a_caller_who_leaves_before_the_answer_cancels_too() {
+    let world = World::plain();
+    world.fault(&json!({"fault": {"kind": "stall", "before_head": true}, "match": {"area": "routed"}}));
+    let exchange = world.open(&ask(&format!("huggingface/groq/{EVERYWHERE}"), "hi"), &[]);
+    let asked = |all: &[Value]| all.iter().any(|c| c["area"] == "routed");
+    assert!(asked(&world.journal_until(Duration::from_secs(10), asked)));
+    drop(exchange);
+    let aborted = |all: &[Value]| all.iter().any(|c| c["aborted"] == true);
+    assert!(aborted(&world.journal_until(Duration::from_secs(10), aborted)));
+}
+
+#[test]
+fn events_arrive_one_by_one_and_are_not_gathered() {
+    let world = World::plain();
+    world.settings(&json!({"chunks": 4, "gap_ms": 150}));
+    let mut exchange = world.open(&stream("novita", "count"), &[]);
+    let mut seen = Vec::new();
+    for n in 1..=4 {
+        exchange.read_until(&format!("c{n}"), 1);
+        seen.push(Instant::now());
+    }
+    let gaps: Vec<_> = seen.windows(2).map(|w| w[1] - w[0]).collect();
+    assert!(gaps.iter().all(|gap| *gap > Duration::from_millis(50)), "arrived together: {gaps:?}");
+}
+
+#[test]
+fn many_streams_at_once_stay_whole_and_apart() {
+    let world = World::plain();
+    world.settings(&json!({"gap_ms": 1}));
+    std::thread::scope(|scope| {
+        for worker in 0..16 {
+            let world = &world;
+            scope.spawn(move || {
+                for round in 0..8 {
+                    let said = format!("w{worker} r{round} {}", "lorem ipsum ".repeat(10));
+                    let reply = world.chat(&stream("scaleway", &said));
+                    assert_eq!(text(&reply.events()), format!("echo: {said}"), "cross-talk");
+                }
+            });
+        }
+    });
+}
+
+#[test]
+fn a_slow_reader_slows_the_backend_and_costs_bounded_memory() {
+    let world = World::plain();
+    world.settings(&json!({"chunks": 4000, "chunk_bytes": 16000}));
+    let mut exchange = world.open(&stream("novita", "much"), &[]);
+    exchange.read_until("data: ", 1);
+    let before = world.memory();
+    let sent = |all: &[Value]| all.last().and_then(|c| c["bytes_sent"].as_u64()).unwrap_or(0);
+    // The backend wants to send 64 MB. It comes to a stand when every buffer on the way is full.
+    let mut last = 0;
+    for _ in 0..50 {
+        let all = world.journal_until(Duration::from_millis(100), |_| false);
+        let now = sent(&all);
+        if now == last && now > 0 {
+            break;
+        }
+        last = now;
+    }
+    assert!(last < 40_000_000, "the backend was not slowed: {last} bytes");
+    assert!(world.memory().saturating_sub(before) < 4 << 20, "memory grew from {before} to {}", world.memory());
+}
