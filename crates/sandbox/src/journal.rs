@@ -12,6 +12,9 @@ use crate::ask::{Ask, members};
 use crate::knobs::Knobs;
 use crate::tokens::{credential, masked};
 
+/// How many bytes of bodies are kept at most; older requests fall out before that.
+const BODIES: usize = 128 << 20;
+
 #[derive(Debug)]
 pub(crate) struct Journal {
     started: Instant,
@@ -23,6 +26,7 @@ pub(crate) struct Journal {
 #[derive(Debug, Default)]
 struct Inner {
     next: u64,
+    bodies: usize,
     entries: VecDeque<Arc<Mutex<Entry>>>,
 }
 
@@ -30,6 +34,7 @@ struct Inner {
 struct Entry {
     seen: Map<String, Value>,
     status: Option<u16>,
+    body: usize,
     bytes: u64,
     frames: u64,
     finished: bool,
@@ -54,6 +59,14 @@ impl Entry {
     }
 }
 
+impl Inner {
+    fn forget_one(&mut self) {
+        if let Some(oldest) = self.entries.pop_front() {
+            self.bodies = self.bodies.saturating_sub(open(&oldest).body);
+        }
+    }
+}
+
 impl Journal {
     pub(crate) fn new(keep: usize) -> Self {
         Self { started: Instant::now(), keep: keep.max(1), inner: Mutex::default(), bell: Notify::new() }
@@ -72,7 +85,7 @@ impl Journal {
         open(&entry).seen = seen(parts, knobs, number, self.ms());
         inner.entries.push_back(Arc::clone(&entry));
         if inner.entries.len() > self.keep {
-            inner.entries.pop_front();
+            inner.forget_one();
         }
         drop(inner);
         self.bell.notify_waiters();
@@ -84,7 +97,23 @@ impl Journal {
     }
 
     pub(crate) fn clear(&self) {
-        open(&self.inner).entries.clear();
+        let mut inner = open(&self.inner);
+        inner.entries.clear();
+        inner.bodies = 0;
+    }
+
+    /// Makes room for the body of a request.
+    fn holds(&self, entry: &Arc<Mutex<Entry>>, body: usize) {
+        let mut inner = open(&self.inner);
+        // A request that the journal was cleared of meanwhile counts for nothing.
+        if !inner.entries.iter().any(|kept| Arc::ptr_eq(kept, entry)) {
+            return;
+        }
+        open(entry).body = body;
+        inner.bodies += body;
+        while inner.bodies > BODIES && inner.entries.len() > 1 {
+            inner.forget_one();
+        }
     }
 
     pub(crate) async fn until(&self, limit: Duration, enough: impl Fn(&[Value]) -> bool) -> Vec<Value> {
@@ -134,6 +163,7 @@ pub(crate) struct Exchange {
 impl Exchange {
     /// Writes down the body and what it is for.
     pub(crate) fn body(&self, ask: &Ask, place: &crate::place::Place) {
+        self.journal.holds(&self.entry, ask.body.len());
         let names = members(&ask.body);
         let doubles = names.as_ref().is_some_and(|names| (1..names.len()).any(|at| names[..at].contains(&names[at])));
         let seen = &mut open(&self.entry).seen;
@@ -181,5 +211,28 @@ impl Drop for Exchange {
         }
         drop(entry);
         self.journal.bell.notify_waiters();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{BODIES, Journal};
+    use crate::ask::Ask;
+    use crate::knobs::Knobs;
+    use crate::place;
+    use bytes::Bytes;
+    use std::sync::Arc;
+
+    #[test]
+    fn large_bodies_push_old_requests_out() {
+        let journal = Arc::new(Journal::new(100));
+        let (parts, ()) = hyper::Request::new(()).into_parts();
+        let large = Bytes::from(vec![b'x'; BODIES / 2]);
+        for _ in 0..3 {
+            let exchange = journal.begin(&parts, &Knobs::default());
+            let ask = Ask::new(&parts, large.clone(), Knobs::default());
+            exchange.body(&ask, &place::find("/"));
+        }
+        assert_eq!(journal.list().len(), 2);
     }
 }

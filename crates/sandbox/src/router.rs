@@ -6,9 +6,14 @@ use crate::chat::errors::{Kind, Refusal, Shape};
 use crate::chat::{self, Rules};
 use crate::fill::quoted;
 use crate::reply::Reply;
+use crate::tokens::Class;
 use crate::world::{self, Access, MODELS, Model, Route};
 
 pub(crate) fn answer(ask: &Ask, route: &str) -> Reply {
+    // The list is public, but another service's key here would be a leak, and a bad token is told so.
+    if !matches!(ask.credential.class, Class::None | Class::Hf) {
+        return Refusal::new(Kind::Key, "").reply(Shape::Router);
+    }
     match (ask.method.as_str(), route) {
         ("POST", "chat/completions") => converse(ask),
         ("GET", "models") => list(ask),

@@ -7,5 +7,6 @@ mod it {
     mod control;
     mod faults;
     mod hub;
+    mod manual;
     mod strict;
 }
