@@ -8,6 +8,9 @@ import { GATEWAY, check, fault, main, rejects } from "./harness.mjs";
 const MODEL = "huggingface/groq/meta-llama/Llama-3.1-8B-Instruct";
 const EVERYWHERE = ["hf-inference", "cerebras", "cohere", "fireworks-ai", "groq", "novita", "scaleway", "together", "zai-org"];
 const HELLO = [{ role: "user", content: "Say hello." }];
+// The sandbox calls a tool when it is told to, and two when it is told to do so in parallel.
+const CALL = [{ role: "user", content: "Please call for the weather." }];
+const CALL_TWO = [{ role: "user", content: "Please call for weather and time in parallel." }];
 const tool = (name, member) => ({
   type: "function",
   function: { name, parameters: { type: "object", properties: { [member]: { type: "string" } }, required: [member] } },
@@ -69,7 +72,7 @@ check("the tool runner of the SDK goes round by itself", async () => {
   let asked = 0;
   const runner = client.chat.completions.runTools({
     model: MODEL,
-    messages: [{ role: "user", content: "Weather in Bern?" }],
+    messages: CALL,
     tools: [
       {
         type: "function",
@@ -91,9 +94,9 @@ check("the tool runner of the SDK goes round by itself", async () => {
 });
 
 check("parallel tool calls arrive whole and streamed alike", async () => {
-  const more = { tools: [WEATHER, TIME], parallel_tool_calls: true, tool_choice: "required" };
+  const more = { messages: CALL_TWO, tools: [WEATHER, TIME], parallel_tool_calls: true, tool_choice: "required" };
   const shown = (completion) => completion.choices[0].message.tool_calls.map((c) => [c.function.name, JSON.parse(c.function.arguments)]);
-  const streamed = await client.chat.completions.stream({ model: MODEL, messages: HELLO, ...more }).finalChatCompletion();
+  const streamed = await client.chat.completions.stream({ model: MODEL, ...more }).finalChatCompletion();
   assert.deepEqual(shown(streamed), shown(await ask(more)));
   assert.equal(shown(streamed).length, 2);
 });

@@ -15,6 +15,9 @@ EVERYWHERE = [
     "publicai", "scaleway", "together", "zai-org", "baseten", "deepinfra",
 ]
 HELLO = [{"role": "user", "content": "Say hello."}]
+# The sandbox calls a tool when it is told to, and two when it is told to do so in parallel.
+CALL = [{"role": "user", "content": "Please call for the weather."}]
+CALL_TWO = [{"role": "user", "content": "Please call for weather and time in parallel."}]
 WEATHER = {
     "type": "function",
     "function": {
@@ -136,7 +139,7 @@ async def fifty_streams_at_once_do_not_mix():
 
 @check
 def a_tool_is_called_and_its_result_is_answered():
-    first = ask(messages=[{"role": "user", "content": "Weather in Bern?"}], tools=[WEATHER], tool_choice="auto")
+    first = ask(messages=CALL, tools=[WEATHER], tool_choice="auto")
     choice = first.choices[0]
     same(choice.finish_reason, "tool_calls")
     call = choice.message.tool_calls[0]
@@ -145,7 +148,7 @@ def a_tool_is_called_and_its_result_is_answered():
     second = ask(
         tools=[WEATHER],
         messages=[
-            {"role": "user", "content": "Weather in Bern?"},
+            *CALL,
             choice.message.model_dump(),  # as applications replay it: with refusal, annotations and nulls
             {"role": "tool", "tool_call_id": call.id, "content": '{"celsius": 21}'},
         ],
@@ -165,9 +168,9 @@ def a_replayed_message_is_taken_by_every_backend():
 
 @check
 def parallel_tool_calls_arrive_whole_and_streamed_alike():
-    more = {"tools": [WEATHER, TIME], "parallel_tool_calls": True, "tool_choice": "required"}
+    more = {"messages": CALL_TWO, "tools": [WEATHER, TIME], "parallel_tool_calls": True, "tool_choice": "required"}
     plain = ask(**more).choices[0].message.tool_calls
-    with client.chat.completions.stream(model=MODEL, messages=HELLO, **more) as stream:
+    with client.chat.completions.stream(model=MODEL, **more) as stream:
         for _event in stream:
             pass
         streamed = stream.get_final_completion().choices[0].message.tool_calls

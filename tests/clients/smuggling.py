@@ -180,6 +180,16 @@ def transfer_codings_are_read_one_way():
 
 
 @check
+def a_length_beside_a_coding_is_read_one_way():
+    for name, lines in CODINGS.items():
+        if any("content-length" in line for line in lines):
+            continue
+        one(f"{name}, after a length", with_chunks("content-length: 4", *lines))
+        one(f"{name}, before a length", with_chunks(*lines, "content-length: 4"))
+        one(f"{name}, before the whole length", with_chunks(*lines, "content-length: LENGTH"))
+
+
+@check
 def chunk_sizes_are_read_one_way():
     for name, how in SIZES.items():
         one(name, with_chunks("transfer-encoding: chunked", **how))
