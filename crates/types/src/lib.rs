@@ -2,16 +2,19 @@
 //!
 //! Nothing here does I/O, knows a protocol library, or knows a backend by name.
 
+pub mod ask;
 pub mod body;
 pub mod config;
 pub mod fault;
 pub mod model;
+pub mod op;
 pub mod secret;
 pub mod usage;
 
 pub use body::SendBody;
 pub use fault::{Fault, Kind, Origin, Retry, Scope, Sent};
 pub use model::{Asked, BackendName, RoutePolicy};
+pub use op::Operation;
 pub use secret::Secret;
 pub use usage::Usage;
 
