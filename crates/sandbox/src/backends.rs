@@ -16,8 +16,12 @@ pub(crate) struct Backend {
     /// The shape of a refusal.
     pub(crate) refusal: Shape,
     pub(crate) style: &'static Style,
-    /// Whether members that the backend does not know are refused.
-    pub(crate) strict: bool,
+    /// Where unknown members are refused: what it knows beside the common ones.
+    pub(crate) strict: Option<&'static [&'static str]>,
+    /// Common members that it refuses all the same, `n` if it is more than one.
+    pub(crate) refused: &'static [&'static str],
+    /// The word in front of its own key.
+    pub(crate) scheme: &'static str,
     pub(crate) developer_role: bool,
     /// Whether `max_completion_tokens` limits the answer; where not, it is an unknown member.
     pub(crate) max_completion_tokens: bool,
@@ -62,12 +66,31 @@ const OPENAI_LIKE: Backend = Backend {
     schema: Schema::OpenAi,
     refusal: Shape::OpenAi,
     style: &style::VLLM,
-    strict: false,
+    strict: None,
+    refused: &[],
+    scheme: "Bearer",
     developer_role: false,
     max_completion_tokens: false,
     headers: &[],
     own_models: &[],
 };
+
+/// What OpenAI's own service has beside the common members.
+const OPENAI_ALSO: &[&str] = &[
+    "audio",
+    "metadata",
+    "modalities",
+    "prediction",
+    "prompt_cache_key",
+    "prompt_cache_options",
+    "prompt_cache_retention",
+    "safety_identifier",
+    "service_tier",
+    "store",
+    "user",
+    "verbosity",
+    "web_search_options",
+];
 
 pub(crate) const BACKENDS: &[Backend] = &[
     Backend {
@@ -82,7 +105,7 @@ pub(crate) const BACKENDS: &[Backend] = &[
         id: "cerebras",
         refusal: Shape::Cerebras,
         style: &style::CEREBRAS,
-        strict: true,
+        strict: Some(&["service_tier", "user"]),
         max_completion_tokens: true,
         own_models: &["llama-3.1-70b-instruct"],
         ..OPENAI_LIKE
@@ -93,6 +116,7 @@ pub(crate) const BACKENDS: &[Backend] = &[
         schema: Schema::InObject,
         refusal: Shape::Message,
         style: &style::COHERE,
+        strict: Some(&["user"]),
         ..OPENAI_LIKE
     },
     Backend { id: "featherless-ai", refusal: Shape::OpenAi, style: &style::VLLM, ..OPENAI_LIKE },
@@ -102,6 +126,7 @@ pub(crate) const BACKENDS: &[Backend] = &[
         schema: Schema::InObject,
         refusal: Shape::Fireworks,
         style: &style::FIREWORKS,
+        strict: Some(&["min_p", "prompt_cache_key", "repetition_penalty", "service_tier", "top_k", "user"]),
         own_models: &["mixtral-8x7b-instruct"],
         ..OPENAI_LIKE
     },
@@ -109,7 +134,8 @@ pub(crate) const BACKENDS: &[Backend] = &[
         id: "groq",
         chat: "openai/v1/chat/completions",
         style: &style::GROQ,
-        strict: true,
+        strict: Some(&["include_reasoning", "reasoning_format", "service_tier", "user"]),
+        refused: &["logit_bias", "logprobs", "n", "top_logprobs"],
         max_completion_tokens: true,
         own_models: &["llama-3.2-90b-vision-instruct"],
         ..OPENAI_LIKE
@@ -147,7 +173,7 @@ pub(crate) const BACKENDS: &[Backend] = &[
         id: "openai",
         state: State::NeverRouted,
         style: &style::OPENAI,
-        strict: true,
+        strict: Some(OPENAI_ALSO),
         developer_role: true,
         max_completion_tokens: true,
         own_models: &["gpt-4o-mini", "gpt-4o", "gpt-5-mini", "o3"],
@@ -176,6 +202,21 @@ pub(crate) const BACKENDS: &[Backend] = &[
         schema: Schema::NotStrict,
         style: &style::SAMBANOVA,
         own_models: &["Meta-Llama-3.1-8B-Instruct"],
+        ..OPENAI_LIKE
+    },
+    Backend {
+        id: "clarifai",
+        chat: "v2/ext/openai/v1/chat/completions",
+        state: State::Removed,
+        scheme: "Key",
+        own_models: &["openai/chat-completion/models/gpt-oss-120b"],
+        ..OPENAI_LIKE
+    },
+    Backend {
+        id: "nvidia",
+        state: State::Removed,
+        refusal: Shape::Problem,
+        own_models: &["meta/llama-3.1-8b-instruct"],
         ..OPENAI_LIKE
     },
     Backend { id: "fal-ai", state: State::NoChat, refusal: Shape::Fal, ..OPENAI_LIKE },

@@ -28,7 +28,8 @@ pub(crate) struct Rules {
     pub(crate) schema: Schema,
     pub(crate) refusal: Shape,
     pub(crate) style: &'static Style,
-    pub(crate) strict: bool,
+    pub(crate) strict: Option<&'static [&'static str]>,
+    pub(crate) refused: &'static [&'static str],
     pub(crate) developer_role: bool,
     pub(crate) max_completion_tokens: bool,
     /// Text Generation Inference, whose body parser has its own ways.
@@ -42,6 +43,7 @@ impl Backend {
             refusal: self.refusal,
             style: self.style,
             strict: self.strict,
+            refused: self.refused,
             developer_role: self.developer_role,
             max_completion_tokens: self.max_completion_tokens,
             tgi: self.refusal == Shape::Tgi,
@@ -79,7 +81,7 @@ fn admit<'a>(ask: &Ask, backend: &Backend, door: Door, route: &'a str) -> Result
     let refuse = |refusal: Refusal| Err(refusal.reply(backend.refusal));
     match door {
         Door::Routed => routed(ask, backend)?,
-        Door::Direct if !ask.credential.opens(backend.id) => {
+        Door::Direct if !ask.credential.opens(backend.id, backend.scheme) => {
             return refuse(Refusal::new(Kind::Key, "Incorrect API key provided"));
         }
         Door::Direct if ask.header("x-hf-bill-to").is_some() => {

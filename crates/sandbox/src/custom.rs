@@ -73,7 +73,8 @@ impl Server {
             schema: self.schema,
             refusal: self.refusal,
             style: self.style,
-            strict: false,
+            strict: None,
+            refused: &[],
             developer_role: false,
             max_completion_tokens: self.max_completion_tokens,
             tgi: self.refusal == Shape::Tgi,
@@ -93,7 +94,7 @@ pub(crate) fn answer(ask: &Ask, server: &Server, route: &str) -> Reply {
     }
     let good = match (server.key, ask.credential.class) {
         (Key::Optional, Class::None) => true,
-        (Key::Optional, _) => ask.credential.opens(server.name),
+        (Key::Optional, _) => ask.credential.opens(server.name, "Bearer"),
         (Key::Hf, class) => class == Class::Hf,
     };
     if !good {

@@ -45,7 +45,14 @@ fn routed<'a>(model: &'static Model, ask: &'a Ask) -> impl Iterator<Item = &'sta
 /// The router's body rules: OpenAI's, whatever the backend behind it wants.
 fn rules(route: &Route) -> Option<Rules> {
     let backend = backends::find(route.backend)?;
-    Some(Rules { schema: Schema::OpenAi, refusal: Shape::OpenAi, strict: false, tgi: false, ..backend.rules() })
+    Some(Rules {
+        schema: Schema::OpenAi,
+        refusal: Shape::OpenAi,
+        strict: None,
+        refused: &[],
+        tgi: false,
+        ..backend.rules()
+    })
 }
 
 fn converse(ask: &Ask) -> Reply {

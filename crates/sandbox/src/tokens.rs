@@ -40,6 +40,7 @@ pub(crate) struct Credential {
     /// The backend a key was made for, if it is for one only.
     backend: Option<String>,
     known: bool,
+    scheme: String,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -52,7 +53,7 @@ pub(crate) enum Class {
     BadHf,
     /// Something else: a backend's own key, good or bad.
     Key,
-    /// Not `Bearer` and one word, or more than one header.
+    /// Neither `Bearer` nor `Key` and one word, or more than one header.
     Malformed,
 }
 
@@ -70,8 +71,9 @@ impl Class {
 
 impl Credential {
     /// Whether a backend's own API takes it.
-    pub(crate) fn opens(&self, backend: &str) -> bool {
-        self.class == Class::Key && self.known && self.backend.as_deref().is_none_or(|of| of == backend)
+    pub(crate) fn opens(&self, backend: &str, scheme: &str) -> bool {
+        let made_for_it = self.backend.as_deref().is_none_or(|of| of == backend);
+        self.class == Class::Key && self.known && made_for_it && self.scheme == scheme
     }
 }
 
@@ -87,14 +89,18 @@ fn parts(headers: &HeaderMap) -> Result<Option<(&str, &str)>, ()> {
 
 /// Judges the `authorization` header of a request.
 pub(crate) fn credential(headers: &HeaderMap, knobs: &Knobs) -> Credential {
-    let token = match parts(headers) {
+    let (scheme, token) = match parts(headers) {
         Ok(None) => return Credential::default(),
-        Ok(Some(("Bearer", token))) if !token.is_empty() && !token.contains(' ') => token,
+        Ok(Some((scheme @ ("Bearer" | "Key"), token))) if !token.is_empty() && !token.contains(' ') => (scheme, token),
         _ => return Credential { class: Class::Malformed, ..Credential::default() },
     };
     let named = knobs.tokens.iter().find(|known| known.value == token);
     let name = named.map(|known| known.name.clone()).or_else(|| built_in(token));
+    let scheme = scheme.to_owned();
     if token.starts_with("hf_") {
+        if scheme != "Bearer" {
+            return Credential { class: Class::Malformed, name, ..Credential::default() };
+        }
         let bad = token.starts_with("hf_invalid") || token.starts_with("hf_expired");
         let good = named.is_some() || (!bad && (knobs.any_hf_token || token.starts_with("hf_sandbox")));
         return Credential {
@@ -104,6 +110,7 @@ pub(crate) fn credential(headers: &HeaderMap, knobs: &Knobs) -> Credential {
             penniless: token.starts_with("hf_penniless"),
             known: good,
             backend: None,
+            scheme,
         };
     }
     let backend = match named {
@@ -111,7 +118,7 @@ pub(crate) fn credential(headers: &HeaderMap, knobs: &Knobs) -> Credential {
         None => test_key(token).map(str::to_owned),
     };
     let known = named.is_some() || backend.is_some();
-    Credential { class: Class::Key, name, known, backend, ..Credential::default() }
+    Credential { class: Class::Key, name, known, backend, scheme, ..Credential::default() }
 }
 
 fn built_in(token: &str) -> Option<String> {
@@ -158,7 +165,9 @@ mod tests {
             ("Bearer hf_invalid", Class::BadHf),
             ("Bearer key-groq", Class::Key),
             ("Bearer sk-other", Class::Key),
-            ("Key key-groq", Class::Malformed),
+            ("Key key-groq", Class::Key),
+            ("Key hf_sandbox", Class::Malformed),
+            ("Basic key-groq", Class::Malformed),
             ("hf_sandbox", Class::Malformed),
             ("Bearer hf_a b", Class::Malformed),
         ] {
@@ -171,9 +180,10 @@ mod tests {
     fn a_key_opens_only_its_own_backend() {
         let knobs = Knobs::default();
         let groq = credential(&with("Bearer key-groq.canary"), &knobs);
-        assert!(groq.opens("groq"));
-        assert!(!groq.opens("cerebras"));
-        assert!(!credential(&with("Bearer sk-other"), &knobs).opens("groq"));
+        assert!(groq.opens("groq", "Bearer"));
+        assert!(!groq.opens("groq", "Key"));
+        assert!(!groq.opens("cerebras", "Bearer"));
+        assert!(!credential(&with("Bearer sk-other"), &knobs).opens("groq", "Bearer"));
     }
 
     #[test]

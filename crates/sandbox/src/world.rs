@@ -269,6 +269,8 @@ const REVIVED: &[Route] = &[
     live("hyperbolic", "meta-llama/Llama-3.2-3B-Instruct"),
     live("nebius", "meta-llama/Meta-Llama-3.1-8B-Instruct-fast"),
     live("sambanova", "Meta-Llama-3.1-8B-Instruct"),
+    live("clarifai", "openai/chat-completion/models/gpt-oss-120b"),
+    live("nvidia", "meta/llama-3.1-8b-instruct"),
 ];
 
 pub(crate) fn model(id: &str) -> Option<&'static Model> {

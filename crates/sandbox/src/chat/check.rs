@@ -44,9 +44,8 @@ const WANTED: &[(&str, Want)] = &[
     ("top_p", Want::Number),
 ];
 
-/// Known to strict servers beside the members above.
-const ALSO_KNOWN: &[&str] =
-    &["user", "service_tier", "metadata", "prompt_cache_key", "safety_identifier", "reasoning_format", "guided_json"];
+/// What a message may hold at a strict server.
+const IN_A_MESSAGE: &[&str] = &["content", "name", "reasoning", "role", "tool_call_id", "tool_calls"];
 
 impl Want {
     fn holds(self, value: &Value) -> bool {
@@ -111,9 +110,10 @@ pub(crate) fn check(body: &Value, rules: &Rules, ask: &Ask) -> Checked {
             Some(value) => return wrong(name, value, want.words()),
         }
     }
-    if rules.strict {
-        strict(body, rules)?;
+    if let Some(also) = rules.strict {
+        strict(body, rules, also)?;
     }
+    refused(body, rules)?;
     let Some(Value::Array(all)) = body.get("messages") else { return Err(missing("messages", ask)) };
     if all.is_empty() {
         return unsupported("messages", "messages must hold at least one message");
@@ -124,13 +124,23 @@ pub(crate) fn check(body: &Value, rules: &Rules, ask: &Ask) -> Checked {
     response_format(body, rules, ask.knobs.lenient_schema)
 }
 
-fn strict(body: &Value, rules: &Rules) -> Checked {
-    let Value::Object(members) = body else { return Ok(()) };
-    for name in members.keys() {
-        let known = WANTED.iter().any(|(known, _)| known == name) || ALSO_KNOWN.contains(&name.as_str());
-        let store = name == "store" && rules.developer_role;
-        if !known && !store {
-            return unsupported(name, format!("property '{name}' is unsupported"));
+fn strict(body: &Value, rules: &Rules, also: &[&str]) -> Checked {
+    let names = |value: &Value| -> Vec<String> {
+        value.as_object().map(|all| all.keys().cloned().collect()).unwrap_or_default()
+    };
+    for name in names(body) {
+        if !WANTED.iter().any(|(known, _)| *known == name) && !also.contains(&name.as_str()) {
+            return unsupported(&name, format!("property '{name}' is unsupported"));
+        }
+    }
+    // OpenAI's own service takes back what it once answered.
+    let messages = body.get("messages").and_then(Value::as_array).filter(|_| !rules.developer_role);
+    for (at, message) in messages.into_iter().flatten().enumerate() {
+        if let Some(name) = names(message).iter().find(|name| !IN_A_MESSAGE.contains(&name.as_str())) {
+            return unsupported(
+                &format!("messages[{at}]"),
+                format!("messages[{at}]: property '{name}' is unsupported"),
+            );
         }
     }
     let streams = body.get("stream") == Some(&Value::Bool(true));
@@ -139,6 +149,20 @@ fn strict(body: &Value, rules: &Rules) -> Checked {
     }
     if body.get("tools").is_none_or(Value::is_null) && body.get("tool_choice").is_some_and(|value| !value.is_null()) {
         return unsupported("tool_choice", "tool_choice is only allowed when tools are given");
+    }
+    Ok(())
+}
+
+/// Members that all know and this server refuses, unless they ask for nothing.
+fn refused(body: &Value, rules: &Rules) -> Checked {
+    for name in rules.refused {
+        let asks = match body.get(name) {
+            None | Some(Value::Null | Value::Bool(false)) => false,
+            Some(value) => *name != "n" || value.as_i64() != Some(1),
+        };
+        if asks {
+            return unsupported(name, format!("'{name}' is not supported here"));
+        }
     }
     Ok(())
 }
@@ -223,9 +247,11 @@ fn tools(body: &Value, rules: &Rules) -> Checked {
         Some(Value::Array(tools)) => {
             for tool in tools {
                 let parameters = tool.pointer("/function/parameters");
-                let good = text(tool, "type") == Some("function")
-                    && tool.pointer("/function/name").is_some_and(Value::is_string)
-                    && parameters.is_none_or(Value::is_object);
+                let custom = rules.developer_role && text(tool, "type") == Some("custom");
+                let good = custom
+                    || text(tool, "type") == Some("function")
+                        && tool.pointer("/function/name").is_some_and(Value::is_string)
+                        && parameters.is_none_or(Value::is_object);
                 if !good {
                     return unsupported("tools", "tools: each must be {type: function, function: {name, parameters}}");
                 }

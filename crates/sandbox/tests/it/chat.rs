@@ -216,6 +216,7 @@ async fn removed_backends_speak_on_their_own_address_and_when_revived() {
         ("hyperbolic", "meta-llama/Llama-3.2-3B-Instruct"),
         ("nebius", "meta-llama/Meta-Llama-3.1-8B-Instruct-fast"),
         ("sambanova", "Meta-Llama-3.1-8B-Instruct"),
+        ("nvidia", "meta/llama-3.1-8b-instruct"),
     ] {
         let path = format!("/{backend}/v1/chat/completions");
         let body = with(says(model, "hi"), json!({"stream": true}));

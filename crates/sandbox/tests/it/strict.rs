@@ -99,7 +99,14 @@ async fn each_backend_refuses_in_its_own_words() {
 #[tokio::test]
 async fn strict_backends_refuse_members_that_they_do_not_know() {
     let running = sandbox();
-    for (backend, takes) in [("cerebras", false), ("groq", false), ("together", true), ("hf-inference", true)] {
+    for (backend, takes) in [
+        ("cerebras", false),
+        ("groq", false),
+        ("cohere", false),
+        ("fireworks-ai", false),
+        ("together", true),
+        ("hf-inference", true),
+    ] {
         let (path, model) = everywhere(backend);
         let got = chat(&running, &path, "hf_sandbox", &with(says(&model, "x"), json!({"store": true}))).await;
         assert_eq!(got.status == 200, takes, "{backend}: {}", got.text());
@@ -207,4 +214,45 @@ async fn self_hosted_servers_have_their_own_ways() {
     assert_eq!(ask("tei", "key-tei", "tgi").await.status, 404);
     assert_eq!(get(&running, "/custom/vllm/v1/models", None).await.json()["data"][0]["id"], "sandbox/vllm-model");
     assert_eq!(get(&running, "/custom/tgi/health", None).await.status, 200);
+}
+
+#[tokio::test]
+async fn strict_backends_refuse_what_only_an_answer_has() {
+    let running = sandbox();
+    for (backend, status) in [("groq", 400), ("cerebras", 400), ("nscale", 200)] {
+        let (path, model) = everywhere(backend);
+        let body = json!({"model": model, "messages": [{"role": "user", "content": "a"},
+            {"role": "assistant", "content": "b", "refusal": null, "annotations": []}, {"role": "user", "content": "c"}]});
+        let got = chat(&running, &path, "hf_sandbox", &body).await;
+        assert_eq!(got.status, status, "{backend}: {}", got.text());
+    }
+}
+
+#[tokio::test]
+async fn groq_refuses_members_that_others_take_unless_they_ask_for_nothing() {
+    let running = sandbox();
+    let (path, model) = everywhere("groq");
+    for (more, status) in [
+        (json!({"n": 1, "logprobs": false, "logit_bias": null}), 200),
+        (json!({"n": 2}), 400),
+        (json!({"logprobs": true}), 400),
+        (json!({"logit_bias": {"1": 2}}), 400),
+    ] {
+        assert_eq!(
+            chat(&running, &path, "hf_sandbox", &with(says(&model, "x"), more.clone())).await.status,
+            status,
+            "{more}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn clarifai_has_its_own_word_for_a_key() {
+    let running = sandbox();
+    let path = "/direct/clarifai/v2/ext/openai/v1/chat/completions";
+    let body = says("openai/chat-completion/models/gpt-oss-120b", "x").to_string();
+    for (authorization, status) in [("Key key-clarifai", 200), ("Bearer key-clarifai", 401)] {
+        let headers = [("authorization", authorization), ("content-type", "application/json")];
+        assert_eq!(send(&running, "POST", path, &headers, &body).await.status, status, "{authorization}");
+    }
 }
