@@ -20,13 +20,14 @@ pub const TOLERANT: Dialect = Dialect { drop: &[], ..COMPATIBLE };
 /// Hugging Face's router, which chooses the backend: the strictest of them may get the call.
 pub const ROUTER: Dialect = COMPATIBLE;
 
-/// Refuses every member that it does not know; has `user` and `service_tier`.
-pub(crate) const CEREBRAS: Dialect = Dialect { drop: STRICT, ..COMPATIBLE };
+/// Refuses every member that it does not know, `top_k` among them; has `user` and `service_tier`.
+pub(crate) const CEREBRAS: Dialect =
+    Dialect { drop: STRICT, refuse: &["audio", "top_k", "web_search_options"], ..COMPATIBLE };
 
-/// Refuses every member that it does not know, log probabilities, biases and more than one choice.
+/// Refuses every member that it does not know, `top_k` among them, log probabilities, biases and more than one choice.
 pub(crate) const GROQ: Dialect = Dialect {
     drop: STRICT,
-    refuse: &["audio", "logit_bias", "logprobs", "n", "top_logprobs", "web_search_options"],
+    refuse: &["audio", "logit_bias", "logprobs", "n", "top_k", "top_logprobs", "web_search_options"],
     ..COMPATIBLE
 };
 

@@ -30,29 +30,33 @@ A routed body may have at most 2,097,152 bytes.
 
 /// The page `docs/backends.md`.
 pub fn page() -> String {
+    page_of(TABLE)
+}
+
+/// The page for this table.
+pub fn page_of(table: &[Backend]) -> String {
     let mut page = String::from(HEAD);
     page.push_str(
         "## Capabilities\n\n| backend | also accepted | chat | path of chat | routed | own address | key on it |\n",
     );
     page.push_str("|---|---|---|---|---|---|---|\n");
-    for backend in TABLE {
+    for backend in table {
         capability(backend, &mut page);
     }
     page.push_str(
         "\n`auto` and the suffixes `:fastest`, `:cheapest` and `:preferred` go to the router's own `v1/chat/completions`, \
          which chooses.\n\n## How backends differ from OpenAI's chat\n\n",
     );
-    page.push_str(
-        "Members that are not named here are passed on as they came.\n\n| backend | differences |\n|---|---|\n",
-    );
-    for backend in TABLE {
+    page.push_str(&common());
+    page.push_str("| backend | differences from these rules |\n|---|---|\n");
+    for backend in table {
         if let Some(chat) = &backend.chat {
             let headers = backend.headers.iter().map(|(name, value)| format!("sends the header `{name}: {value}`"));
             row(backend.id, headers.chain(differences(&chat.dialect)), &mut page);
         }
     }
     page.push_str(
-        "\n## Declared servers\n\nA server of your own is declared in the configuration with one of these kinds.\n\n",
+        "\n## Declared servers\n\nA server of your own is declared in the configuration with one of these kinds. The same rules hold.\n\n",
     );
     page.push_str("| kind | differences |\n|---|---|\n");
     for kind in dialects::DECLARED {
@@ -92,51 +96,97 @@ fn capability(backend: &Backend, page: &mut String) {
 
 fn row(name: &str, differences: impl Iterator<Item = String>, page: &mut String) {
     let all: Vec<_> = differences.collect();
-    let text = if all.is_empty() { "none: every byte goes as it came".to_owned() } else { all.join("; ") };
+    let text = if all.is_empty() { "–".to_owned() } else { all.join("; ") };
     let _ = writeln!(page, "| {name} | {text} |");
 }
 
-/// What a dialect changes, one phrase each.
+/// What holds for nearly every backend.
+fn common() -> String {
+    format!(
+        "Every body begins with `model`. A call is changed only where a rule says so; members that no rule names are passed on as \
+         they came.\n\n\
+         - {}.\n- {}.\n- {}.\n\
+         - Usage is asked for in every stream, and shown only to callers who asked.\n\
+         - Advisory members are taken out and named in the header `x-ironbow-dropped`: {}.\n\
+         - Refused by name, or taken out and named with `x-ironbow-lenient: true`: {}.\n\n",
+        token_limit(Dialect::COMPATIBLE.max_tokens),
+        messages(Dialect::COMPATIBLE.messages),
+        tools(Dialect::COMPATIBLE.tools),
+        code_list(Dialect::COMPATIBLE.drop),
+        code_list(Dialect::COMPATIBLE.refuse),
+    )
+}
+
+/// How a dialect differs from the common rules, one phrase each.
 fn differences(dialect: &Dialect) -> Vec<String> {
+    let rules = Dialect::COMPATIBLE;
     let mut all = Vec::new();
-    let mut say = |text: &str| all.push(text.to_owned());
-    match dialect.json_schema {
-        JsonSchema::AsIs => {}
-        JsonSchema::SchemaBesideType => say("JSON schema as `{type: \"json_schema\", schema}`"),
-        JsonSchema::ObjectWithSchema => say("JSON schema as `{type: \"json_object\", schema}`"),
-        JsonSchema::ObjectWithValue => say("JSON schema as `{type: \"json_object\", value: schema}`"),
-        JsonSchema::NotStrict => say("JSON schema with `strict: false`"),
-        JsonSchema::WithGuidedJson => say("JSON schema once more as `guided_json`"),
+    if dialect.json_schema != rules.json_schema {
+        all.push(json_schema(dialect.json_schema).to_owned());
     }
-    match dialect.max_tokens {
-        MaxTokens::Both => {}
-        MaxTokens::MaxTokens => say("`max_completion_tokens` → `max_tokens`"),
-        MaxTokens::MaxCompletionTokens => say("`max_tokens` → `max_completion_tokens`"),
+    if dialect.max_tokens != rules.max_tokens {
+        all.push(token_limit(dialect.max_tokens).to_owned());
     }
-    match dialect.messages {
-        Messages::AsIs => {}
-        Messages::Plain => {
-            say("role `developer` → `system`, null members and an assistant's `refusal` and `annotations` go")
-        }
-        Messages::PlainWithDeveloper => say("null members and an assistant's `refusal` and `annotations` go"),
+    if dialect.messages != rules.messages {
+        all.push(messages(dialect.messages).to_owned());
     }
-    match dialect.tools {
-        Tools::AsIs => {}
-        Tools::Functions => say("`custom` tools → functions, hosted tools dropped"),
+    if dialect.tools != rules.tools {
+        all.push(tools(dialect.tools).to_owned());
     }
-    match dialect.stream_options {
-        StreamOptions::Ask => {}
-        StreamOptions::Never => say("no `stream_options`: it gives usage unasked"),
+    if dialect.stream_options == StreamOptions::Never {
+        all.push("`stream_options` is taken out: it gives usage unasked".to_owned());
     }
-    if dialect.drop == ADVISORY {
-        say("advisory members dropped");
-    } else if !dialect.drop.is_empty() {
-        say(&format!("dropped: {}", code_list(dialect.drop)));
+    let keeps: Vec<_> = ADVISORY.iter().copied().filter(|name| !dialect.drop.contains(name)).collect();
+    if keeps.len() == ADVISORY.len() {
+        all.push("advisory members are passed on".to_owned());
+    } else if !keeps.is_empty() {
+        all.push(format!("takes {}", code_list(&keeps)));
     }
-    if !dialect.refuse.is_empty() {
-        say(&format!("refused: {}", code_list(dialect.refuse)));
+    let more: Vec<_> = dialect.refuse.iter().copied().filter(|name| !rules.refuse.contains(name)).collect();
+    if !more.is_empty() {
+        all.push(format!("also refused: {}", code_list(&more)));
+    }
+    if rules.refuse.iter().any(|name| !dialect.refuse.contains(name)) {
+        all.push("nothing is refused here".to_owned());
     }
     all
+}
+
+const fn json_schema(spelling: JsonSchema) -> &'static str {
+    match spelling {
+        JsonSchema::AsIs => "a JSON schema goes as OpenAI has it",
+        JsonSchema::SchemaBesideType => "a JSON schema becomes `{type: \"json_schema\", schema}`",
+        JsonSchema::ObjectWithSchema => "a JSON schema becomes `{type: \"json_object\", schema}`",
+        JsonSchema::ObjectWithValue => "a JSON schema becomes `{type: \"json_object\", value: schema}`",
+        JsonSchema::NotStrict => "a JSON schema gets `strict: false`",
+        JsonSchema::WithGuidedJson => "a JSON schema is sent once more as `guided_json`",
+    }
+}
+
+const fn token_limit(names: MaxTokens) -> &'static str {
+    match names {
+        MaxTokens::Both => "`max_tokens` and `max_completion_tokens` go as they came",
+        MaxTokens::MaxTokens => "`max_completion_tokens` becomes `max_tokens`",
+        MaxTokens::MaxCompletionTokens => "`max_tokens` becomes `max_completion_tokens`",
+    }
+}
+
+const fn messages(kind: Messages) -> &'static str {
+    match kind {
+        Messages::AsIs => "messages and null members go as they came",
+        Messages::Plain => {
+            "The role `developer` becomes `system`; null members go, and so do `refusal`, `annotations` and an empty `tool_calls` \
+             of a played-back answer"
+        }
+        Messages::PlainWithDeveloper => "the role `developer` stays",
+    }
+}
+
+const fn tools(kind: Tools) -> &'static str {
+    match kind {
+        Tools::AsIs => "tools of every type go as they came",
+        Tools::Functions => "A `custom` tool becomes a function with one string; hosted tools are taken out and named",
+    }
 }
 
 fn code_list(names: &[&str]) -> String {

@@ -4,8 +4,9 @@ use types::{Fault, Kind};
 
 use crate::{Backend, TABLE};
 
-/// The backend (or declared server) of this id has no chat. Names those that have.
-pub fn no_chat(id: &str) -> Box<Fault> {
+/// The backend has no chat. Names those that have.
+pub fn no_chat(backend: &Backend) -> Box<Fault> {
+    let id = backend.id;
     let others = chatting();
     Fault::new(
         Kind::UnsupportedOperation,
@@ -56,7 +57,7 @@ mod tests {
 
     #[test]
     fn a_backend_without_chat_is_refused_with_the_names_of_those_that_have_it() {
-        let fault = no_chat("replicate");
+        let fault = no_chat(find("replicate").unwrap());
         assert_eq!((fault.kind, fault.code.as_deref()), (Kind::UnsupportedOperation, Some("unsupported_operation")));
         assert!(fault.message.contains("`replicate`") && fault.message.contains("chat completions"));
         for (id, named) in

@@ -1,0 +1,18 @@
+//! What goes to each backend, held against what the official clients send, recorded traffic, and facts written by hand.
+
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+
+#[path = "it/captured.rs"]
+mod captured;
+#[path = "it/docs.rs"]
+mod docs;
+#[path = "it/expected.rs"]
+mod expected;
+#[path = "it/mutation.rs"]
+mod mutation;
+#[path = "it/probe.rs"]
+mod probe;
+#[path = "it/recorded.rs"]
+mod recorded;
+#[path = "it/sent.rs"]
+mod sent;
