@@ -3,11 +3,13 @@
 // Usage: huggingface_inference_capture.mjs http://127.0.0.1:PORT [FOLDER]. The folder is crates/providers/tests/captured/js if
 // left out. Secrets, addresses and versions do not get into the files, so that a second run changes nothing unless the client did.
 import assert from "node:assert/strict";
-import { mkdirSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { BACKENDS, CALLS, MODEL, NAME, VERSION, call, lastChat, sandbox } from "./huggingface_inference_calls.mjs";
 
-const folder = process.argv[3] ?? fileURLToPath(new URL("../../crates/providers/tests/captured/js", import.meta.url));
+const crate = fileURLToPath(new URL("../../crates/providers", import.meta.url));
+if (!process.argv[3] && !existsSync(crate)) throw new Error("run from a copy of the scripts: name the folder to write to");
+const folder = process.argv[3] ?? `${crate}/tests/captured/js`;
 // These change from run to run, or are the transport's and not the call's.
 const LEFT_OUT = new Set([
   "host", "user-agent", "content-length", "connection", "accept-encoding", "sec-fetch-mode", "accept-language:*",
