@@ -1,5 +1,6 @@
 //! What each backend is: its path, what it accepts, how it answers and how it refuses. Data, written from the providers'
 //! documented wire formats and from recorded traffic, on purpose not shared with the gateway's own table.
+//! The exception: `strict` and `refused` were set with that table in view. They show when it changes, not whether it is right.
 //!
 //! Where no recording or client source says how a backend behaves, the entry is our assumption; `docs/sandbox.md` lists those.
 
