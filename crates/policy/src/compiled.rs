@@ -39,6 +39,10 @@ pub struct Compiled {
     pub data: Option<PathBuf>,
     /// How long knowledge about models is kept.
     pub catalog: Catalog,
+    /// Results at addresses of backends.
+    pub assets: Assets,
+    /// Calls that callers do not wait for.
+    pub jobs: Jobs,
     /// What an operator should know although it is no error: for the start-up message.
     pub notes: Vec<String>,
 }
@@ -187,6 +191,32 @@ pub struct Catalog {
     pub timeout: Duration,
     /// Models remembered.
     pub entries: usize,
+}
+
+/// Results that backends put at an address of their own.
+#[derive(Debug, Clone)]
+pub struct Assets {
+    /// Addresses that may be private.
+    pub allow: Vec<BaseUrl>,
+    /// The largest one, in bytes.
+    pub size: usize,
+    /// For fetching one.
+    pub time: Duration,
+    /// How long one is kept here.
+    pub keep: Duration,
+    /// All kept ones together, in bytes.
+    pub kept: usize,
+}
+
+/// Calls that callers do not wait for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Jobs {
+    /// The longest one.
+    pub time: Duration,
+    /// How long a finished one is kept.
+    pub keep: Duration,
+    /// Under way at once.
+    pub running: usize,
 }
 
 /// A checked address: `http` or `https`, host, perhaps a port and a path; no user, query, fragment or slash at the end.

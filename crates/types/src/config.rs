@@ -20,7 +20,7 @@ pub use backends::{Backend, BackendTimeouts, Dialect, Server};
 pub use huggingface::{CallerKeys, HuggingFace, Key};
 pub use limits::{Limits, Timeouts};
 pub use listener::{Listener, Tls};
-pub use place::{Catalog, Data, Log, LogFormat, LogLevel};
+pub use place::{Assets, Catalog, Data, Jobs, Log, LogFormat, LogLevel};
 pub use values::{BadValue, Period, SecretRef, Size};
 
 /// The configuration of an Ironbow gateway. Everything has a default; an empty document is a good one.
@@ -48,4 +48,8 @@ pub struct Document {
     pub data: Data,
     /// How long knowledge about models is kept.
     pub catalog: Catalog,
+    /// Results that backends put at an address of their own.
+    pub assets: Assets,
+    /// Calls that callers do not wait for.
+    pub jobs: Jobs,
 }

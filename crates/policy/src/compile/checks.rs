@@ -16,7 +16,7 @@ use super::{
     routes, url,
 };
 use crate::{
-    compiled::{BaseUrl, Catalog, Compiled, Limits, Listener, Timeouts, TlsFiles},
+    compiled::{Assets, BaseUrl, Catalog, Compiled, Jobs, Limits, Listener, Timeouts, TlsFiles},
     ids::BackendIds,
 };
 
@@ -55,6 +55,8 @@ pub(crate) fn ready(
     };
     let data = check.data(&document.data);
     let catalog = check.catalog(&document.catalog);
+    let assets = check.assets(&document.assets);
+    let jobs = check.jobs(&document.jobs);
     let notes = check.notes;
     Compiled {
         listener,
@@ -69,6 +71,8 @@ pub(crate) fn ready(
         log: document.log.clone(),
         data,
         catalog,
+        assets,
+        jobs,
         notes,
     }
 }
@@ -187,6 +191,32 @@ impl Checker<'_, '_> {
             unknown: self.period(&at.key("unknown"), from.unknown, Duration::ZERO, DAY),
             timeout: self.wait(&at.key("timeout"), from.timeout),
             entries: from.entries as usize,
+        }
+    }
+
+    fn assets(&mut self, from: &config::Assets) -> Assets {
+        let at = Path::of("assets");
+        let list = at.key("allow");
+        let mut allow = Vec::new();
+        for (index, text) in from.allow.iter().enumerate() {
+            let path = self.report.element(&list, index);
+            allow.extend(routes::address(self, &path, text));
+        }
+        Assets {
+            allow,
+            size: self.body_limit(&at.key("size"), from.size),
+            time: self.wait(&at.key("time"), from.time),
+            keep: self.period(&at.key("keep"), from.keep, MILLISECOND, 365 * DAY),
+            kept: self.size(&at.key("kept"), from.kept, Size::bytes(1 << 10), Size::mebibytes(1 << 20)),
+        }
+    }
+
+    fn jobs(&mut self, from: &config::Jobs) -> Jobs {
+        let at = Path::of("jobs");
+        Jobs {
+            time: self.period(&at.key("time"), from.time, MILLISECOND, 7 * DAY),
+            keep: self.period(&at.key("keep"), from.keep, MILLISECOND, 365 * DAY),
+            running: from.running as usize,
         }
     }
 

@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::Period;
+use super::{Period, Size};
 
 /// What is written to the log. Prompts, answers and secrets never are.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -87,5 +87,52 @@ impl Default for Catalog {
             timeout: Period::seconds(10),
             entries: 20_000,
         }
+    }
+}
+
+/// Results that backends put at an address of their own: fetched without any key.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Assets {
+    /// Addresses (scheme, host, port) from which results are fetched although they are private. Public hosts need no entry.
+    pub allow: Vec<String>,
+    /// The largest result.
+    pub size: Size,
+    /// How long fetching one may take.
+    pub time: Period,
+    /// How long a result that was asked for as an address is kept under `/v1/files/`.
+    pub keep: Period,
+    /// All kept results together; the oldest go first.
+    pub kept: Size,
+}
+
+impl Default for Assets {
+    fn default() -> Self {
+        Self {
+            allow: Vec::new(),
+            size: Size::mebibytes(64),
+            time: Period::seconds(120),
+            keep: Period::seconds(3600),
+            kept: Size::mebibytes(256),
+        }
+    }
+}
+
+/// Calls that callers do not wait for (`Prefer: respond-async`).
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Jobs {
+    /// How long a job may take.
+    pub time: Period,
+    /// How long a finished job and its result are kept.
+    pub keep: Period,
+    /// How many jobs may be under way at once; one more is refused.
+    #[schemars(range(min = 1, max = 100_000))]
+    pub running: u32,
+}
+
+impl Default for Jobs {
+    fn default() -> Self {
+        Self { time: Period::seconds(3600), keep: Period::seconds(86_400), running: 256 }
     }
 }
