@@ -1,5 +1,8 @@
 //! What `wire` promises, tested from outside.
 
+#![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test may fail loudly")]
+
+mod answer;
 mod call;
 mod encode;
 mod errors;

@@ -89,10 +89,8 @@ fn nothing_is_held_back_that_could_go() {
 
 #[test]
 fn unknown_members_survive_where_other_things_change() {
-    let stream = format!(
-        "data: {{\"id\":\"\",\"object\":\"text_completion\",\"x\":[1e5,\"\\u00e9\"],\"choices\":[{{\"index\":0,\"seed\":14687020407684524000,\"delta\":{{\"content\":\"a\",\"token_id\":7}},\"finish_reason\":\"eos\"}}],\"created\":5,\"model\":\"m\",\"time_info\":{{\"t\":1.50}}}}\n\n"
-    );
-    let run = good(&stream, false);
+    let stream = "data: {\"id\":\"\",\"object\":\"text_completion\",\"x\":[1e5,\"\\u00e9\"],\"choices\":[{\"index\":0,\"seed\":14687020407684524000,\"delta\":{\"content\":\"a\",\"token_id\":7},\"finish_reason\":\"eos\"}],\"created\":5,\"model\":\"m\",\"time_info\":{\"t\":1.50}}\n\n";
+    let run = good(stream, false);
     let mended = stream
         .replace("\"id\":\"\"", "\"id\":\"chatcmpl-ours\"")
         .replace("text_completion", "chat.completion.chunk")

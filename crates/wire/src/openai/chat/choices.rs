@@ -135,7 +135,7 @@ pub(super) fn read(
             (b"created", Kind::Number) => said.created = Some(reader.skip()?),
             (b"object", Kind::String) => object = Some(reader.string()?),
             (b"id" | b"model" | b"created" | b"object", _) => {
-                replace_odd(reader, &name, shape, fill, edits, &mut said)?
+                replace_odd(reader, &name, shape, fill, edits, &mut said)?;
             }
             (b"choices", Kind::Array) => said.choices = Some(choices(reader, shape, fill, calls, edits, &mut said)?),
             (b"usage", Kind::Object) => {

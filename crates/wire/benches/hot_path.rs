@@ -1,0 +1,179 @@
+//! What every call and every frame pays: reading the envelope, splicing, scanning frames.
+//!
+//! `cargo bench -p wire` prints bytes per second for bodies of 0.5, 10 and 100 KB in several kinds of text.
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a benchmark may fail loudly")]
+
+use bytes::Bytes;
+use divan::{Bencher, black_box, counter::BytesCount};
+use wire::{
+    json::{Limits, validate},
+    openai::chat::{AnswerContext, Ask, Call, Dialect, Stream, StreamContext, answer, encode},
+    sse::Splitter,
+};
+
+fn main() {
+    divan::main();
+}
+
+const SIZES: [usize; 3] = [512, 10 << 10, 100 << 10];
+const KINDS: [&str; 6] = ["plain", "model_last", "lines", "code", "escaped", "utf8"];
+
+/// Text of about `size` bytes as it stands in a JSON string.
+fn content(kind: &str, size: usize) -> String {
+    let unit = match kind {
+        // Prose on one line.
+        "plain" | "model_last" => "The quick brown fox jumps over the lazy dog, and then it does so once again. ",
+        // Prose in short lines.
+        "lines" => "The quick brown fox jumps over the lazy dog.\\n- and then\\n- once again\\n\\n",
+        // Source code: quotes, backslashes, line breaks, indentation.
+        "code" => "    let x = map.get(\\\"key\\\").unwrap_or(&\\\"\\\\n\\\");\\n\\tif x.is_empty() {\\n",
+        // What a client writes that escapes everything beyond ASCII.
+        "escaped" => "\\u3053\\u3093\\u306b\\u3061\\u306f\\u4e16\\u754c\\u3002",
+        // The same as UTF-8.
+        "utf8" => "こんにちは世界。Grüße! ",
+        other => panic!("{other}"),
+    };
+    unit.repeat(size.div_ceil(unit.len()))
+}
+
+fn body(kind: &str, size: usize) -> Bytes {
+    let messages = format!(
+        "\"messages\":[{{\"role\":\"system\",\"content\":\"You are a helpful assistant.\"}},{{\"role\":\"user\",\"content\":\"{}\"}}]",
+        content(kind, size.saturating_sub(260))
+    );
+    let rest = "\"temperature\":0.7,\"max_tokens\":256,\"stream\":true,\"stream_options\":{\"include_usage\":true}";
+    match kind {
+        "model_last" => format!("{{{messages},{rest},\"model\":\"huggingface/auto/org/some-model-70b\"}}"),
+        _ => format!("{{\"model\":\"huggingface/auto/org/some-model-70b\",{messages},{rest}}}"),
+    }
+    .into()
+}
+
+fn cases() -> impl Iterator<Item = (&'static str, usize)> {
+    KINDS.into_iter().flat_map(|kind| SIZES.map(|size| (kind, size)))
+}
+
+struct Case(&'static str, usize);
+
+impl std::fmt::Display for Case {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{:>6} {}", self.1, self.0)
+    }
+}
+
+fn all() -> Vec<Case> {
+    cases().map(|(kind, size)| Case(kind, size)).collect()
+}
+
+/// The envelope: one full validating scan.
+#[divan::bench(args = all())]
+fn envelope(bencher: Bencher<'_, '_>, case: &Case) {
+    let body = body(case.0, case.1);
+    bencher
+        .counter(BytesCount::new(body.len()))
+        .bench_local(|| Call::read(black_box(body.clone()), &Limits::default()).unwrap());
+}
+
+/// The grammar alone.
+#[divan::bench(args = all())]
+fn grammar(bencher: Bencher<'_, '_>, case: &Case) {
+    let body = body(case.0, case.1);
+    bencher.counter(BytesCount::new(body.len())).bench_local(|| validate(black_box(&body), Limits::default()).unwrap());
+}
+
+/// What a whole parse into a tree costs, to compare with.
+#[divan::bench(args = [Case("plain", 100 << 10), Case("code", 100 << 10)])]
+fn serde_json_tree(bencher: Bencher<'_, '_>, case: &Case) {
+    let body = body(case.0, case.1);
+    bencher
+        .counter(BytesCount::new(body.len()))
+        .bench_local(|| serde_json::from_slice::<serde_json::Value>(black_box(&body)).unwrap());
+}
+
+/// Writing the call for a backend, the envelope being read.
+#[divan::bench(args = [Case("plain", 512), Case("plain", 100 << 10), Case("model_last", 512), Case("model_last", 100 << 10)])]
+fn splice(bencher: Bencher<'_, '_>, case: &Case) {
+    let call = Call::read(body(case.0, case.1), &Limits::default()).unwrap();
+    bencher
+        .bench_local(|| encode(black_box(&call), &Dialect::COMPATIBLE, "org/Some-Model-70B", Ask::default()).unwrap());
+}
+
+/// A stream of about `size` bytes: frames alike but for their text.
+fn stream(size: usize, id: &str) -> Bytes {
+    let words = ["The", " quick", " brown", " fox", " jumps,\\n", " over", " \\\"the\\\"", " lazy", " dog"];
+    let mut text = String::new();
+    for word in words.iter().cycle() {
+        text += &format!(
+            "data: {{\"id\":\"{id}\",\"object\":\"chat.completion.chunk\",\"created\":1741627526,\"model\":\"llama-3.3-70b\",\"system_fingerprint\":\"fp_5fb719f1e4\",\"choices\":[{{\"index\":0,\"delta\":{{\"content\":\"{word}\"}},\"logprobs\":null,\"finish_reason\":null}}]}}\n\n"
+        );
+        if text.len() >= size {
+            break;
+        }
+    }
+    text.into()
+}
+
+fn run(stream: &Bytes, piece: usize, show_usage: bool) -> usize {
+    let context = StreamContext { show_usage, id: "chatcmpl-x".into(), model: "m".into(), ..StreamContext::default() };
+    let mut state = Stream::new(context);
+    let mut out = 0;
+    let mut at = 0;
+    while at < stream.len() {
+        let end = (at + piece).min(stream.len());
+        state.push(stream.slice(at..end), &mut |piece| out += piece.len()).unwrap();
+        at = end;
+    }
+    out
+}
+
+/// Frames that pass as they are, in pieces as a socket gives them.
+#[divan::bench(args = SIZES)]
+fn frames_that_pass(bencher: Bencher<'_, '_>, size: usize) {
+    let stream = stream(size, "chatcmpl-deed8a97");
+    bencher.counter(BytesCount::new(stream.len())).bench_local(|| run(black_box(&stream), 16 << 10, true));
+}
+
+/// The same, one frame in each piece.
+#[divan::bench(args = [100 << 10])]
+fn frames_one_by_one(bencher: Bencher<'_, '_>, size: usize) {
+    let stream = stream(size, "chatcmpl-deed8a97");
+    let mut frames = Vec::new();
+    Splitter::default().push(&stream, |frame| frames.push(frame)).unwrap();
+    bencher.counter(BytesCount::new(stream.len())).bench_local(|| {
+        let mut state = Stream::new(StreamContext::default());
+        let mut out = 0;
+        for frame in &frames {
+            state.push(frame.clone(), &mut |piece| out += piece.len()).unwrap();
+        }
+        out
+    });
+}
+
+/// Frames that must be mended: an empty id in each.
+#[divan::bench(args = SIZES)]
+fn frames_that_change(bencher: Bencher<'_, '_>, size: usize) {
+    let stream = stream(size, "");
+    bencher.counter(BytesCount::new(stream.len())).bench_local(|| run(black_box(&stream), 16 << 10, true));
+}
+
+/// Finding where frames end, and nothing else.
+#[divan::bench(args = [100 << 10])]
+fn boundaries(bencher: Bencher<'_, '_>, size: usize) {
+    let stream = stream(size, "chatcmpl-deed8a97");
+    bencher.counter(BytesCount::new(stream.len())).bench_local(|| {
+        let mut frames = 0;
+        Splitter::default().push(black_box(&stream), |_| frames += 1).unwrap();
+        frames
+    });
+}
+
+/// A whole answer that passes as it is.
+#[divan::bench(args = SIZES)]
+fn whole_answer(bencher: Bencher<'_, '_>, size: usize) {
+    let body = Bytes::from(format!(
+        "{{\"id\":\"x\",\"object\":\"chat.completion\",\"created\":1,\"model\":\"m\",\"choices\":[{{\"index\":0,\"message\":{{\"role\":\"assistant\",\"content\":\"{}\"}},\"finish_reason\":\"stop\"}}],\"usage\":{{\"prompt_tokens\":1,\"completion_tokens\":2,\"total_tokens\":3}}}}",
+        content("lines", size)
+    ));
+    let ours = AnswerContext { id: "x", model: "m", created: 0 };
+    bencher.counter(BytesCount::new(body.len())).bench_local(|| answer(black_box(&body), &ours).unwrap());
+}
