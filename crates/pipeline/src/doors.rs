@@ -26,7 +26,7 @@ pub(crate) enum Answer {
         /// The headers.
         headers: HeaderMap,
         /// The stream.
-        live: Live,
+        live: Box<Live>,
     },
 }
 

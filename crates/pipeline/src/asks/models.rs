@@ -8,7 +8,7 @@ use std::{
 use catalog::{Item, Listing};
 use http::{HeaderMap, HeaderValue, StatusCode, header::CONTENT_TYPE};
 use net::Request;
-use types::{Fault, Kind, Result};
+use types::{BackendName, Fault, Kind, Result};
 use wire::openai::models::{self, Model, Pricing};
 
 use crate::{Gateway, Snapshot, doors::Answer, steps::authenticate::authenticate};
@@ -23,7 +23,8 @@ const LIST_TIME: Duration = Duration::from_secs(30);
 pub(crate) async fn list(gateway: &Gateway, request: &Request) -> Result<Answer> {
     let (listing, snapshot) = listing(gateway, request).await?;
     let mut models = declared(&snapshot);
-    models.extend(listing.items.iter().map(model));
+    let enabled = |item: &&Item| snapshot.config.enabled(&BackendName::new(&item.backend));
+    models.extend(listing.items.iter().filter(enabled).map(model));
     let warnings: Vec<_> = listing.warnings.iter().map(|w| format!("{}: {}", w.source, w.message)).collect();
     Ok(json(models::list(&models, &warnings)))
 }

@@ -43,7 +43,7 @@ pub(crate) enum Content {
     /// All of it.
     Whole(openai::chat::Answer),
     /// A running stream.
-    Stream(Live),
+    Stream(Box<Live>),
 }
 
 /// What must not be read in a backend's words: the keys that were used.
@@ -60,10 +60,9 @@ impl Mask {
     pub(crate) fn apply(&self, mut fault: Box<Fault>) -> Box<Fault> {
         for secret in &self.0 {
             fault.message = secret.mask_in(&fault.message);
-            for text in [&mut fault.detail, &mut fault.param, &mut fault.code, &mut fault.upstream_request_id] {
-                if let Some(text) = text {
-                    *text = secret.mask_in(text);
-                }
+            let texts = [&mut fault.detail, &mut fault.param, &mut fault.code, &mut fault.upstream_request_id];
+            for text in texts.into_iter().flatten() {
+                *text = secret.mask_in(text);
             }
         }
         fault
@@ -140,6 +139,8 @@ impl Tries {
     }
 }
 
+/// How soon a kept connection must break to count as dead before the call was sent.
+const STALE_WITHIN: Duration = Duration::from_secs(1);
 /// The code of a fault on a kept connection that turned out to be dead before any byte of a reply.
 const STALE: &str = "stale_connection";
 
@@ -159,19 +160,19 @@ async fn attempt(gateway: &Gateway, attempt: &Attempt, call: &openai::chat::Call
         headers: attempt.headers.clone(),
         body: encoded.body,
     };
-    let reply = gateway
-        .0
-        .upstream
-        .send(&attempt.origin, outgoing, attempt.deadline)
-        .await
-        .map_err(|error| read_fault(error).backend(backend))?;
+    let begun = Instant::now();
+    let reply = gateway.0.upstream.send(&attempt.origin, outgoing, attempt.deadline).await.map_err(|error| {
+        // What dies late was not dead before: the backend may have worked on the call.
+        let late = begun.elapsed() > STALE_WITHIN;
+        read_fault(NetError { reused: error.reused && !late, ..error }).backend(backend)
+    })?;
     trail.record.upstream_request_id = openai_request_id(&reply.headers);
     if !reply.status.is_success() {
         return Err(refused(reply.status, &reply.headers, reply.body).await.backend(backend));
     }
     let headers = shown_headers(&reply.headers);
     let content = if call.stream() {
-        first_event(attempt, call, &reply.headers, reply.body, trail).await.map(Content::Stream)
+        first_event(attempt, call, &reply.headers, reply.body, trail).await.map(|live| Content::Stream(Box::new(live)))
     } else {
         whole(gateway, attempt, reply.body, trail).await.map(Content::Whole)
     };

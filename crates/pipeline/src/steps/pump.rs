@@ -38,7 +38,7 @@ pub(crate) struct Live {
 
 /// A live stream on its way to the caller.
 pub(crate) struct Pump {
-    live: Live,
+    live: Box<Live>,
     trail: Option<Trail>,
     last_event: Instant,
     timer: Pin<Box<Sleep>>,
@@ -46,7 +46,7 @@ pub(crate) struct Pump {
 
 impl Pump {
     /// Takes a stream over, with the trail that it settles at its end.
-    pub(crate) fn new(live: Live, trail: Trail) -> Self {
+    pub(crate) fn new(live: Box<Live>, trail: Trail) -> Self {
         let now = Instant::now();
         let timer = Box::pin(tokio::time::sleep_until((now + live.idle).min(live.until).into()));
         Self { live, trail: Some(trail), last_event: now, timer }
@@ -54,21 +54,26 @@ impl Pump {
 
     /// Reads and decodes one chunk, or learns that there is none.
     fn step(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        match self.live.body.poll_chunk(cx) {
+        let live = &mut *self.live;
+        let mut hand_on = |bytes| live.ready.push_back(bytes);
+        let read = match live.body.poll_chunk(cx) {
             Poll::Ready(Some(Ok(chunk))) => {
-                let before = self.live.decoder.events();
-                match self.live.decoder.push(chunk, &mut |bytes| self.live.ready.push_back(bytes)) {
-                    Ok(()) if self.live.decoder.events() != before => self.last_event = Instant::now(),
-                    Ok(()) => {}
-                    Err(fault) => self.fail(fault),
+                let before = live.decoder.events();
+                let pushed = live.decoder.push(chunk, &mut hand_on);
+                if live.decoder.events() != before {
+                    self.last_event = Instant::now();
                 }
+                pushed
             }
-            Poll::Ready(Some(Err(error))) => self.fail(read_fault(error)),
-            Poll::Ready(None) => match self.live.decoder.end(&mut |bytes| self.live.ready.push_back(bytes)) {
-                Ok(()) => self.live.ended = true,
-                Err(fault) => self.fail(fault),
-            },
+            Poll::Ready(Some(Err(error))) => Err(read_fault(error)),
+            Poll::Ready(None) => {
+                live.ended = true;
+                live.decoder.end(&mut hand_on)
+            }
             Poll::Pending => return self.watch(cx),
+        };
+        if let Err(fault) = read {
+            self.fail(fault);
         }
         Poll::Ready(())
     }
