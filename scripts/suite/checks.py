@@ -111,6 +111,30 @@ def node_client(script: str):
     return check
 
 
+def sandbox_python(script: str):
+    """A check that holds the sandbox itself against a real Python client."""
+
+    def check() -> Counts:
+        released()
+        python = install.python_with(places.CLIENTS / "requirements.txt")
+        with servers.sandbox(f"sandbox-{script}") as url:
+            return of_script(shell.run(f"client-{script}", [python, places.CLIENTS / script, url], limit=300))
+
+    return check
+
+
+def sandbox_node(script: str):
+    """A check that holds the sandbox itself against a real Node client."""
+
+    def check() -> Counts:
+        released()
+        folder = install.node_folder(places.CLIENTS)
+        with servers.sandbox(f"sandbox-{script}") as url:
+            return of_script(shell.run(f"client-{script}", ["node", folder / script, url], limit=300))
+
+    return check
+
+
 def metrics() -> Counts:
     """Prometheus' own checker reads /metrics after a few calls were counted."""
     released()

@@ -1,6 +1,6 @@
 """The table of checks: what runs, in which order, what may be skipped, and what only `--all` runs."""
 from . import budget, checks, fronts, real, soak
-from .checks import IN_CI, Check, node_client, python_client
+from .checks import IN_CI, Check, node_client, python_client, sandbox_node, sandbox_python
 
 CHECKS = [
     Check("format", checks.formatting),
@@ -9,6 +9,8 @@ CHECKS = [
     Check("documentation", checks.documentation),
     Check("release build", checks.release_build),
     Check("bench compiles", checks.bench_builds),
+    Check("sandbox: huggingface_hub", sandbox_python("huggingface_hub_check.py")),
+    Check("sandbox: @huggingface/inference", sandbox_node("huggingface_inference_check.mjs")),
     Check("client: openai (Python)", python_client("openai_chat.py")),
     Check("client: openai (Node)", node_client("openai_chat.mjs")),
     Check("client: huggingface_hub through the gateway", python_client("hub_through_gateway.py")),

@@ -91,3 +91,12 @@ def gateway(name="gateway", arguments=("--sandbox",), extra_env=None):
     env = places.environment() | {"IRONBOW_LOG__FORMAT": "json", "IRONBOW_DATA__FOLDER": "none"} | (extra_env or {})
     with started(name, command, _listening, env=env) as (process, (url, sandbox)):
         yield Gateway(process, url, sandbox)
+
+
+@contextlib.contextmanager
+def sandbox(name="sandbox"):
+    """`ironbow sandbox` alone, on a free port: its address."""
+    url = f"http://127.0.0.1:{free_port()}"
+    command = [places.BINARY, "sandbox", "--listen", url.removeprefix("http://")]
+    with started(name, command, lambda _log: get(url + "/_sandbox/")[0] == 200):
+        yield url

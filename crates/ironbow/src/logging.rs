@@ -172,27 +172,34 @@ mod tests {
 
     /// A sink that can be blocked, as a terminal is when its reader stands still.
     #[derive(Clone, Default)]
-    struct Sink(Arc<(Mutex<(bool, Vec<u8>)>, Condvar)>);
+    struct Sink(Arc<Pipe>);
+
+    #[derive(Default)]
+    struct Pipe {
+        blocked: Mutex<bool>,
+        opened: Condvar,
+        written: Mutex<Vec<u8>>,
+    }
 
     impl Sink {
         fn blocked() -> Self {
             let sink = Self::default();
-            sink.0.0.lock().unwrap().0 = true;
+            *sink.0.blocked.lock().unwrap() = true;
             sink
         }
         fn release(&self) {
-            self.0.0.lock().unwrap().0 = false;
-            self.0.1.notify_all();
+            *self.0.blocked.lock().unwrap() = false;
+            self.0.opened.notify_all();
         }
         fn text(&self) -> String {
-            String::from_utf8(self.0.0.lock().unwrap().1.clone()).unwrap()
+            String::from_utf8(self.0.written.lock().unwrap().clone()).unwrap()
         }
     }
 
     impl Write for Sink {
         fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-            let mut state = self.0.1.wait_while(self.0.0.lock().unwrap(), |s| s.0).unwrap();
-            state.1.extend_from_slice(bytes);
+            drop(self.0.opened.wait_while(self.0.blocked.lock().unwrap(), |blocked| *blocked).unwrap());
+            self.0.written.lock().unwrap().extend_from_slice(bytes);
             Ok(bytes.len())
         }
         fn flush(&mut self) -> io::Result<()> {

@@ -1,5 +1,6 @@
 //! The command line as a whole: the real binary, started as a user starts it, and the shape of the workspace.
 
+#[cfg(test)]
 mod it {
     mod architecture;
     mod chat;

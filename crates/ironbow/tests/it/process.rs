@@ -48,7 +48,7 @@ impl Gateway {
                 _ => {}
             }
         };
-        let address = started["url"].as_str().unwrap().trim_start_matches("http://").to_owned();
+        let address = started["url"].as_str().unwrap().split("://").nth(1).unwrap().to_owned();
         Self { child, stderr, address, started }
     }
 
