@@ -11,7 +11,7 @@ const WELCOME: &str = concat!(
     env!("CARGO_PKG_VERSION"),
     ": one door in front of every Hugging Face inference backend.\n\n",
     "Point an OpenAI client at this address with /v1 at its end, and name models by route:\n",
-    "  huggingface/groq/openai/gpt-oss-20b\n\n",
+    "  huggingface/{backend}/{model id}\n\n",
     "POST /v1/chat/completions   chat\n",
     "GET  /v1/models             what can be reached\n",
     "GET  /health, /ready        for probes\n",
