@@ -56,7 +56,7 @@ impl Route {
     }
 }
 
-/// A backend (or declared server) on one route, ready to be asked for chat. Cloning copies no text.
+/// A backend (or declared server) on one route, ready to be asked for chat. Cloning is cheap.
 #[derive(Clone, Debug)]
 pub struct Endpoint {
     /// The backend's id on the wire, or the declared server's name.
@@ -68,7 +68,7 @@ pub struct Endpoint {
     origin: Arc<str>,
     before: Arc<str>,
     after: Option<Arc<str>>,
-    headers: HeaderMap,
+    headers: Arc<HeaderMap>,
     scheme: Scheme,
 }
 
@@ -117,7 +117,7 @@ impl Endpoint {
             origin: base.origin.into(),
             before: target.into(),
             after: None,
-            headers: fixed_headers(&[])?,
+            headers: fixed_headers(&[])?.into(),
             scheme: Scheme::Bearer,
         })
     }
@@ -136,7 +136,7 @@ impl Endpoint {
             origin: base.origin.into(),
             before: path::chat_path(&base.path).into(),
             after: None,
-            headers: fixed_headers(&[])?,
+            headers: fixed_headers(&[])?.into(),
             scheme: Scheme::Bearer,
         }))
     }
@@ -155,7 +155,7 @@ impl Endpoint {
             origin: base.origin.as_str().into(),
             before: before.into(),
             after,
-            headers: fixed_headers(backend.headers)?,
+            headers: fixed_headers(backend.headers)?.into(),
             scheme: if route == Route::Routed { Scheme::Bearer } else { backend.scheme },
         }))
     }
@@ -187,7 +187,7 @@ impl Endpoint {
     /// [`Kind::NoCredential`] when the key has characters that a header cannot carry; [`Kind::BadRequest`] when the
     /// paying organisation's name has.
     pub fn headers(&self, dress: Dress<'_>) -> Result<HeaderMap> {
-        let mut headers = self.headers.clone();
+        let mut headers = HeaderMap::clone(&self.headers);
         if let Some(key) = dress.key {
             headers.insert(AUTHORIZATION, authorization(self.scheme, key, self.backend.as_str())?);
         }
