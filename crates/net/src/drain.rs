@@ -1,20 +1,21 @@
 //! Who owns the tasks, and how the process goes down: first nothing new, then a grace limit, then the end.
 
 use std::{
-    collections::BTreeMap,
-    future::Future,
-    pin::pin,
-    sync::{Arc, Mutex, PoisonError},
+    collections::{BTreeMap, HashMap},
+    future::{Future, poll_fn},
+    pin::Pin,
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU8, Ordering::SeqCst},
+    },
+    task::{Context, Poll, Waker},
     time::Duration,
 };
-use tokio::sync::watch;
+use tokio::sync::Notify;
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Phase {
-    Running,
-    Draining,
-    Ended,
-}
+/// Phases, in their order; 0 is running.
+const DRAINING: u8 = 1;
+const ENDED: u8 = 2;
 
 /// Owns every spawned task. Cloning shares it.
 ///
@@ -23,12 +24,19 @@ enum Phase {
 #[derive(Clone, Debug)]
 pub struct Drain(Arc<Shared>);
 
-#[derive(Debug)]
+#[derive(Debug, Default)]
 struct Shared {
-    phase: watch::Sender<Phase>,
-    // A lock per spawned task, not per request: connections live long.
+    phase: AtomicU8,
+    /// Who is to be woken at which phase. A lock per task and at the end, not per request.
+    waiting: Mutex<Waiting>,
     work: Mutex<BTreeMap<&'static str, usize>>,
-    count: watch::Sender<usize>,
+    idle: Notify,
+}
+
+#[derive(Debug, Default)]
+struct Waiting {
+    next: u64,
+    wakers: HashMap<u64, (u8, Waker)>,
 }
 
 /// How a drain ended.
@@ -49,41 +57,36 @@ impl Default for Drain {
 impl Drain {
     /// A drain that has not begun.
     pub fn new() -> Self {
-        Self(Arc::new(Shared {
-            phase: watch::Sender::new(Phase::Running),
-            work: Mutex::new(BTreeMap::new()),
-            count: watch::Sender::new(0),
-        }))
+        Self(Arc::default())
     }
 
     /// Spawns work on the current runtime. It runs to its end, or is dropped at the grace limit.
     pub fn spawn(&self, name: &'static str, task: impl Future<Output = ()> + Send + 'static) {
         let ticket = self.ticket(name);
-        self.run(ticket, task);
+        self.run(ticket, Box::pin(task));
     }
 
     /// Spawns a task that serves others on the current runtime: nobody waits for it; it is dropped when the drain ended.
     pub fn background(&self, _name: &'static str, task: impl Future<Output = ()> + Send + 'static) {
-        self.run((), task);
+        self.run((), Box::pin(task));
     }
 
     /// Counts as work, under `name`, until dropped: for work that is not a task of its own.
     pub fn ticket(&self, name: &'static str) -> Ticket {
-        *self.0.work.lock().unwrap_or_else(PoisonError::into_inner).entry(name).or_default() += 1;
-        self.0.count.send_modify(|n| *n += 1);
+        *lock(&self.0.work).entry(name).or_default() += 1;
         Ticket { drain: self.clone(), name }
     }
 
-    fn run(&self, held: impl Send + 'static, task: impl Future<Output = ()> + Send + 'static) {
-        let phase = self.0.phase.subscribe();
+    fn run(&self, held: impl Send + 'static, mut task: Pin<Box<impl Future<Output = ()> + Send + 'static>>) {
+        let mut ended = self.until(ENDED);
         let task = async move {
-            let _held = held;
-            let task = pin!(task);
-            tokio::select! {
-                biased;
-                () = task => {}
-                () = reached(phase, Phase::Ended) => {}
-            }
+            poll_fn(|cx| match task.as_mut().poll(cx) {
+                Poll::Ready(()) => Poll::Ready(()),
+                Poll::Pending => Pin::new(&mut ended).poll(cx),
+            })
+            .await;
+            drop(task);
+            drop(held);
         };
         #[expect(clippy::disallowed_methods, reason = "this is the one place where tasks are spawned")]
         drop(tokio::spawn(task));
@@ -91,54 +94,108 @@ impl Drain {
 
     /// Begins to go down: nothing new is accepted from now on.
     pub fn start(&self) {
-        self.0.phase.send_if_modified(|phase| {
-            let begin = *phase == Phase::Running;
-            if begin {
-                *phase = Phase::Draining;
-            }
-            begin
-        });
+        self.pass_to(DRAINING);
     }
 
     /// Whether the process is going down.
     pub fn is_draining(&self) -> bool {
-        *self.0.phase.borrow() > Phase::Running
+        self.0.phase.load(SeqCst) >= DRAINING
     }
 
     /// Comes back when the process begins to go down.
-    pub async fn draining(&self) {
-        reached(self.0.phase.subscribe(), Phase::Draining).await;
+    pub fn draining(&self) -> impl Future<Output = ()> + Send + Unpin + use<> {
+        self.until(DRAINING)
     }
 
     /// Comes back when the drain has ended: all work is done, or the grace limit has passed.
-    pub async fn ended(&self) {
-        reached(self.0.phase.subscribe(), Phase::Ended).await;
+    pub fn ended(&self) -> impl Future<Output = ()> + Send + Unpin + use<> {
+        self.until(ENDED)
     }
 
     /// How much work is going on: connections and tasks.
     pub fn running(&self) -> usize {
-        *self.0.count.borrow()
+        lock(&self.0.work).values().sum()
     }
 
     /// Starts, waits for all work up to `grace`, drops what is left, and says which of the two happened.
     pub async fn finished(&self, grace: Duration) -> Drained {
         self.start();
-        let mut count = self.0.count.subscribe();
-        let idle = count.wait_for(|n| *n == 0);
-        let clean = tokio::time::timeout(grace, idle).await.is_ok();
-        let left: Vec<_> = {
-            let work = self.0.work.lock().unwrap_or_else(PoisonError::into_inner);
-            work.iter().filter(|(_, n)| **n > 0).map(|(name, n)| (*name, *n)).collect()
+        let idle = async {
+            loop {
+                let notified = self.0.idle.notified();
+                if self.running() == 0 {
+                    return;
+                }
+                notified.await;
+            }
         };
-        self.0.phase.send_replace(Phase::Ended);
+        let clean = tokio::time::timeout(grace, idle).await.is_ok();
+        let left = lock(&self.0.work).iter().filter(|(_, n)| **n > 0).map(|(name, n)| (*name, *n)).collect();
+        self.pass_to(ENDED);
         if clean { Drained::Clean } else { Drained::Aborted(left) }
+    }
+
+    fn until(&self, phase: u8) -> Until {
+        Until { shared: Arc::clone(&self.0), phase, entry: None }
+    }
+
+    fn pass_to(&self, phase: u8) {
+        let mut woken = Vec::new();
+        {
+            let mut waiting = lock(&self.0.waiting);
+            self.0.phase.fetch_max(phase, SeqCst);
+            waiting.wakers.retain(|_, (wanted, waker)| {
+                let stays = *wanted > phase;
+                if !stays {
+                    woken.push(waker.clone());
+                }
+                stays
+            });
+        }
+        woken.into_iter().for_each(Waker::wake);
     }
 }
 
-async fn reached(mut phase: watch::Receiver<Phase>, at_least: Phase) {
-    // An error means that the drain itself is gone: whoever waits is dropped with its runtime.
-    if phase.wait_for(|now| *now >= at_least).await.is_err() {
-        std::future::pending::<()>().await;
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Waits for a phase. It is polled at every wake of every connection, so it takes the lock only once per task.
+struct Until {
+    shared: Arc<Shared>,
+    phase: u8,
+    entry: Option<(u64, Waker)>,
+}
+
+impl Future for Until {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        let this = &mut *self;
+        if this.shared.phase.load(SeqCst) >= this.phase {
+            return Poll::Ready(());
+        }
+        if this.entry.as_ref().is_some_and(|(_, waker)| waker.will_wake(cx.waker())) {
+            return Poll::Pending;
+        }
+        let mut waiting = lock(&this.shared.waiting);
+        // The phase changes under this lock only: it cannot be missed between the look and the entry.
+        if this.shared.phase.load(SeqCst) >= this.phase {
+            return Poll::Ready(());
+        }
+        let id = this.entry.take().map_or(waiting.next, |(id, _)| id);
+        waiting.next = waiting.next.max(id + 1);
+        waiting.wakers.insert(id, (this.phase, cx.waker().clone()));
+        this.entry = Some((id, cx.waker().clone()));
+        Poll::Pending
+    }
+}
+
+impl Drop for Until {
+    fn drop(&mut self) {
+        if let Some((id, _)) = self.entry.take() {
+            lock(&self.shared.waiting).wakers.remove(&id);
+        }
     }
 }
 
@@ -151,13 +208,13 @@ pub struct Ticket {
 
 impl Drop for Ticket {
     fn drop(&mut self) {
-        {
-            let mut work = self.drain.0.work.lock().unwrap_or_else(PoisonError::into_inner);
-            if let Some(n) = work.get_mut(self.name) {
-                *n = n.saturating_sub(1);
-            }
+        let mut work = lock(&self.drain.0.work);
+        if let Some(n) = work.get_mut(self.name) {
+            *n = n.saturating_sub(1);
         }
-        self.drain.0.count.send_modify(|n| *n = n.saturating_sub(1));
+        if work.values().all(|n| *n == 0) {
+            self.drain.0.idle.notify_waiters();
+        }
     }
 }
 

@@ -5,7 +5,6 @@ use crate::Service;
 use std::{
     io,
     net::SocketAddr,
-    pin::pin,
     sync::{Arc, atomic::Ordering::Relaxed},
     time::Duration,
 };
@@ -24,7 +23,7 @@ pub(super) async fn worker<S: Service>(
         common.drain.background("certificate reload", tls.clone().reload());
     }
     {
-        let mut draining = pin!(common.drain.draining());
+        let mut draining = common.drain.draining();
         loop {
             let accepted = tokio::select! {
                 biased;

@@ -29,13 +29,14 @@ pub(super) fn service<S: Service>(
         let flight = talk.begin();
         let refused = refusal(&request, &talk);
         let service = service.clone();
-        async move {
+        // In a box: hyper keeps the room of this future as long as the connection lives, and a stream is held long.
+        Box::pin(async move {
             let response = match refused {
                 Some(response) => response,
                 None => caught(&service, read(request, peer, tls)).await,
             };
             Ok(write(response, flight))
-        }
+        })
     })
 }
 

@@ -8,10 +8,11 @@ use crate::{Drain, Service};
 use hyper::server::conn::{http1, http2};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use std::{
-    future::Future,
+    future::{Future, poll_fn},
     net::SocketAddr,
     pin::{Pin, pin},
     sync::Arc,
+    task::Poll,
     time::Duration,
 };
 use tokio::{
@@ -58,8 +59,8 @@ async fn http_1<S: Service>(
         http.max_headers(limits.max_headers);
     }
     let service = answer::service(common.service.clone(), talk, peer, tls);
-    let connection = http.serve_connection(io, service);
-    let ended = until_closed(connection, http1::Connection::graceful_shutdown, &common.drain).await;
+    let mut connection = pin!(http.serve_connection(io, service));
+    let ended = until_closed(connection.as_mut(), http1::Connection::graceful_shutdown, &common.drain).await;
     if let Err(error) = ended {
         tracing::trace!(%error, "a connection broke off");
     }
@@ -86,25 +87,32 @@ async fn http_2<S: Service>(
         .keep_alive_interval(Duration::from_secs(30))
         .keep_alive_timeout(Duration::from_secs(15));
     let service = answer::service(common.service.clone(), talk, peer, true);
-    let connection = http.serve_connection(io, service);
-    let ended = until_closed(connection, http2::Connection::graceful_shutdown, &common.drain).await;
+    let mut connection = pin!(http.serve_connection(io, service));
+    let ended = until_closed(connection.as_mut(), http2::Connection::graceful_shutdown, &common.drain).await;
     if let Err(error) = ended {
         tracing::trace!(%error, "an HTTP/2 connection broke off");
     }
 }
 
 /// Polls a connection to its end; when the drain starts, it takes no further request.
-async fn until_closed<C, E>(connection: C, close: fn(Pin<&mut C>), drain: &Drain) -> Result<(), E>
+async fn until_closed<C, E>(mut connection: Pin<&mut C>, close: fn(Pin<&mut C>), drain: &Drain) -> Result<(), E>
 where
     C: Future<Output = Result<(), E>>,
 {
-    let mut connection = pin!(connection);
-    tokio::select! {
-        biased;
-        ended = &mut connection => return ended,
-        () = drain.draining() => close(connection.as_mut()),
-    }
-    connection.await
+    let mut draining = Some(drain.draining());
+    poll_fn(|cx| {
+        loop {
+            if let Poll::Ready(ended) = connection.as_mut().poll(cx) {
+                return Poll::Ready(ended);
+            }
+            if draining.as_mut().is_none_or(|until| Pin::new(until).poll(cx).is_pending()) {
+                return Poll::Pending;
+            }
+            draining = None;
+            close(connection.as_mut());
+        }
+    })
+    .await
 }
 
 /// The streams of an HTTP/2 connection are tasks; they are work.

@@ -46,9 +46,10 @@ impl Io {
     }
 
     pub(super) fn poll_write(&mut self, cx: &mut Context<'_>, slices: &[IoSlice<'_>]) -> Poll<io::Result<usize>> {
-        match self {
-            Self::Plain(tcp) => Pin::new(tcp).poll_write_vectored(cx, slices),
-            Self::Tls(tls) => Pin::new(tls).poll_write_vectored(cx, slices),
+        match (self, slices) {
+            (Self::Plain(tcp), [one]) => Pin::new(tcp).poll_write(cx, one),
+            (Self::Plain(tcp), _) => Pin::new(tcp).poll_write_vectored(cx, slices),
+            (Self::Tls(tls), _) => Pin::new(tls).poll_write_vectored(cx, slices),
         }
     }
 
