@@ -45,10 +45,10 @@ def usage_of_a_stream_equals_the_engines_own():
 
 @check
 def a_json_schema_holds():
-    schema = {"type": "object", "properties": {"n": {"type": "integer"}}, "required": ["n"], "additionalProperties": False}
-    wanted = {"type": "json_schema", "json_schema": {"name": "number", "schema": schema, "strict": True}}
+    schema = {"type": "object", "properties": {"ok": {"type": "boolean"}}, "required": ["ok"], "additionalProperties": False}
+    wanted = {"type": "json_schema", "json_schema": {"name": "verdict", "schema": schema, "strict": True}}
     answer = json.loads(ask(response_format=wanted, max_tokens=16).choices[0].message.content)
-    assert isinstance(answer["n"], int), answer
+    assert isinstance(answer["ok"], bool), answer
 
 
 @check
