@@ -10,5 +10,3 @@ mod listing;
 mod lookup;
 #[path = "it/restart.rs"]
 mod restart;
-#[path = "it/sandbox.rs"]
-mod sandbox_hub;
