@@ -1,4 +1,5 @@
-//! Turns protocol bytes into the vocabulary and back: OpenAI's chat, the Hub's shapes, server-sent events.
+//! Turns protocol bytes into the vocabulary and back: OpenAI's calls and answers, the Hub's shapes, server-sent events,
+//! forms.
 //!
 //! Everything here is pure: no socket, no clock, no async, no backend by name. What a backend understands comes in as
 //! data ([`openai::chat::Dialect`]).
@@ -6,6 +7,7 @@
 mod calendar;
 pub mod hub;
 pub mod json;
+pub mod multipart;
 pub mod openai;
 pub mod sse;
 pub mod upstream_error;

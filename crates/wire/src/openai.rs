@@ -1,5 +1,9 @@
-//! OpenAI's protocol: chat calls, answers and streams, faults, model lists.
+//! OpenAI's protocol: calls, answers and streams of each operation, faults, model lists.
 
+pub mod audio;
 pub mod chat;
+pub mod embeddings;
+mod envelope;
 pub mod fault;
+pub mod images;
 pub mod models;

@@ -90,7 +90,8 @@ impl Edits {
             return text.clone().into();
         }
         self.sort();
-        let mut out = Segments { text, body: SendBody::with_capacity(2 * self.list.len() + 1), short: BytesMut::new() };
+        let mut out =
+            Segments { text, body: SendBody::with_capacity((2 * self.list.len() + 1).min(32)), short: BytesMut::new() };
         let mut at = 0;
         for (span, part) in &self.list {
             out.original(Span::new(at, span.start.max(at)));

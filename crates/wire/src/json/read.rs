@@ -13,7 +13,7 @@ pub struct Limits {
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { max_depth: 64, max_members: 1 << 20 }
+        Self { max_depth: 64, max_members: 1 << 18 }
     }
 }
 

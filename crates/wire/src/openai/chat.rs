@@ -6,7 +6,7 @@ mod choices;
 pub mod dialect;
 pub mod encode;
 pub mod stream;
-mod usage;
+pub(super) mod usage;
 
 pub use answer::{Answer, AnswerContext, answer};
 pub use call::{Call, Member};

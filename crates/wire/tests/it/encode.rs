@@ -240,6 +240,7 @@ fn a_demand_for_a_hosted_tool_is_refused() {
     for text in [
         r#"{"model":"m","messages":[],"tools":[{"type":"web_search"},{"type":"function","function":{"name":"f"}}],"tool_choice":{"type":"web_search"}}"#,
         r#"{"model":"m","messages":[],"tools":[{"type":"web_search"}],"tool_choice":"required"}"#,
+        r#"{"model":"m","messages":[],"tools":[{"type":"web_search"}],"tool_choice":{"type":"custom","custom":{"name":"c"}}}"#,
     ] {
         let fault = try_write(text, &Dialect::COMPATIBLE, ASK).unwrap_err();
         assert_eq!((fault.kind, fault.param.as_deref()), (Kind::UnsupportedParameter, Some("tool_choice")));

@@ -4,6 +4,7 @@
 
 mod answer;
 mod call;
+mod damage;
 mod encode;
 mod errors;
 mod faults;

@@ -2,16 +2,16 @@
 //!
 //! Types are checked only of what is judged here; everything else is the backend's to judge.
 
-mod extra;
 mod messages;
 mod tools;
-
-use std::{borrow::Cow, collections::HashSet};
 
 use bytes::Bytes;
 use types::{Fault, Kind as FaultKind, Result};
 
-use crate::json::{self, Kind, Limits, Reader, Slot, Span, Str};
+use super::super::envelope::{self, Scanned, duplicate, missing, wrong_type};
+use crate::json::{Kind, Limits, Reader, Slot, Span, Str};
+
+pub use super::super::envelope::Member;
 
 pub(super) use messages::{MessageFlaw, Spot};
 pub(super) use tools::{Choice, Format, OddTool, ToolKind};
@@ -23,17 +23,6 @@ pub struct Call {
     members: Vec<Member>,
     model: String,
     pub(super) facts: Facts,
-}
-
-/// One member at the top of the body.
-#[derive(Clone, Copy, Debug)]
-pub struct Member {
-    /// Its name.
-    pub name: Str,
-    /// Its value.
-    pub value: Span,
-    /// What kind of value.
-    pub kind: Kind,
 }
 
 /// What the scan noted besides the members.
@@ -75,7 +64,7 @@ impl Call {
         let mut call = Self::scan(body, limits)?;
         // One level in the other is still meant; more is not.
         for _ in 0..2 {
-            match extra::flatten(&call) {
+            match envelope::flatten(&call.body, &call.members) {
                 Some(flat) => call = Self::scan(flat, limits)?,
                 None => break,
             }
@@ -94,20 +83,13 @@ impl Call {
     }
 
     fn scan(body: Bytes, limits: &Limits) -> Result<Self> {
-        if body.iter().all(u8::is_ascii_whitespace) {
-            return Err(Fault::new(FaultKind::BadRequest, "The body is empty; send a JSON object."));
-        }
-        let reader = Reader::new(&body, *limits).map_err(not_json)?;
+        let reader = envelope::reader(&body, *limits)?;
         let mut scan = Scan { reader, members: Vec::with_capacity(16), model: String::new(), facts: Facts::default() };
         if let Err(trouble) = scan.body() {
-            return Err(match trouble {
-                Trouble::Json(error) => not_json(error),
-                // Broken JSON is told first, wherever it is.
-                Trouble::Fault(fault) => json::validate(&body, *limits).err().map_or(fault, not_json),
-            });
+            return Err(trouble.told(&body, *limits));
         }
         let Scan { members, model, facts, .. } = scan;
-        refuse_duplicates(&body, &members)?;
+        envelope::refuse_duplicates(&body, &members)?;
         Ok(Self { members, model, facts, body })
     }
 
@@ -178,17 +160,7 @@ impl Call {
 
     /// Where the member stands among the others.
     pub(super) fn slot(&self, index: usize) -> Slot {
-        let member = &self.members[index];
-        let before = match index.checked_sub(1).and_then(|i| self.members.get(i)) {
-            Some(previous) => previous.value.end,
-            None => member.name.outer().start,
-        };
-        Slot {
-            ordinal: index,
-            before,
-            whole: Span::new(member.name.outer().start, member.value.end),
-            next: self.members.get(index + 1).map(|next| next.name.outer().start),
-        }
+        envelope::slot(&self.members, index)
     }
 }
 
@@ -200,34 +172,9 @@ struct Scan<'a> {
     facts: Facts,
 }
 
-/// What stops a scan.
-enum Trouble {
-    Json(json::Error),
-    Fault(Box<Fault>),
-}
-
-impl From<json::Error> for Trouble {
-    fn from(error: json::Error) -> Self {
-        Self::Json(error)
-    }
-}
-
-impl From<Box<Fault>> for Trouble {
-    fn from(fault: Box<Fault>) -> Self {
-        Self::Fault(fault)
-    }
-}
-
-type Scanned<T = ()> = std::result::Result<T, Trouble>;
-
 impl Scan<'_> {
     fn body(&mut self) -> Scanned {
-        let kind = self.reader.peek()?;
-        if kind != Kind::Object {
-            let message = format!("The body must be a JSON object, not {}.", kind.name());
-            return Err(Fault::new(FaultKind::BadRequest, message).into());
-        }
-        self.reader.open_object()?;
+        envelope::open(&mut self.reader)?;
         while let Some(name) = self.reader.next_key()? {
             let kind = self.reader.peek()?;
             let start = self.reader.at();
@@ -239,44 +186,44 @@ impl Scan<'_> {
 
     /// Takes one member's value, noting what it says.
     fn value(&mut self, name: Str, kind: Kind) -> Scanned {
-        let known = name.decode(self.reader.bytes());
+        let known = name.raw(self.reader.bytes());
         match (&*known, kind) {
-            ("model", Kind::String) => {
+            (b"model", Kind::String) => {
                 let text = self.reader.string()?;
                 self.model = text.decode(self.reader.bytes()).into_owned();
                 return Ok(());
             }
-            ("model", _) => return Err(wrong_type("model", "a string", kind).into()),
-            ("messages", Kind::Array) => return self.messages(),
-            ("messages", _) => return Err(wrong_type("messages", "an array", kind).into()),
+            (b"model", _) => return Err(wrong_type("model", "a string", kind).into()),
+            (b"messages", Kind::Array) => return self.messages(),
+            (b"messages", _) => return Err(wrong_type("messages", "an array", kind).into()),
             (_, Kind::Null) => {}
-            ("stream", Kind::True | Kind::False) => self.facts.stream = kind == Kind::True,
-            ("stream", _) => return Err(wrong_type("stream", "a boolean", kind).into()),
-            ("stream_options", Kind::Object) => return self.stream_options(),
-            ("stream_options", _) => return Err(wrong_type("stream_options", "an object", kind).into()),
-            ("max_tokens", _) => {
+            (b"stream", Kind::True | Kind::False) => self.facts.stream = kind == Kind::True,
+            (b"stream", _) => return Err(wrong_type("stream", "a boolean", kind).into()),
+            (b"stream_options", Kind::Object) => return self.stream_options(),
+            (b"stream_options", _) => return Err(wrong_type("stream_options", "an object", kind).into()),
+            (b"max_tokens", _) => {
                 let limit = self.whole_number("max_tokens", kind)?;
                 self.facts.max_tokens = self.facts.max_tokens.max(Some(limit));
                 return Ok(());
             }
-            ("max_completion_tokens", _) => {
+            (b"max_completion_tokens", _) => {
                 let limit = self.whole_number("max_completion_tokens", kind)?;
                 self.facts.max_tokens = self.facts.max_tokens.max(Some(limit));
                 return Ok(());
             }
-            ("n", _) => {
+            (b"n", _) => {
                 self.facts.choices = Some(self.whole_number("n", kind)?);
                 return Ok(());
             }
-            ("tools", Kind::Array) => return self.tools(),
-            ("tools", _) => return Err(wrong_type("tools", "an array", kind).into()),
-            ("tool_choice", _) => return self.tool_choice(kind),
-            ("response_format", Kind::Object) => return self.response_format(),
-            ("response_format", _) => return Err(wrong_type("response_format", "an object", kind).into()),
-            ("extra_body", _) if kind != Kind::Object => {
+            (b"tools", Kind::Array) => return self.tools(),
+            (b"tools", _) => return Err(wrong_type("tools", "an array", kind).into()),
+            (b"tool_choice", _) => return self.tool_choice(kind),
+            (b"response_format", Kind::Object) => return self.response_format(),
+            (b"response_format", _) => return Err(wrong_type("response_format", "an object", kind).into()),
+            (b"extra_body", _) if kind != Kind::Object => {
                 return Err(wrong_type("extra_body", "an object", kind).into());
             }
-            ("extra_params", _) if kind != Kind::Object => {
+            (b"extra_params", _) if kind != Kind::Object => {
                 return Err(wrong_type("extra_params", "an object", kind).into());
             }
             _ => {}
@@ -324,41 +271,4 @@ impl Scan<'_> {
         self.facts.usage = asked.unwrap_or(Asked::Silent { at: inside, alone });
         Ok(())
     }
-}
-
-fn refuse_duplicates(body: &[u8], members: &[Member]) -> Result<()> {
-    let name = |m: &Member| m.name.decode(body);
-    let twice: Option<Cow<'_, str>> = if members.len() <= 24 {
-        members.iter().enumerate().find_map(|(i, m)| {
-            let same = |other: &&Member| {
-                if m.name.escaped || other.name.escaped {
-                    name(m) == name(other)
-                } else {
-                    m.name.inner.of(body) == other.name.inner.of(body)
-                }
-            };
-            members[..i].iter().find(same).map(name)
-        })
-    } else {
-        let mut seen = HashSet::with_capacity(members.len());
-        members.iter().map(name).find(|text| !seen.insert(text.clone()))
-    };
-    twice.map_or(Ok(()), |twice| Err(duplicate(&twice)))
-}
-
-fn duplicate(member: &str) -> Box<Fault> {
-    let shown: String = member.chars().take(100).collect();
-    Fault::new(FaultKind::BadRequest, format!("`{shown}` is given twice; give it once.")).param(shown)
-}
-
-fn wrong_type(member: &str, wanted: &str, found: Kind) -> Box<Fault> {
-    Fault::new(FaultKind::BadRequest, format!("`{member}` must be {wanted}, not {}.", found.name())).param(member)
-}
-
-fn missing(member: &str, what_to_do: &str) -> Box<Fault> {
-    Fault::new(FaultKind::BadRequest, format!("`{member}` is missing: {what_to_do}.")).param(member)
-}
-
-fn not_json(error: json::Error) -> Box<Fault> {
-    Fault::new(FaultKind::BadRequest, format!("The body is not valid JSON: {error}."))
 }

@@ -21,6 +21,27 @@ pub struct Ask<'a> {
     pub backend: &'a str,
 }
 
+impl Ask<'_> {
+    /// Says that something which changes the answer is left out, if the caller is lenient; refuses it by name if not.
+    pub(in crate::openai) fn leave_out(
+        self,
+        name: impl Into<Cow<'static, str>>,
+        param: &str,
+        why: &str,
+    ) -> Result<Dropped> {
+        if self.lenient {
+            return Ok(Dropped { member: name.into() });
+        }
+        let backend = if self.backend.is_empty() { "this backend" } else { self.backend };
+        let message = format!(
+            "`{param}` is not supported by {backend}{why}. Leave it out, choose another backend, or send the header `x-ironbow-lenient: true` to have it left out for you."
+        );
+        let mut fault = Fault::new(FaultKind::UnsupportedParameter, message).param(param);
+        fault.backend = (!self.backend.is_empty()).then(|| self.backend.to_owned());
+        Err(fault)
+    }
+}
+
 /// A body to send.
 #[derive(Clone, Debug)]
 pub struct Encoded {
@@ -109,17 +130,8 @@ impl Writing<'_> {
 
     /// Leaves something out that changes the answer, if the caller is lenient.
     fn leave_out(&mut self, name: impl Into<Cow<'static, str>>, param: &str, why: &str) -> Result<()> {
-        if self.ask.lenient {
-            self.dropped.push(Dropped { member: name.into() });
-            return Ok(());
-        }
-        let backend = if self.ask.backend.is_empty() { "this backend" } else { self.ask.backend };
-        let message = format!(
-            "`{param}` is not supported by {backend}{why}. Leave it out, choose another backend, or send the header `x-ironbow-lenient: true` to have it left out for you."
-        );
-        let mut fault = Fault::new(FaultKind::UnsupportedParameter, message).param(param);
-        fault.backend = (!self.ask.backend.is_empty()).then(|| self.ask.backend.to_owned());
-        Err(fault)
+        self.dropped.push(self.ask.leave_out(name, param, why)?);
+        Ok(())
     }
 
     fn index_of(&self, name: &str) -> Option<usize> {

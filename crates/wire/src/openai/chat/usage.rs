@@ -5,7 +5,7 @@ use types::Usage;
 use crate::json::{self, Kind, Reader};
 
 /// A whole number that is not negative; `12.0` and `1e3` are whole.
-pub(super) fn whole(text: &str) -> Option<u64> {
+pub(in crate::openai) fn whole(text: &str) -> Option<u64> {
     if let Ok(number) = text.parse::<u64>() {
         return Some(number);
     }

@@ -59,7 +59,7 @@ impl Writing<'_> {
             return Ok(());
         }
         match &self.call.facts.choice {
-            Choice::Custom { value, name } => self.edits.replace_all(
+            Choice::Custom { value, name } if !only_hosted => self.edits.replace_all(
                 *value,
                 [
                     Part::Static("{\"type\":\"function\",\"function\":{\"name\":"),
@@ -72,7 +72,7 @@ impl Writing<'_> {
                 self.leave_out("tool_choice", "tool_choice", &why)?;
                 self.drop_member("tool_choice");
             }
-            Choice::Required if only_hosted => {
+            Choice::Required | Choice::Custom { .. } if only_hosted => {
                 self.leave_out(
                     "tool_choice",
                     "tool_choice",
@@ -80,7 +80,7 @@ impl Writing<'_> {
                 )?;
                 self.drop_member("tool_choice");
             }
-            Choice::Required | Choice::Any => {}
+            Choice::Required | Choice::Custom { .. } | Choice::Any => {}
         }
         Ok(())
     }

@@ -7,7 +7,7 @@ use std::collections::HashSet;
 
 use bytes::Bytes;
 
-use super::{Call, Member};
+use super::{Member, slot};
 use crate::json::{Edits, Kind, Limits, Part, Reader, Slot, Span, TakeOut};
 
 /// Whether this is one of the two members.
@@ -16,18 +16,17 @@ fn is_extra(body: &[u8], member: &Member) -> bool {
 }
 
 /// The body with the members moved up; nothing when there are none to move.
-pub(super) fn flatten(call: &Call) -> Option<Bytes> {
-    let body = &call.body;
-    if !call.members.iter().any(|member| is_extra(body, member)) {
+pub(in crate::openai) fn flatten(body: &Bytes, members: &[Member]) -> Option<Bytes> {
+    if !members.iter().any(|member| is_extra(body, member)) {
         return None;
     }
     let mut known: HashSet<_> =
-        call.members.iter().filter(|m| !is_extra(body, m)).map(|m| m.name.decode(body).into_owned()).collect();
+        members.iter().filter(|m| !is_extra(body, m)).map(|m| m.name.decode(body).into_owned()).collect();
     let mut edits = Edits::new();
     let mut gone = TakeOut::default();
     let mut moved = Vec::new();
-    for (index, member) in call.members.iter().enumerate().filter(|(_, m)| is_extra(body, m)) {
-        let slot: Slot = call.slot(index);
+    for (index, member) in members.iter().enumerate().filter(|(_, m)| is_extra(body, m)) {
+        let slot: Slot = slot(members, index);
         edits.remove(gone.span(&slot));
         if member.kind == Kind::Object {
             let mut names = Vec::new();
@@ -41,8 +40,8 @@ pub(super) fn flatten(call: &Call) -> Option<Bytes> {
             known.extend(names);
         }
     }
-    let end = call.members.last()?.value.end;
-    let mut first = call.members.iter().all(|m| is_extra(body, m));
+    let end = members.last()?.value.end;
+    let mut first = members.iter().all(|m| is_extra(body, m));
     for whole in moved {
         if !std::mem::replace(&mut first, false) {
             edits.insert(end, ",");
