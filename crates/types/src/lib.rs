@@ -8,6 +8,7 @@ pub mod config;
 pub mod fault;
 pub mod model;
 pub mod op;
+pub mod ports;
 pub mod secret;
 pub mod usage;
 
