@@ -76,7 +76,7 @@ async fn pinned(gateway: &Gateway, ticket: &Ticket, id: &BackendName, model: &Ar
             Found::Absent => Err(absent(&entry, id, ticket)),
         },
         // The Hub is down and nothing is remembered: the router maps the name itself.
-        Err(_) if ticket.snapshot.is_routed(id) => {
+        Err(fault) if fault.kind == Kind::CatalogUnavailable && ticket.snapshot.is_routed(id) => {
             Ok(Candidates { place: Place::Router, model: format!("{model}:{id}").into() })
         }
         Err(fault) => Err(fault),
@@ -88,8 +88,10 @@ async fn auto(gateway: &Gateway, ticket: &Ticket, model: &Arc<str>, policy: Rout
     match look_up(gateway, ticket, model).await {
         Ok(Lookup::Unknown) => Err(unknown(ticket, model)),
         Ok(Lookup::Known(entry)) if entry.chatting().next().is_none() => Err(nobody(&entry)),
+        Ok(Lookup::Known(_)) => Ok(candidates()),
         // What the Hub cannot say now, the router will.
-        Ok(Lookup::Known(_)) | Err(_) => Ok(candidates()),
+        Err(fault) if fault.kind == Kind::CatalogUnavailable => Ok(candidates()),
+        Err(fault) => Err(fault),
     }
 }
 
