@@ -3,6 +3,8 @@
 
 #[path = "it/bed.rs"]
 mod bed;
+#[path = "it/client.rs"]
+mod client;
 #[path = "it/round.rs"]
 mod round;
 #[path = "it/smuggling.rs"]
