@@ -6,4 +6,5 @@ pub mod embeddings;
 mod envelope;
 pub mod fault;
 pub mod images;
+mod members;
 pub mod models;

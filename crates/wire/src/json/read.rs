@@ -1,5 +1,7 @@
 //! The reader: one pass over a JSON text that checks the whole grammar and hands out spans.
 
+mod numbers;
+
 use super::{Error, Flaw, Kind, Span, Str, text};
 
 /// How deep and how rich a text may be.

@@ -19,7 +19,8 @@ pub struct Attachment<'a> {
 }
 
 /// What every boundary of ours begins with; four hexadecimal digits or more follow.
-const STEM: &str = "----ironbow-form-";
+/// No beginning of it is also its end, so that a search misses no occurrence.
+const STEM: &str = "ironbow-form-";
 
 /// Writes a form: the fields, then the files. Gives the content type and the body.
 pub fn write(fields: &[(&str, &str)], files: &[Attachment<'_>]) -> (String, SendBody) {

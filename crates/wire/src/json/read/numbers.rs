@@ -1,0 +1,103 @@
+//! Arrays of nothing but numbers: vectors, of which an answer may hold a megabyte.
+
+use super::{Error, Flaw, Reader};
+
+const ZEROS: u64 = 0x3030_3030_3030_3030;
+/// Added to a byte below 128, it reaches 128 from 10 on.
+const OVER_NINE: u64 = 0x7676_7676_7676_7676;
+const HIGH: u64 = 0x8080_8080_8080_8080;
+
+impl<'a> Reader<'a> {
+    /// Takes an array that holds numbers only and hands each of them out as it is written; gives their count.
+    ///
+    /// # Errors
+    /// When it is no array, or holds anything else.
+    pub fn numbers(&mut self, mut each: impl FnMut(&'a [u8])) -> Result<usize, Error> {
+        self.open_array()?;
+        if !self.next_item()? {
+            return Ok(0);
+        }
+        let bytes = self.bytes;
+        let (mut at, mut count) = (self.at, 0_usize);
+        loop {
+            let start = at;
+            at = number(bytes, at)?;
+            each(&bytes[start..at]);
+            count += 1;
+            // Most vectors are written without spaces.
+            if let (Some(b','), Some(b'-' | b'0'..=b'9')) = (bytes.get(at), bytes.get(at + 1)) {
+                at += 1;
+                continue;
+            }
+            self.at = at;
+            match self.next_byte()? {
+                b',' => self.at += 1,
+                b']' => break,
+                _ => return Err(self.unexpected()),
+            }
+            self.next_byte()?;
+            at = self.at;
+        }
+        self.at += 1;
+        self.depth = self.depth.saturating_sub(1);
+        self.fresh = false;
+        // The first was counted by `next_item`.
+        match self.members_left.checked_sub(count - 1) {
+            Some(left) => self.members_left = left,
+            None => return Err(Error::new(self.at, Flaw::Members)),
+        }
+        Ok(count)
+    }
+}
+
+/// One past the number that starts at `at`.
+#[inline]
+fn number(bytes: &[u8], mut at: usize) -> Result<usize, Error> {
+    if bytes.get(at) == Some(&b'-') {
+        at += 1;
+    }
+    at = match bytes.get(at) {
+        Some(b'0') => at + 1,
+        Some(b'1'..=b'9') => digits(bytes, at)?,
+        Some(_) => return Err(Error::new(at, Flaw::Unexpected)),
+        None => return Err(Error::new(at, Flaw::Ends)),
+    };
+    if bytes.get(at) == Some(&b'.') {
+        at = digits(bytes, at + 1)?;
+    }
+    if let Some(b'e' | b'E') = bytes.get(at) {
+        at += 1;
+        if let Some(b'+' | b'-') = bytes.get(at) {
+            at += 1;
+        }
+        at = digits(bytes, at)?;
+    }
+    Ok(at)
+}
+
+/// One past the digits that start at `at`, of which there must be one. Eight bytes are looked at together.
+#[inline]
+fn digits(bytes: &[u8], from: usize) -> Result<usize, Error> {
+    let mut at = from;
+    while let Some(eight) = bytes.get(at..).and_then(|rest| rest.first_chunk::<8>()) {
+        // Zero for a digit: its upper half is that of `0`, and its lower half stays below 10.
+        let word = u64::from_le_bytes(*eight) ^ ZEROS;
+        let odd = ((word & !HIGH) + OVER_NINE | word) & HIGH;
+        if odd != 0 {
+            at += (odd.trailing_zeros() / 8) as usize;
+            return some(from, at, bytes);
+        }
+        at += 8;
+    }
+    while let Some(b'0'..=b'9') = bytes.get(at) {
+        at += 1;
+    }
+    some(from, at, bytes)
+}
+
+fn some(from: usize, at: usize, bytes: &[u8]) -> Result<usize, Error> {
+    if at > from {
+        return Ok(at);
+    }
+    Err(Error::new(at, if at == bytes.len() { Flaw::Ends } else { Flaw::Number }))
+}

@@ -1,0 +1,196 @@
+//! Bare arrays, as feature extraction answers them: one vector per input, whatever their depth.
+//!
+//! | depth | what it is | what becomes of it |
+//! |---|---|---|
+//! | 1 | one vector, for one input | itself |
+//! | 2 | one vector for each input | themselves |
+//! | 2, for one text, with more or fewer than one row | one vector for each token | their mean |
+//! | 3 | for each input, one vector for each token | the mean of each |
+//! | 4 | the same, with a batch of one around each | the mean of each |
+//!
+//! The mean is that of the sentence-transformers library for models without a pooling of their own, with every token
+//! weighing the same. It is summed in 64 bit floats.
+
+use bytes::Bytes;
+use types::{Result, Usage};
+
+use super::{
+    answer::{ALL, Answer, Context, base64_of, no_vector, usage_text},
+    bad_reply,
+    call::Encoding,
+    vectors,
+};
+use crate::json::{self, Edits, Kind, Reader, Span, text};
+
+/// Deepest nesting that has a meaning.
+const DEEPEST: usize = 4;
+
+/// Reads a bare array.
+pub(super) fn answer(body: &Bytes, context: &Context<'_>) -> Result<Answer> {
+    let groups = groups(body, context)?;
+    if groups.len() != context.inputs {
+        return Err(bad_reply(format!("The backend sent {} vectors for {} inputs.", groups.len(), context.inputs)));
+    }
+    let mut edits = Edits::new();
+    let mut at = 0;
+    for (index, group) in groups.iter().enumerate() {
+        let opening = if index == 0 { "{\"object\":\"list\",\"data\":[" } else { "}," };
+        let opening = format!("{opening}{{\"object\":\"embedding\",\"index\":{index},\"embedding\":");
+        edits.replace(Span::new(at, group.span.start), opening.into_bytes());
+        group.write(index, body, context.wanted, &mut edits)?;
+        at = group.span.end;
+    }
+    let usage = Usage { input: context.call.estimate(), ..Usage::default() };
+    let mut closing = b"}],\"model\":".to_vec();
+    text::encode(context.model, &mut closing);
+    closing.extend_from_slice(format!(",\"usage\":{}}}", usage_text(&usage, true)).as_bytes());
+    edits.replace(Span::new(at, body.len()), closing);
+    Ok(Answer { body: edits.apply(body), usage, estimated: true })
+}
+
+/// What belongs to one input: a vector, or arrays that hold vectors.
+struct Group {
+    span: Span,
+    /// Numbers of the vector; 0 when it is to be pooled.
+    plain: usize,
+}
+
+impl Group {
+    fn write(&self, index: usize, body: &[u8], wanted: Encoding, edits: &mut Edits) -> Result<()> {
+        let written = match (self.plain, wanted) {
+            (1.., Encoding::Float) => return Ok(()),
+            (1.., Encoding::Base64) => base64_of(body, self.span, self.plain)?,
+            (0, _) => {
+                let mean = mean(index, body, self.span)?;
+                let mut out = Vec::new();
+                match wanted {
+                    Encoding::Float => vectors::write_floats(mean, &mut out),
+                    Encoding::Base64 => vectors::write_base64(&mean, &mut out),
+                }
+                out
+            }
+        };
+        edits.replace(self.span, written);
+        Ok(())
+    }
+}
+
+/// Cuts the answer into what belongs to each input.
+fn groups(body: &[u8], context: &Context<'_>) -> Result<Vec<Group>> {
+    let not_json = |error: json::Error| bad_reply("The backend's answer is not JSON.").detail(error.to_string());
+    let mut reader = Reader::new(body, ALL).map_err(not_json)?;
+    let whole = {
+        let mut reader = reader.clone();
+        let whole = reader.skip().map_err(not_json)?;
+        reader.finish().map_err(not_json)?;
+        whole
+    };
+    let depth = depth(&reader);
+    if depth == 1 {
+        let count = reader.numbers(|_| {}).map_err(|_| no_vector(0))?;
+        return if count == 0 { Ok(Vec::new()) } else { Ok(vec![Group { span: whole, plain: count }]) };
+    }
+    if !(2..=DEEPEST).contains(&depth) {
+        return Err(bad_reply("The backend's answer holds no vectors."));
+    }
+    let rows = rows(&mut reader, depth)?;
+    if depth == 2 && !context.listed && context.inputs == 1 && rows.len() != 1 {
+        return Ok(vec![Group { span: whole, plain: 0 }]);
+    }
+    Ok(rows)
+}
+
+/// The items of the outermost array. What is no vector is told from what is no JSON: all of it was checked before.
+fn rows(reader: &mut Reader<'_>, depth: usize) -> Result<Vec<Group>> {
+    let mut rows = Vec::new();
+    let broken = |_| no_vector(0);
+    reader.open_array().map_err(broken)?;
+    while reader.next_item().map_err(broken)? {
+        let start = reader.at();
+        let plain = if depth == 2 {
+            let index = rows.len();
+            let count = reader.numbers(|_| {}).ok().filter(|count| *count > 0);
+            count.ok_or_else(|| no_vector(index))?
+        } else {
+            reader.skip().map_err(broken)?;
+            0
+        };
+        rows.push(Group { span: Span::new(start, reader.at()), plain });
+    }
+    Ok(rows)
+}
+
+/// How many arrays open before the first thing that is none.
+fn depth(reader: &Reader<'_>) -> usize {
+    let mut reader = reader.clone();
+    let mut depth = 0;
+    while depth <= DEEPEST && reader.peek() == Ok(Kind::Array) {
+        depth += 1;
+        if reader.open_array().is_err() || !reader.next_item().unwrap_or(false) {
+            break;
+        }
+    }
+    depth
+}
+
+/// The mean of all vectors within `span`.
+fn mean(index: usize, body: &[u8], span: Span) -> Result<Vec<f32>> {
+    let mut reader = Reader::within(body, span, ALL);
+    let mut pool = Pool::default();
+    pool.add(&mut reader, 0).map_err(|()| no_vector(index))?;
+    if pool.vectors == 0 {
+        return Err(no_vector(index));
+    }
+    let count = pool.vectors as f64;
+    let mean: Vec<f32> = pool.sums.iter().map(|sum| (sum / count) as f32).collect();
+    if mean.iter().any(|float| !float.is_finite()) {
+        return Err(no_vector(index));
+    }
+    Ok(mean)
+}
+
+/// Vectors summed up.
+#[derive(Default)]
+struct Pool {
+    sums: Vec<f64>,
+    vectors: usize,
+}
+
+impl Pool {
+    fn add(&mut self, reader: &mut Reader<'_>, depth: usize) -> Result<(), ()> {
+        if depth >= DEEPEST {
+            return Err(());
+        }
+        let mut inner = reader.clone();
+        inner.open_array().map_err(drop)?;
+        if inner.next_item().map_err(drop)? && inner.peek() == Ok(Kind::Array) {
+            loop {
+                self.add(&mut inner, depth + 1)?;
+                if !inner.next_item().map_err(drop)? {
+                    break;
+                }
+            }
+            *reader = inner;
+            return Ok(());
+        }
+        self.vector(reader)
+    }
+
+    fn vector(&mut self, reader: &mut Reader<'_>) -> Result<(), ()> {
+        let (mut at, mut good) = (0, true);
+        let (sums, first) = (&mut self.sums, self.vectors == 0);
+        let count = reader
+            .numbers(|written| {
+                let number = std::str::from_utf8(written).ok().and_then(|text| text.parse::<f64>().ok());
+                match (number, sums.get_mut(at)) {
+                    (Some(number), Some(sum)) => *sum += number,
+                    (Some(number), None) if first => sums.push(number),
+                    _ => good = false,
+                }
+                at += 1;
+            })
+            .map_err(drop)?;
+        self.vectors += 1;
+        if good && count > 0 && count == self.sums.len() { Ok(()) } else { Err(()) }
+    }
+}
