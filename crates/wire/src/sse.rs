@@ -135,6 +135,11 @@ impl<'a> Frame<'a> {
     pub fn in_one_line(&self) -> bool {
         matches!(self.data, Some(Cow::Borrowed(_)))
     }
+
+    /// Whether no space stands between `data:` and the data. The standard allows it; many readers look for the space.
+    pub fn is_squeezed(&self, frame: &[u8]) -> bool {
+        self.in_one_line() && self.at > 0 && frame.get(self.at - 1) == Some(&b':')
+    }
 }
 
 /// Cuts a stream into frames. A frame within one chunk is a slice of it; one across chunks is joined once.

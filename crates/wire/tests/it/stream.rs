@@ -136,9 +136,11 @@ fn what_is_missing_is_filled_in_once_and_stays_the_same() {
 }
 
 #[test]
-fn no_space_after_data_and_no_done_are_a_good_stream() {
-    let stream = format!("{}{}", text("a"), finish("stop")).replace("data: ", "data:");
-    assert_eq!(good(&stream, false).text(), format!("{stream}{DONE}"));
+fn no_space_after_data_and_no_done_are_a_good_stream_that_gets_both() {
+    let stream = format!("{}{}", text("a"), finish("stop"));
+    for squeezed in [stream.clone(), format!("{stream}{DONE}")] {
+        assert_eq!(good(&squeezed.replace("data: ", "data:"), false).text(), format!("{stream}{DONE}"));
+    }
 }
 
 #[test]

@@ -266,7 +266,11 @@ impl State {
                 return Ok(Verdict::Close);
             }
             self.closed = true;
-            return Ok(Verdict::Keep);
+            return Ok(if read.is_squeezed(frame) {
+                Verdict::Replace(Bytes::from_static(DONE))
+            } else {
+                Verdict::Keep
+            });
         }
         if read.event == Some(b"error") {
             return Err(upstream_error::in_good_status(text));
@@ -304,7 +308,7 @@ impl State {
         if only_usage && !context.show_usage {
             return Ok(Verdict::Swallow);
         }
-        if edits.is_empty() && !only_usage {
+        if edits.is_empty() && !only_usage && !read.is_squeezed(frame) {
             self.template.learn(frame, read, &said);
             return Ok(Verdict::Keep);
         }
@@ -364,6 +368,9 @@ fn rewrite(frame: &[u8], read: &Frame<'_>, data: &[u8], edits: Edits) -> Bytes {
     let mut out = Vec::with_capacity(frame.len() + 96);
     if read.in_one_line() {
         out.extend_from_slice(&frame[..read.at]);
+        if read.is_squeezed(frame) {
+            out.push(b' ');
+        }
         edits.write(data, &mut out);
         out.extend_from_slice(&frame[read.at + data.len()..]);
         // The stream's last frame may have come without its blank line.
