@@ -10,6 +10,7 @@ mod errors;
 mod faults;
 mod hub;
 mod json;
+mod multipart;
 mod recordings;
 mod sse;
 mod stream;
