@@ -3,12 +3,15 @@
 #![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test may fail loudly")]
 
 mod answer;
+mod audio;
 mod call;
 mod damage;
+mod embeddings;
 mod encode;
 mod errors;
 mod faults;
 mod hub;
+mod images;
 mod json;
 mod multipart;
 mod recordings;
