@@ -163,6 +163,7 @@ fn recognised(bytes: &[u8]) -> Result<Kind, MediaError> {
         Kind::Amr | Kind::Au | Kind::Asf | Kind::Avi => {
             Err(MediaError::CannotDecode { kind, why: "there is no decoder for this format" })
         }
+        Kind::Ogg => Err(MediaError::CannotDecode { kind, why: "the codec inside is not Opus, Vorbis or FLAC" }),
         _ => Ok(kind),
     }
 }

@@ -1,10 +1,12 @@
 //! Samples into files.
 
+use std::panic::catch_unwind;
+
 use flacenc::bitsink::ByteSink;
 use flacenc::component::BitRepr;
 use flacenc::config::Encoder as FlacSettings;
-use flacenc::error::Verify;
-use flacenc::source::MemSource;
+use flacenc::error::{SourceError, Verify};
+use flacenc::source::{Fill, Source};
 use rusty_mp3::{Mp3Encoder, Mp3EncoderConfig};
 use types::ask::AudioFormat;
 
@@ -19,7 +21,7 @@ const PCM_RATE: u32 = 24_000;
 const MP3_RATES: &[u32] = &[8_000, 11_025, 12_000, 16_000, 22_050, 24_000, 32_000, 44_100, 48_000];
 const OPUS_RATES: &[u32] = &[8_000, 12_000, 16_000, 24_000, 48_000];
 
-/// FLAC's channels, and the samples of a block that no player finds too long.
+/// How many channels FLAC can have.
 const FLAC_CHANNELS: usize = 8;
 
 /// The sound as a file.
@@ -28,6 +30,15 @@ const FLAC_CHANNELS: usize = 8;
 /// Opus take the next rate that they can have, and mono where there are more than two channels. AAC is not written here.
 pub fn encode(pcm: &Pcm, format: AudioFormat) -> Result<Vec<u8>, MediaError> {
     check_rate(pcm.rate)?;
+    let refused = |why: &str| MediaError::Encoder { format, why: why.to_owned() };
+    if pcm.channels == 0 {
+        return Err(refused("it has no channel"));
+    }
+    // The samples may come from a stranger's file; what an encoder makes of odd ones must not end more than this one sound.
+    catch_unwind(|| written(pcm, format)).unwrap_or_else(|_| Err(refused("its encoder gave up")))
+}
+
+fn written(pcm: &Pcm, format: AudioFormat) -> Result<Vec<u8>, MediaError> {
     match format {
         AudioFormat::Wav => wav(pcm),
         AudioFormat::Pcm => Ok(s16le(&resample(pcm, PCM_RATE, Mix::Mono)?.samples)),
@@ -81,14 +92,53 @@ fn flac(pcm: &Pcm) -> Result<Vec<u8>, MediaError> {
     if pcm.channels > FLAC_CHANNELS {
         return Err(refused(format!("it has {} channels, FLAC has at most {FLAC_CHANNELS}", pcm.channels)));
     }
-    let samples: Vec<i32> = pcm.samples.iter().map(|s| s16(*s).into()).collect();
     let settings = FlacSettings::default().into_verified().map_err(|(_, e)| refused(e.to_string()))?;
-    let source = MemSource::from_samples(&samples, pcm.channels, 16, pcm.rate as usize);
-    let stream = flacenc::encode_with_fixed_block_size(&settings, source, settings.block_size)
+    let source = Samples { pcm, at: 0, block: Vec::new() };
+    let mut stream = flacenc::encode_with_fixed_block_size(&settings, source, settings.block_size)
+        .map_err(|e| refused(e.to_string()))?;
+    // The encoder counts the shorter last block as the smallest, by which strict decoders take the sizes for varying.
+    stream
+        .stream_info_mut()
+        .set_block_sizes(settings.block_size, settings.block_size)
         .map_err(|e| refused(e.to_string()))?;
     let mut file = ByteSink::new();
     stream.write(&mut file).map_err(|e| refused(e.to_string()))?;
-    Ok(file.as_slice().to_vec())
+    Ok(file.into_inner())
+}
+
+/// Samples as the FLAC encoder takes them: block by block, so that a long sound is not held twice.
+struct Samples<'a> {
+    pcm: &'a Pcm,
+    at: usize,
+    block: Vec<i32>,
+}
+
+impl Source for Samples<'_> {
+    fn channels(&self) -> usize {
+        self.pcm.channels
+    }
+
+    fn bits_per_sample(&self) -> usize {
+        16
+    }
+
+    fn sample_rate(&self) -> usize {
+        self.pcm.rate as usize
+    }
+
+    fn read_samples<F: Fill>(&mut self, frames: usize, dest: &mut F) -> Result<usize, SourceError> {
+        let rest = self.pcm.samples.get(self.at..).unwrap_or_default();
+        let taken = &rest[..rest.len().min(frames * self.pcm.channels)];
+        self.at += taken.len();
+        self.block.clear();
+        self.block.extend(taken.iter().map(|s| i32::from(s16(*s))));
+        dest.fill_interleaved(&self.block)?;
+        Ok(taken.len() / self.pcm.channels)
+    }
+
+    fn len_hint(&self) -> Option<usize> {
+        Some(self.pcm.frames())
+    }
 }
 
 fn mp3(pcm: &Pcm) -> Result<Vec<u8>, MediaError> {

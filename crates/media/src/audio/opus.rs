@@ -30,8 +30,10 @@ pub(super) fn decode_ogg(bytes: &[u8], kind: Kind, sink: &mut Sink<'_>) -> Resul
     loop {
         match reader.read_packet_into(&mut packet) {
             Ok(true) => {}
+            Ok(false) => return packets.end(),
             // A file that is cut off ends where it ends.
-            Ok(false) | Err(_) => return packets.end(),
+            Err(opus_pure::Error::Io(_)) => return packets.end(),
+            Err(other) => return Err(damaged(kind, other.to_string())),
         }
         let Some(decoded) = packets.decode(&packet.data)? else { continue };
         let samples = trim.keep(&packet, decoded);
@@ -84,15 +86,17 @@ impl Packets {
 /// A decoder from the header as WebM and MP4 carry it, and how many frames of what it gives are to be skipped.
 pub(super) fn from_header(header: &[u8], kind: Kind) -> Result<(Packets, usize), MediaError> {
     let cut_off = || damaged(kind, "the header of its Opus is cut off");
-    let [channels, skip_low, skip_high] = *header.get(9..12).and_then(<[u8]>::first_chunk).ok_or_else(cut_off)?;
-    let family = *header.get(18).ok_or_else(cut_off)?;
-    let gain = *header.get(16..18).and_then(<[u8]>::first_chunk).ok_or_else(cut_off)?;
+    let [version, channels, skip_a, skip_b, _, _, _, _, gain_a, gain_b, family] =
+        *header.get(8..19).and_then(<[u8]>::first_chunk::<11>).ok_or_else(cut_off)?;
     if family != 0 || !(1..=2).contains(&channels) {
         return Err(MediaError::CannotDecode { kind, why: "its Opus has more than two channels" });
     }
     let mut head = OpusHead::new(channels, RATE).map_err(|e| damaged(kind, e.to_string()))?;
-    head.output_gain_q8 = i16::from_le_bytes(gain);
-    let skip = u16::from_le_bytes([skip_low, skip_high]);
+    // Version 0 is the box of MP4, whose numbers have the other order of bytes.
+    let in_mp4 = version == 0;
+    head.output_gain_q8 =
+        if in_mp4 { i16::from_be_bytes([gain_a, gain_b]) } else { i16::from_le_bytes([gain_a, gain_b]) };
+    let skip = if in_mp4 { u16::from_be_bytes([skip_a, skip_b]) } else { u16::from_le_bytes([skip_a, skip_b]) };
     Ok((Packets::new(&head, kind)?, usize::from(skip)))
 }
 
