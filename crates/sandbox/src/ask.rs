@@ -19,6 +19,8 @@ pub(crate) struct Ask {
     pub(crate) body: Bytes,
     pub(crate) credential: Credential,
     pub(crate) knobs: Knobs,
+    /// The address of this sandbox as the client wrote it.
+    pub(crate) base: String,
 }
 
 impl Ask {
@@ -29,6 +31,7 @@ impl Ask {
             query: parts.uri.query().map(pairs).unwrap_or_default(),
             credential: credential(&parts.headers, &knobs),
             headers: parts.headers.clone(),
+            base: base(parts),
             body,
             knobs,
         }
@@ -56,6 +59,12 @@ impl Ask {
         let media = self.header("content-type").unwrap_or_default();
         media.split(';').next().is_some_and(|media| media.trim().eq_ignore_ascii_case("application/json"))
     }
+}
+
+fn base(parts: &Parts) -> String {
+    let host = parts.headers.get("host").and_then(|host| host.to_str().ok());
+    let host = host.or_else(|| parts.uri.authority().map(|authority| authority.as_str()));
+    format!("http://{}", host.unwrap_or("sandbox.invalid"))
 }
 
 fn pairs(query: &str) -> Vec<(String, String)> {

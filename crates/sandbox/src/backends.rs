@@ -220,7 +220,7 @@ pub(crate) const BACKENDS: &[Backend] = &[
         own_models: &["meta/llama-3.1-8b-instruct"],
         ..OPENAI_LIKE
     },
-    Backend { id: "fal-ai", state: State::NoChat, refusal: Shape::Fal, ..OPENAI_LIKE },
+    Backend { id: "fal-ai", state: State::NoChat, refusal: Shape::Fal, scheme: "Key", ..OPENAI_LIKE },
     Backend { id: "replicate", state: State::NoChat, refusal: Shape::Problem, ..OPENAI_LIKE },
     Backend { id: "wavespeed", state: State::NoChat, refusal: Shape::Message, ..OPENAI_LIKE },
 ];

@@ -67,7 +67,7 @@ pub(crate) fn answer(ask: &Ask, backend: &'static Backend, door: Door, route: &s
     })
 }
 
-fn no_model(backend: &Backend, id: &str) -> Refusal {
+pub(crate) fn no_model(backend: &Backend, id: &str) -> Refusal {
     let message = if backend.refusal == Shape::Tgi {
         format!("Model {id} does not exist")
     } else {
@@ -76,8 +76,8 @@ fn no_model(backend: &Backend, id: &str) -> Refusal {
     Refusal::new(Kind::NoModel, message).about("model")
 }
 
-/// Key, path, headers and size; the model id where the path holds it.
-fn admit<'a>(ask: &Ask, backend: &Backend, door: Door, route: &'a str) -> Result<Option<&'a str>, Reply> {
+/// Who may ask at all: the key, and what goes with it.
+pub(crate) fn enter(ask: &Ask, backend: &Backend, door: Door) -> Result<(), Reply> {
     let refuse = |refusal: Refusal| Err(refusal.reply(backend.refusal));
     match door {
         Door::Routed => routed(ask, backend)?,
@@ -89,22 +89,48 @@ fn admit<'a>(ask: &Ask, backend: &Backend, door: Door, route: &'a str) -> Result
         }
         Door::Direct => {}
     }
+    if let Some((name, value)) = backend.headers.iter().find(|(name, value)| ask.header(name) != Some(value)) {
+        return refuse(Refusal::new(Kind::Unsupported, format!("The header {name} must be {value}")));
+    }
+    Ok(())
+}
+
+/// What the router takes of a body.
+pub(crate) fn small(ask: &Ask, door: Door) -> Result<(), Reply> {
+    if door == Door::Routed && ask.body.len() > ROUTED_LIMIT {
+        return Err(Refusal::new(Kind::TooLarge, "Payload too large: at most 2097152 bytes").reply(Shape::Router));
+    }
+    Ok(())
+}
+
+/// A body that must be JSON is labelled so.
+pub(crate) fn labelled(ask: &Ask) -> Result<(), Refusal> {
+    if ask.is_json() {
+        return Ok(());
+    }
+    let mut refusal = Refusal::new(Kind::Unsupported, "Expected request with `Content-Type: application/json`");
+    refusal.status = 415;
+    Err(refusal)
+}
+
+pub(crate) fn wrong_method() -> Refusal {
+    let mut refusal = Refusal::new(Kind::NoPath, "Method not allowed");
+    refusal.status = 405;
+    refusal
+}
+
+/// Key, path, headers and size; the model id where the path holds it.
+fn admit<'a>(ask: &Ask, backend: &Backend, door: Door, route: &'a str) -> Result<Option<&'a str>, Reply> {
+    let refuse = |refusal: Refusal| Err(refusal.reply(backend.refusal));
+    enter(ask, backend, door)?;
+    small(ask, door)?;
     let Some(model) = backend.chat_route(route) else {
         return refuse(Refusal::new(Kind::NoPath, format!("Invalid URL ({} /{route})", ask.method)));
     };
     if ask.method != "POST" {
-        let mut refusal = Refusal::new(Kind::NoPath, "Method not allowed");
-        refusal.status = 405;
-        return refuse(refusal);
+        return refuse(wrong_method());
     }
-    if !ask.is_json() {
-        let mut refusal = Refusal::new(Kind::Unsupported, "Expected request with `Content-Type: application/json`");
-        refusal.status = 415;
-        return refuse(refusal);
-    }
-    if let Some((name, value)) = backend.headers.iter().find(|(name, value)| ask.header(name) != Some(value)) {
-        return refuse(Refusal::new(Kind::Unsupported, format!("The header {name} must be {value}")));
-    }
+    labelled(ask).map_err(|refusal| refusal.reply(backend.refusal))?;
     Ok(model)
 }
 
@@ -114,9 +140,6 @@ fn routed(ask: &Ask, backend: &Backend) -> Result<(), Reply> {
     if backend.state == State::Removed && !ask.knobs.revived.iter().any(|id| id == backend.id) {
         let message = format!("Provider {} is no longer supported", backend.id);
         return Err(Refusal::new(Kind::Unsupported, message).reply(Shape::Router));
-    }
-    if ask.body.len() > ROUTED_LIMIT {
-        return Err(Refusal::new(Kind::TooLarge, "Payload too large: at most 2097152 bytes").reply(Shape::Router));
     }
     Ok(())
 }

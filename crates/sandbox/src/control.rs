@@ -17,6 +17,8 @@ The sandbox plays Hugging Face. Set HF_ENDPOINT and HF_ROUTER_URL to this addres
 
 GET    /_sandbox/journal    every request seen; ?at_least=N&finished=N&wait_ms=M waits until there are so many
 DELETE /_sandbox/journal
+GET    /_sandbox/jobs       jobs submitted, polled and canceled, and results that wait to be fetched
+DELETE /_sandbox/jobs
 GET    /_sandbox/faults     the rules that are left
 POST   /_sandbox/faults     one rule, or a list: {\"match\": {\"backend\": \"groq\"}, \"times\": 1, \"fault\": {\"kind\": \"status\", \"status\": 503}}
 DELETE /_sandbox/faults
@@ -37,6 +39,11 @@ pub(crate) async fn answer(ask: &Ask, state: &State) -> Reply {
             state.journal.clear();
             done()
         }
+        ("GET", "jobs") => Reply::json(200, state.works.json().to_string()),
+        ("DELETE", "jobs") => {
+            state.works.clear();
+            done()
+        }
         ("GET", "faults") => Reply::json(200, Value::Array(state.faults.list()).to_string()),
         ("POST", "faults") => told(ask, |rule| match rule {
             Value::Array(rules) => rules.iter().try_for_each(|rule| state.faults.add(rule)),
@@ -53,7 +60,9 @@ pub(crate) async fn answer(ask: &Ask, state: &State) -> Reply {
             Err(why) => bad(&why.to_string()),
         },
         ("GET", "world") => Reply::json(200, world_as_json().to_string()),
-        (_, "journal" | "faults" | "settings" | "world" | "") => Reply::json(405, r#"{"error":"method not allowed"}"#),
+        (_, "journal" | "jobs" | "faults" | "settings" | "world" | "") => {
+            Reply::json(405, r#"{"error":"method not allowed"}"#)
+        }
         _ => Reply::json(404, r#"{"error":"no such room; GET /_sandbox/ says which there are"}"#),
     }
 }
@@ -92,8 +101,7 @@ async fn journal(ask: &Ask, state: &State) -> Reply {
 }
 
 fn world_as_json() -> Value {
-    let models: Vec<Value> = world::MODELS
-        .iter()
+    let models: Vec<Value> = world::models()
         .map(|model| {
             let routes: Vec<Value> = model
                 .routes

@@ -6,6 +6,7 @@ use crate::chat::errors::{Kind, Refusal, Shape};
 use crate::chat::style::{self, Style};
 use crate::chat::{self, Rules};
 use crate::reply::Reply;
+use crate::tasks;
 use crate::tokens::Class;
 
 #[derive(Debug)]
@@ -89,6 +90,7 @@ pub(crate) fn answer(ask: &Ask, server: &Server, route: &str) -> Reply {
         ("GET", "info") => return Reply::json(200, format!(r#"{{"model_id":"sandbox/{}"}}"#, server.name)),
         ("GET", "v1/models") => return models(server),
         ("POST", "v1/chat/completions") if server.chat => {}
+        ("POST", other) if tasks::custom_operation(other, ask).is_some() => {}
         _ if server.refusal == Shape::Tgi => return Reply::whole(404, "text/plain", ""),
         _ => return Reply::json(404, r#"{"detail":"Not Found"}"#),
     }
@@ -99,6 +101,10 @@ pub(crate) fn answer(ask: &Ask, server: &Server, route: &str) -> Reply {
     };
     if !good {
         return refused(Refusal::new(Kind::Key, "Unauthorized"));
+    }
+    if route != "v1/chat/completions" {
+        let nowhere = || Reply::json(404, r#"{"detail":"Not Found"}"#);
+        return tasks::answer_custom(ask, server, route).unwrap_or_else(nowhere);
     }
     chat::serve(ask, &server.rules(), |model| {
         let known = server.models.is_empty() || model.is_some_and(|model| server.models.contains(&model));

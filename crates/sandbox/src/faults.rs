@@ -11,6 +11,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::ask::Ask;
+use crate::knobs::{Ends, Knobs};
 use crate::place::{Hub, Place};
 use crate::world;
 use framing::Framing;
@@ -152,6 +153,17 @@ pub(crate) enum Fault {
         #[serde(default)]
         end: End,
     },
+    Redirect {
+        to: String,
+        #[serde(default = "found")]
+        status: u16,
+    },
+    Job {
+        polls: Option<usize>,
+        #[serde(default)]
+        ends: Ends,
+        message: Option<String>,
+    },
     Raw {
         #[serde(default)]
         text: String,
@@ -197,6 +209,9 @@ pub(crate) enum End {
     Stall,
 }
 
+fn found() -> u16 {
+    302
+}
 fn twenty() -> f64 {
     20.0
 }
@@ -231,6 +246,15 @@ impl Active {
 
     pub(crate) fn name(&self) -> &str {
         &self.name
+    }
+
+    /// A fault of a job is a setting for the one request that submits it.
+    pub(crate) fn adjust(&self, knobs: &mut Knobs) {
+        if let Fault::Job { polls, ends, message } = &self.fault {
+            knobs.queue_polls = polls.unwrap_or(knobs.queue_polls);
+            knobs.queue_ends = *ends;
+            knobs.queue_message = message.clone().unwrap_or_else(|| knobs.queue_message.clone());
+        }
     }
 
     /// Whether nothing at all is sent until the client leaves.
@@ -298,11 +322,25 @@ impl Faults {
     /// Whether a backend knows this id of its own because of a remap: yes for the new, no for the old, none if untouched.
     pub(crate) fn moved(&self, backend: &str, id: &str) -> Option<bool> {
         let here = |route: &&world::Route| route.backend == backend;
-        world::MODELS.iter().find_map(|model| {
+        world::models().find_map(|model| {
             let to = self.remapped(backend, model.id)?;
             let old = model.routes.iter().find(here).is_some_and(|route| route.provider_id == id);
             if to == id { Some(true) } else { old.then_some(false) }
         })
+    }
+
+    /// The route that a backend's id leads to, as it is now.
+    pub(crate) fn route(&self, backend: &str, id: &str) -> Option<&'static world::Route> {
+        let here = |route: &&world::Route| route.backend == backend;
+        let moved = |model: &'static world::Model| {
+            let to = self.remapped(backend, model.id).filter(|to| to == id);
+            to.and_then(|_| model.routes.iter().find(here))
+        };
+        match self.moved(backend, id) {
+            Some(true) => world::models().find_map(moved),
+            Some(false) => None,
+            None => world::served(backend, id),
+        }
     }
 }
 
@@ -311,7 +349,7 @@ impl Match {
         let same = |wanted: &Option<String>, have: &str| wanted.as_deref().is_none_or(|wanted| wanted == have);
         let body = || serde_json::from_slice::<Value>(&ask.body).unwrap_or_default();
         same(&self.area, place.area())
-            && same(&self.operation, place.operation())
+            && same(&self.operation, place.operation(ask))
             && same(&self.method, &ask.method)
             && self.backend.as_deref().is_none_or(|wanted| place.backend() == Some(wanted))
             && self.path_prefix.as_deref().is_none_or(|prefix| ask.path.starts_with(prefix))

@@ -10,7 +10,7 @@ use crate::knobs::Knobs;
 use crate::place::Hub;
 use crate::reply::Reply;
 use crate::tokens::Class;
-use crate::world::{self, Access, MODELS, Mapping, Model, Route};
+use crate::world::{self, Access, Mapping, Model, Route};
 
 const EXPANDABLE: &[&str] = &[
     "author",
@@ -114,6 +114,12 @@ fn facts(model: &Model) -> Map<String, Value> {
     if model.conversational {
         tags.push("conversational");
     }
+    if model.pipeline == "sentence-similarity" {
+        tags.push("feature-extraction");
+    }
+    if model.routes.iter().any(|route| route.weights.is_some()) {
+        tags.push("lora");
+    }
     tags.push("endpoints_compatible");
     let gated = if model.access == Access::Gated { json!("manual") } else { json!(false) };
     let facts = json!({
@@ -144,14 +150,26 @@ fn provider_id(model: &Model, route: &Route, faults: &Faults) -> String {
 
 /// One entry of a mapping that is a dictionary.
 fn entry(model: &Model, route: &Route, faults: &Faults) -> Value {
-    json!({"status": route.status, "providerId": provider_id(model, route, faults), "task": route.task, "isModelAuthor": false})
+    let mut entry = json!({"status": route.status, "providerId": provider_id(model, route, faults), "task": route.task, "isModelAuthor": false});
+    adapter(&mut entry, route);
+    entry
+}
+
+fn adapter(entry: &mut Value, route: &Route) {
+    if let Some(weights) = route.weights {
+        entry["adapter"] = json!("lora");
+        entry["adapterWeightsPath"] = json!(weights);
+        entry["type"] = json!("tag-filter");
+    }
 }
 
 /// The whole mapping as the array that lists have.
 fn entries(model: &'static Model, knobs: &Knobs, faults: &Faults) -> Value {
     let one = |route: &Route| {
-        json!({"provider": route.backend, "providerId": provider_id(model, route, faults), "hfModelId": model.id,
-            "status": route.status, "task": route.task, "type": "single-model"})
+        let mut entry = json!({"provider": route.backend, "providerId": provider_id(model, route, faults),
+            "hfModelId": model.id, "status": route.status, "task": route.task, "type": "single-model"});
+        adapter(&mut entry, route);
+        entry
     };
     Value::Array(model.routes(knobs).map(one).collect())
 }
@@ -168,7 +186,7 @@ fn list(ask: &Ask, faults: &Faults) -> Reply {
         Some(_) => return refused(400, "InvalidParameter", "limit must be a positive number"),
     };
     let start = number("cursor").and_then(Result::ok).unwrap_or(0);
-    let found: Vec<&'static Model> = MODELS.iter().filter(|model| listed(ask, model)).collect();
+    let found: Vec<&'static Model> = world::listed(&ask.knobs).filter(|model| listed(ask, model)).collect();
     let items: Vec<Value> = found
         .iter()
         .skip(start)
@@ -201,7 +219,9 @@ fn listed(ask: &Ask, model: &'static Model) -> bool {
         wanted.is_empty() || wanted.iter().any(|wanted| fits(wanted))
     };
     let seen = model.access != Access::Private || ask.credential.member;
-    let tagged = |tag: &str| tag == model.pipeline || (tag == "conversational" && model.conversational);
+    let tagged = |tag: &str| {
+        facts(model).get("tags").and_then(Value::as_array).is_some_and(|all| all.iter().any(|have| have == tag))
+    };
     seen && any("inference_provider", &serves)
         && any("pipeline_tag", &|pipeline| pipeline == model.pipeline)
         && ask.asked("filter").iter().all(|tag| tagged(tag))
@@ -245,11 +265,14 @@ fn partners(ask: &Ask, id: &str, faults: &Faults) -> Reply {
     }
     let status = ask.asked("status");
     let mut tasks: Map<String, Value> = Map::new();
-    for model in MODELS.iter().filter(|model| model.access == Access::Public) {
+    for model in world::listed(&ask.knobs).filter(|model| model.access == Access::Public) {
         let here = model.routes(&ask.knobs).filter(|route| route.backend == id);
         for route in here.filter(|route| status.is_empty() || status.iter().any(|wanted| wanted == route.status)) {
-            let entry =
+            let mut entry =
                 json!({"_id": model.hex, "providerId": provider_id(model, route, faults), "status": route.status});
+            if route.weights.is_some() {
+                entry["adapterType"] = json!("lora");
+            }
             let task = tasks.entry(route.task).or_insert_with(|| json!({}));
             task[model.id] = entry;
         }

@@ -10,6 +10,8 @@ use tokio::sync::Notify;
 
 use crate::ask::{Ask, members};
 use crate::knobs::Knobs;
+use crate::media::{hex, sniff};
+use crate::multipart;
 use crate::tokens::{credential, masked};
 
 /// How many bytes of bodies are kept at most; older requests fall out before that.
@@ -130,6 +132,28 @@ impl Journal {
     }
 }
 
+/// What the parts of a form are: the values of fields, and of files their names, media types, sizes and hashes.
+fn multipart(ask: &Ask) -> Option<Value> {
+    let media = ask.header("content-type")?;
+    multipart::boundary(media)?;
+    let shown = |part: &multipart::Part<'_>| {
+        let mut shown = json!({"name": part.name, "bytes": part.body.len(), "content_type": part.media});
+        match &part.file {
+            Some(file) => {
+                shown["file_name"] = json!(file);
+                shown["hash"] = json!(hex(part.body));
+                shown["kind"] = json!(sniff::kind(part.body).map(|(kind, _)| kind));
+            }
+            None => shown["value"] = json!(String::from_utf8_lossy(part.body)),
+        }
+        shown
+    };
+    Some(match multipart::read(media, &ask.body) {
+        Ok(parts) => parts.iter().map(shown).collect(),
+        Err(why) => json!({ "error": why }),
+    })
+}
+
 fn seen(parts: &Parts, knobs: &Knobs, number: u64, ms: u64) -> Map<String, Value> {
     let credential = credential(&parts.headers, knobs);
     let headers: Vec<Value> = parts
@@ -171,7 +195,10 @@ impl Exchange {
         seen.insert("body_bytes".into(), json!(ask.body.len()));
         seen.insert("area".into(), json!(place.area()));
         seen.insert("backend".into(), json!(place.backend()));
-        seen.insert("operation".into(), json!(place.operation()));
+        seen.insert("operation".into(), json!(place.operation(ask)));
+        if let Some(parts) = multipart(ask) {
+            seen.insert("parts".into(), parts);
+        }
         if let Some(names) = names {
             seen.insert("model_first".into(), json!(names.first().is_some_and(|name| name == "model")));
             seen.insert("double_members".into(), json!(doubles));

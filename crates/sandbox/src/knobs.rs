@@ -29,6 +29,36 @@ pub(crate) struct Knobs {
     pub(crate) revived: Vec<String>,
     pub(crate) tokens: Vec<Token>,
     pub(crate) any_hf_token: bool,
+    /// How many polls of a job answer that it is not done yet.
+    pub(crate) queue_polls: usize,
+    /// How jobs end.
+    pub(crate) queue_ends: Ends,
+    /// What a job that failed says.
+    pub(crate) queue_message: String,
+    /// Replicate's `Prefer: wait` runs out before there is an output.
+    pub(crate) slow_predictions: bool,
+    /// How many sketches a stream of pictures shows before the finished one.
+    pub(crate) sketches: u32,
+    /// What stands in front of `/_assets/…` in the addresses of results; none: this sandbox.
+    pub(crate) asset_base: Option<String>,
+    /// How many inputs a call for embeddings may have; none: the backend's own limit.
+    pub(crate) max_inputs: Option<usize>,
+    /// Embeddings come last first, each with its right index.
+    pub(crate) reversed_embeddings: bool,
+    /// How many made-up models the Hub lists besides.
+    pub(crate) extra_models: usize,
+}
+
+/// How a job ends.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Ends {
+    #[default]
+    Completed,
+    Failed,
+    Canceled,
+    /// Never.
+    Stuck,
 }
 
 /// One call of the tool script.
@@ -52,6 +82,15 @@ impl Default for Knobs {
             revived: Vec::new(),
             tokens: Vec::new(),
             any_hf_token: true,
+            queue_polls: 1,
+            queue_ends: Ends::Completed,
+            queue_message: "The model could not make this".into(),
+            slow_predictions: false,
+            sketches: 2,
+            asset_base: None,
+            max_inputs: None,
+            reversed_embeddings: false,
+            extra_models: 0,
         }
     }
 }

@@ -16,12 +16,16 @@ mod fill;
 mod hub;
 mod journal;
 mod knobs;
+mod media;
+mod multipart;
 mod place;
 mod play;
 mod reply;
 mod router;
 mod server;
+mod tasks;
 mod tokens;
+mod works;
 mod world;
 
 use std::io;
@@ -132,6 +136,12 @@ impl Running {
         self.state.journal.clear();
     }
 
+    /// Every job so far and how many submits and cancels there were, in the shape of `GET /_sandbox/jobs`.
+    #[must_use]
+    pub fn jobs(&self) -> Value {
+        self.state.works.json()
+    }
+
     /// Adds a fault, in the shape of `POST /_sandbox/faults`.
     ///
     /// # Errors
@@ -183,6 +193,12 @@ impl Drop for Running {
     fn drop(&mut self) {
         self.end();
     }
+}
+
+/// Every public live route of the fixed world as `(task, backend, Hub id, the backend's own id)`.
+#[must_use]
+pub fn routes() -> Vec<(&'static str, &'static str, &'static str, &'static str)> {
+    world::routes()
 }
 
 /// Every chat route of the fixed world as `(backend, Hub id, the backend's own id)`, so that tests can walk all of them.

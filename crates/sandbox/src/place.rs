@@ -1,7 +1,9 @@
 //! Where a path leads: the Hub, the router's own surface, a backend (routed or direct), a self-hosted server, or nowhere.
 
+use crate::ask::Ask;
 use crate::backends::{self, Backend};
 use crate::custom::{self, Server};
+use crate::tasks;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Door {
@@ -21,11 +23,15 @@ pub(crate) enum Place {
         door: Door,
         /// The path without the base, no slash in front.
         route: String,
+        /// The address of the backend's queue, where that is another than its own.
+        queue: bool,
     },
     Custom {
         server: &'static Server,
         route: String,
     },
+    /// A result that waits to be fetched.
+    Asset(String),
     Nowhere,
 }
 
@@ -57,19 +63,24 @@ pub(crate) fn find(path: &str) -> Place {
         "v1" => Place::Router(rest.to_owned()),
         "direct" => {
             let (id, route) = rest.split_once('/').unwrap_or((rest, ""));
-            backend(id, Door::Direct, route)
+            match id {
+                // `queue.fal.run` beside `fal.run`.
+                "fal-ai-queue" => backend("fal-ai", Door::Direct, route, true),
+                id => backend(id, Door::Direct, route, false),
+            }
         }
         "custom" => {
             let (name, route) = rest.split_once('/').unwrap_or((rest, ""));
             custom::find(name).map_or(Place::Nowhere, |server| Place::Custom { server, route: route.to_owned() })
         }
-        id => backend(id, Door::Routed, rest),
+        "_assets" => Place::Asset(rest.to_owned()),
+        id => backend(id, Door::Routed, rest, false),
     }
 }
 
-fn backend(id: &str, door: Door, route: &str) -> Place {
+fn backend(id: &str, door: Door, route: &str, queue: bool) -> Place {
     match backends::find(id) {
-        Some(found) if found.has(door) => Place::Backend { backend: found, door, route: route.to_owned() },
+        Some(found) if found.has(door) => Place::Backend { backend: found, door, route: route.to_owned(), queue },
         _ => Place::Nowhere,
     }
 }
@@ -93,6 +104,7 @@ impl Place {
             Self::Backend { door: Door::Routed, .. } => "routed",
             Self::Backend { door: Door::Direct, .. } => "direct",
             Self::Custom { .. } => "custom",
+            Self::Asset(_) => "asset",
             Self::Nowhere => "nowhere",
         }
     }
@@ -105,8 +117,9 @@ impl Place {
         }
     }
 
-    pub(crate) fn operation(&self) -> &'static str {
+    pub(crate) fn operation(&self, ask: &Ask) -> &'static str {
         match self {
+            Self::Asset(_) => "asset",
             Self::Hub(Hub::List) => "hub_list",
             Self::Hub(Hub::Model(_)) => "hub_model",
             Self::Hub(Hub::Whoami) => "whoami",
@@ -117,6 +130,10 @@ impl Place {
             {
                 "chat"
             }
+            Self::Backend { backend, route, queue, .. } => {
+                tasks::operation(backend, route, *queue, ask).unwrap_or("other")
+            }
+            Self::Custom { route, .. } => tasks::custom_operation(route, ask).unwrap_or("other"),
             _ => "other",
         }
     }
@@ -125,6 +142,9 @@ impl Place {
 #[cfg(test)]
 mod tests {
     use super::{Place, find};
+    use crate::ask::Ask;
+    use crate::knobs::Knobs;
+    use bytes::Bytes;
 
     #[test]
     fn paths_lead_where_they_should() {
@@ -139,9 +159,26 @@ mod tests {
             ("/openai/v1/chat/completions", "nowhere", None, "other"),
             ("/fireworks/inference/v1/chat/completions", "nowhere", None, "other"),
             ("/custom/tgi/v1/chat/completions", "custom", Some("tgi"), "chat"),
+            ("/custom/tei/embed", "custom", Some("tei"), "embeddings"),
+            ("/_assets/a.png", "asset", None, "asset"),
+            ("/scaleway/v1/embeddings", "routed", Some("scaleway"), "embeddings"),
+            (
+                "/hf-inference/models/facebook/bart-base/pipeline/feature-extraction",
+                "routed",
+                Some("hf-inference"),
+                "embeddings",
+            ),
+            ("/hf-inference/models/sandbox/speaks", "routed", Some("hf-inference"), "speech"),
+            ("/fal-ai/fal-ai/flux/dev", "routed", Some("fal-ai"), "image"),
+            ("/fal-ai/fal-ai/flux/dev/stream", "routed", Some("fal-ai"), "image_stream"),
+            ("/direct/fal-ai-queue/fal-ai/edits/v1", "direct", Some("fal-ai"), "image_edit"),
+            ("/replicate/v1/models/sandbox/speaks-model/predictions", "routed", Some("replicate"), "speech"),
+            ("/replicate/v1/predictions/x/cancel", "routed", Some("replicate"), "cancel"),
         ] {
             let place = find(path);
-            assert_eq!((place.area(), place.backend(), place.operation()), (area, backend, operation), "{path}");
+            let (parts, ()) = hyper::Request::post(path).body(()).unwrap_or_default().into_parts();
+            let ask = Ask::new(&parts, Bytes::from_static(b"{}"), Knobs::default());
+            assert_eq!((place.area(), place.backend(), place.operation(&ask)), (area, backend, operation), "{path}");
         }
         assert!(matches!(find("/"), Place::Nowhere));
     }

@@ -7,7 +7,7 @@ use crate::chat::{self, Rules};
 use crate::fill::quoted;
 use crate::reply::Reply;
 use crate::tokens::Class;
-use crate::world::{self, Access, MODELS, Model, Route};
+use crate::world::{self, Access, Model, Route};
 
 pub(crate) fn answer(ask: &Ask, route: &str) -> Reply {
     // The list is public, but another service's key here would be a leak, and a bad token is told so.
@@ -105,7 +105,7 @@ fn choose(ask: &Ask, name: &str) -> Result<&'static Route, Refusal> {
 }
 
 fn list(ask: &Ask) -> Reply {
-    let shown = MODELS.iter().filter(|model| model.access == Access::Public && routed(model, ask).next().is_some());
+    let shown = world::models().filter(|model| model.access == Access::Public && routed(model, ask).next().is_some());
     let items: Vec<String> = shown.map(|model| item(ask, model)).collect();
     Reply::json(200, format!(r#"{{"object":"list","data":[{}]}}"#, items.join(",")))
 }

@@ -28,6 +28,8 @@ use crate::knobs::Knobs;
 use crate::place::{self, Place};
 use crate::play::Play;
 use crate::reply::{Content, Reply, Step, paced};
+use crate::tasks::{self, Call};
+use crate::works::Works;
 use crate::{Settings, chat, control, custom, hub, router};
 
 /// The largest body that is read at all.
@@ -40,6 +42,7 @@ pub(crate) struct State {
     knobs: Mutex<Knobs>,
     pub(crate) journal: Arc<Journal>,
     pub(crate) faults: Faults,
+    pub(crate) works: Works,
 }
 
 impl State {
@@ -49,6 +52,7 @@ impl State {
             knobs: Mutex::new(knobs),
             journal: Arc::new(Journal::new(settings.journal_entries)),
             faults: Faults::default(),
+            works: Works::default(),
         }
     }
 
@@ -135,7 +139,7 @@ async fn answer(request: Request<Incoming>, state: Arc<State>, control: Arc<Cont
         let refusal = Refusal::new(Kind::TooLarge, "The request body was cut short or is far too long");
         return respond(refusal.reply(Shape::ErrorText).with("connection", "close"), exchange, control);
     };
-    let ask = Ask::new(&parts, body, knobs);
+    let mut ask = Ask::new(&parts, body, knobs);
     if own {
         let reply = control::answer(&ask, &state).await;
         return respond(reply, exchange, control);
@@ -147,9 +151,10 @@ async fn answer(request: Request<Incoming>, state: Arc<State>, control: Arc<Cont
         Some(fault) => {
             exchange.note("fault", fault.name().into());
             tokio::time::sleep(fault.delay()).await;
-            fault.apply(&ask, &place, || play(&ask, &place, &state), &control)
+            fault.adjust(&mut ask.knobs);
+            fault.apply(&ask, &place, || play(&ask, &place, &state, &exchange), &control)
         }
-        None => play(&ask, &place, &state),
+        None => play(&ask, &place, &state, &exchange),
     };
     if fault.as_ref().is_some_and(crate::faults::Active::hangs) {
         std::future::pending::<()>().await;
@@ -189,12 +194,18 @@ impl Future for Next<'_> {
 }
 
 /// What the place answers when no fault is in the way.
-fn play(ask: &Ask, place: &Place, state: &State) -> Reply {
+fn play(ask: &Ask, place: &Place, state: &State, exchange: &Exchange) -> Reply {
     match place {
         Place::Hub(hub) => hub::answer(ask, hub, &state.faults),
         Place::Router(route) => router::answer(ask, route),
-        Place::Backend { backend, door, route } => chat::answer(ask, backend, *door, route, &state.faults),
+        Place::Backend { backend, door, route, .. } if backend.chat_route(route).is_some() => {
+            chat::answer(ask, backend, *door, route, &state.faults)
+        }
+        Place::Backend { backend, door, route, queue } => {
+            tasks::answer(&Call { ask, backend, door: *door, state, exchange }, route, *queue)
+        }
         Place::Custom { server, route } => custom::answer(ask, server, route),
+        Place::Asset(name) => state.works.serve(ask, name, exchange),
         Place::Nowhere => Reply::json(404, r#"{"error":"Not Found"}"#),
     }
 }

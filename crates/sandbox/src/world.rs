@@ -1,5 +1,8 @@
 //! The fixed world: every model that the Hub knows, who serves it, and under which name. `docs/sandbox.md` describes it.
 
+mod extra;
+mod media;
+
 use crate::backends::{self, State};
 use crate::knobs::Knobs;
 
@@ -39,6 +42,8 @@ pub(crate) struct Route {
     pub(crate) status: &'static str,
     pub(crate) task: &'static str,
     pub(crate) facts: Facts,
+    /// The file of a LoRA adapter in the Hub's repository, if the model is one.
+    pub(crate) weights: Option<&'static str>,
 }
 
 /// What the router's list says of a route; every one is optional.
@@ -57,7 +62,7 @@ const NOTHING: Facts =
     Facts { context: None, price: None, tools: None, structured: None, latency_ms: None, throughput: None };
 
 const fn live(backend: &'static str, provider_id: &'static str) -> Route {
-    Route { backend, provider_id, status: "live", task: "conversational", facts: NOTHING }
+    Route { backend, provider_id, status: "live", task: "conversational", facts: NOTHING, weights: None }
 }
 
 const fn with(mut route: Route, price: (&'static str, &'static str), throughput: &'static str) -> Route {
@@ -120,7 +125,7 @@ const fn unmapped(mut model: Model) -> Model {
 pub(crate) const RENAMED: &[(&str, &str)] =
     &[("meta-llama/Meta-Llama-3.1-8B-Instruct", "meta-llama/Llama-3.1-8B-Instruct"), ("gpt2", "openai-community/gpt2")];
 
-pub(crate) const MODELS: &[Model] = &[
+const CHAT: &[Model] = &[
     chat(
         "meta-llama/Llama-3.1-8B-Instruct",
         "66969ad27a033bc62173b3e3",
@@ -237,31 +242,6 @@ pub(crate) const MODELS: &[Model] = &[
         "text-generation",
         &[task(live("hf-inference", "openai-community/gpt2"), "text-generation")],
     ),
-    other(
-        "sentence-transformers/all-MiniLM-L6-v2",
-        "621ffdc136468d709f180294",
-        "sentence-similarity",
-        &[task(live("hf-inference", "sentence-transformers/all-MiniLM-L6-v2"), "sentence-similarity")],
-    ),
-    other(
-        "black-forest-labs/FLUX.1-dev",
-        "66aaa908fc35e079a941470d",
-        "text-to-image",
-        &[
-            task(live("fal-ai", "fal-ai/flux/dev"), "text-to-image"),
-            task(live("replicate", "black-forest-labs/flux-dev"), "text-to-image"),
-            task(live("together", "black-forest-labs/FLUX.1-dev"), "text-to-image"),
-        ],
-    ),
-    other(
-        "openai/whisper-large-v3",
-        "654a84cadff2f49007ce6c37",
-        "automatic-speech-recognition",
-        &[
-            task(live("fal-ai", "fal-ai/whisper"), "automatic-speech-recognition"),
-            task(live("hf-inference", "openai/whisper-large-v3"), "automatic-speech-recognition"),
-        ],
-    ),
 ];
 
 /// Where removed backends come back to when a test revives them.
@@ -273,57 +253,92 @@ const REVIVED: &[Route] = &[
     live("nvidia", "meta/llama-3.1-8b-instruct"),
 ];
 
+/// Every model of the fixed world.
+pub(crate) fn models() -> impl Iterator<Item = &'static Model> {
+    CHAT.iter().chain(media::MODELS)
+}
+
+/// Every model that lists have, those that a setting adds included.
+pub(crate) fn listed(knobs: &Knobs) -> impl Iterator<Item = &'static Model> {
+    models().chain(extra::models(knobs.extra_models))
+}
+
 pub(crate) fn model(id: &str) -> Option<&'static Model> {
-    MODELS.iter().find(|model| model.id == id)
+    models().find(|model| model.id == id).or_else(|| extra::model(id))
 }
 
 pub(crate) fn renamed(id: &str) -> Option<&'static str> {
     RENAMED.iter().find(|(old, _)| *old == id).map(|(_, new)| *new)
 }
 
+/// Removed backends, with the model that shows them again.
+fn revived() -> impl Iterator<Item = (&'static str, &'static Route)> {
+    let chat = REVIVED.iter().map(|route| ("meta-llama/Llama-3.1-8B-Instruct", route));
+    chat.chain(media::REVIVED.iter().map(|(model, route)| (*model, route)))
+}
+
 impl Model {
     /// The routes of this model as they are now.
     pub(crate) fn routes(&'static self, knobs: &Knobs) -> impl Iterator<Item = &'static Route> {
-        let revived = knobs.revived.clone();
-        let here = self.id == "meta-llama/Llama-3.1-8B-Instruct";
-        let back = REVIVED.iter().filter(move |route| here && revived.iter().any(|id| id == route.backend));
-        self.routes.iter().chain(back)
+        let again = knobs.revived.clone();
+        let back =
+            revived().filter(move |(model, route)| *model == self.id && again.iter().any(|id| id == route.backend));
+        self.routes.iter().chain(back.map(|(_, route)| route))
     }
+}
+
+/// What a backend does under a name of its own: the task, and whether the name is an adapter's.
+pub(crate) fn served(backend: &str, provider_id: &str) -> Option<&'static Route> {
+    let all = models().flat_map(|model| model.routes).chain(revived().map(|(_, route)| route)).chain(media::OWN);
+    all.chain(extra::route(provider_id)).find(|route| route.backend == backend && route.provider_id == provider_id)
 }
 
 /// Whether a backend serves a model for chat under this name.
 pub(crate) fn serves(backend: &str, provider_id: &str) -> bool {
-    let listed = MODELS.iter().flat_map(|model| model.routes).chain(REVIVED);
     let own = backends::find(backend).is_some_and(|found| found.own_models.contains(&provider_id));
-    own || listed
-        .filter(|route| route.backend == backend && route.task == "conversational")
-        .any(|route| route.provider_id == provider_id)
+    own || served(backend, provider_id).is_some_and(|route| route.task == "conversational")
 }
 
-/// Every public live chat route.
-pub(crate) fn chat_routes() -> Vec<(&'static str, &'static str, &'static str)> {
-    let public = MODELS.iter().filter(|model| model.access == Access::Public && model.id != "google/gemma-2b");
+/// Every public live route as `(task, backend, Hub id, the backend's own id)`.
+pub(crate) fn routes() -> Vec<(&'static str, &'static str, &'static str, &'static str)> {
+    let public = models().filter(|model| model.access == Access::Public && model.id != "google/gemma-2b");
     public
         .flat_map(|model| model.routes.iter().map(move |route| (route, model.id)))
-        .filter(|(route, _)| route.task == "conversational" && route.status == "live")
-        .filter(|(route, _)| backends::find(route.backend).is_some_and(|backend| backend.state == State::Live))
-        .map(|(route, id)| (route.backend, id, route.provider_id))
+        .filter(|(route, _)| route.status == "live")
+        .filter(|(route, _)| {
+            backends::find(route.backend).is_some_and(|backend| matches!(backend.state, State::Live | State::NoChat))
+        })
+        .map(|(route, id)| (route.task, route.backend, id, route.provider_id))
         .collect()
+}
+
+/// Those for chat.
+pub(crate) fn chat_routes() -> Vec<(&'static str, &'static str, &'static str)> {
+    let chat = routes().into_iter().filter(|(task, ..)| *task == "conversational");
+    chat.map(|(_, backend, id, own)| (backend, id, own)).collect()
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{MODELS, RENAMED, chat_routes, model};
+    use super::{RENAMED, chat_routes, model, models, served};
     use crate::backends::{BACKENDS, State, find};
 
     #[test]
     fn every_route_leads_to_a_backend_and_every_old_name_to_a_model() {
-        for model in MODELS {
+        for model in models() {
             for route in model.routes {
                 assert!(find(route.backend).is_some(), "{} {}", model.id, route.backend);
             }
         }
         assert!(RENAMED.iter().all(|(old, new)| model(old).is_none() && model(new).is_some()));
+    }
+
+    #[test]
+    fn no_backend_has_one_name_for_two_tasks() {
+        for route in models().flat_map(|model| model.routes) {
+            let task = served(route.backend, route.provider_id).unwrap().task;
+            assert_eq!(task, route.task, "{} {}", route.backend, route.provider_id);
+        }
     }
 
     #[test]

@@ -20,7 +20,7 @@ fn shape(place: &Place) -> Shape {
     match place {
         Place::Backend { backend, .. } => backend.refusal,
         Place::Custom { server, .. } => server.refusal,
-        Place::Hub(_) | Place::Router(_) | Place::Nowhere => Shape::Router,
+        Place::Hub(_) | Place::Router(_) | Place::Asset(_) | Place::Nowhere => Shape::Router,
     }
 }
 
@@ -41,6 +41,7 @@ impl Active {
             | Fault::Loading { .. }
             | Fault::RateLimited { .. }
             | Fault::Html { .. }
+            | Fault::Redirect { .. }
             | Fault::Huge { .. } => self.refused(ask, place),
             Fault::EchoKey { place: KeyPlace::Error, status } => {
                 let mut refusal = Refusal::of_status(*status);
@@ -71,6 +72,7 @@ impl Active {
                 let message = quoted(&format!("Model {model} is currently loading"));
                 Reply::json(503, format!(r#"{{"error":{message},"estimated_time":{estimated_time:?}}}"#))
             }
+            Fault::Redirect { to, status } => Reply::text(*status, "").with("location", to),
             Fault::RateLimited { retry_after } => {
                 let reply = Refusal::of_status(429).reply(shape(place));
                 retry_after.iter().fold(reply, |reply, wait| reply.with("retry-after", wait))
