@@ -28,7 +28,7 @@ use std::{sync::Arc, time::Instant};
 use net::{Drain, Upstream};
 use types::{Fault, Kind, Result, Secret};
 
-pub use entry::{CHAT_TASK, Found, ModelEntry, Serving, State};
+pub use entry::{Adapter, Found, ModelEntry, Serving, State};
 pub use listing::{Item, Listing, Warning};
 pub use market::{Market, MarketModel, Offer, Price};
 pub use settings::Settings;

@@ -3,7 +3,7 @@
 use wire::hub::{self, Mapping, ModelInfo, RouterModel};
 
 use crate::{
-    entry::{CHAT_TASK, ModelEntry, Serving, State},
+    entry::{Adapter, ModelEntry, Serving, State},
     listing::Listed,
     lookup::is_hub_id,
     market::{MarketModel, Offer},
@@ -25,7 +25,7 @@ pub(crate) fn model(body: &[u8]) -> Result<ModelEntry, Unreadable> {
 pub(crate) fn page(body: &[u8], backend: &str) -> Result<Vec<Listed>, Unreadable> {
     let models = hub::models(body).map_err(|fault| unreadable(&fault))?;
     let listed = models.iter().filter(|model| is_hub_id(&model.info.id)).filter_map(|model| {
-        let serving = servings(&model.info).find(|s| &*s.backend == backend && &*s.task == CHAT_TASK)?;
+        let serving = servings(&model.info).find(|s| &*s.backend == backend && s.is_for(types::Operation::Chat))?;
         Some(Listed {
             hub_id: model.info.id.as_str().into(),
             provider_id: serving.provider_id,
@@ -49,7 +49,12 @@ fn servings(info: &ModelInfo) -> impl Iterator<Item = Serving> {
         provider_id: mapping.provider_id.as_str().into(),
         task: mapping.task.as_str().into(),
         state: State::from(&mapping.state),
+        adapter: mapping.adapter.as_ref().map(adapter),
     })
+}
+
+fn adapter(adapter: &hub::Adapter) -> Adapter {
+    Adapter { kind: adapter.kind.as_str().into(), weights_path: adapter.weights_path.as_deref().map(Into::into) }
 }
 
 fn market_model(model: RouterModel) -> MarketModel {

@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use catalog::{Catalog, Found, Lookup, ModelEntry, Settings};
-use types::{Kind, Secret};
+use types::{Kind, Operation, Secret};
 
 use crate::hub::{Hub, Reply, catalog, model, soon};
 
@@ -15,8 +15,8 @@ async fn known(catalog: &Catalog, id: &str) -> Arc<ModelEntry> {
 }
 
 fn provider_id(entry: &ModelEntry, backend: &str) -> String {
-    match entry.chat(backend) {
-        Found::Chat(serving) => serving.provider_id.to_string(),
+    match entry.serving(backend, Operation::Chat) {
+        Found::Served(serving) => serving.provider_id.to_string(),
         other => panic!("{other:?}"),
     }
 }
@@ -244,6 +244,19 @@ async fn an_array_shaped_mapping_is_read_like_an_object() {
         {"provider":"novita","providerId":"n/m","status":"staging","task":"conversational"}]}"#;
     let hub = Hub::start(move |_| Reply::json(body)).await;
     assert_eq!(provider_id(&*known(&hub.catalog(), "o/m").await, "novita"), "n/m");
+}
+
+#[tokio::test]
+async fn an_adapter_comes_with_its_kind_and_its_weights() {
+    let body = r#"{"id":"o/lora","inferenceProviderMapping":{"fal-ai":{"status":"live","providerId":"base/lora",
+        "task":"text-to-image","adapter":"lora","adapterWeightsPath":"w/x.safetensors","type":"tag-filter"},
+        "replicate":{"status":"live","providerId":"r","task":"text-to-image","adapter":"lora"}}}"#;
+    let hub = Hub::start(move |_| Reply::json(body)).await;
+    let entry = known(&hub.catalog(), "o/lora").await;
+    let adapters: Vec<_> = entry.servings_of(Operation::Image).map(|s| s.adapter.clone().unwrap()).collect();
+    assert!(adapters.iter().all(|a| &*a.kind == "lora"));
+    let weights: Vec<_> = adapters.iter().map(|a| a.weights_path.as_deref()).collect();
+    assert_eq!(weights, [Some("w/x.safetensors"), None]);
 }
 
 #[tokio::test]

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use catalog::{Catalog, Found, Lookup, Settings};
 use net::{Drain, Drained, Upstream, UpstreamSettings};
-use types::{Kind, Secret};
+use types::{Kind, Operation, Secret};
 
 use crate::hub::{Hub, Reply, folder, model, soon};
 
@@ -43,7 +43,7 @@ async fn a_restart_while_the_hub_is_down_still_knows_its_models() {
     let drain = Drain::new();
     let second = with(settings.clone(), &drain);
     let Lookup::Known(entry) = second.model("o/m", None, soon()).await.unwrap() else { panic!("unknown") };
-    assert!(matches!(entry.chat("groq"), Found::Chat(s) if &*s.provider_id == "own"));
+    assert!(matches!(entry.serving("groq", Operation::Chat), Found::Served(s) if &*s.provider_id == "own"));
     assert!(second.list(soon()).await.unwrap().find("huggingface/groq/o/m").is_some());
     let fault = second.model("o/of-a-caller", None, soon()).await.unwrap_err();
     assert_eq!(fault.kind, Kind::CatalogUnavailable, "a caller's sight is not kept");

@@ -8,7 +8,7 @@ use std::{
 use catalog::{Item, Listing};
 use http::{HeaderMap, HeaderValue, StatusCode, header::CONTENT_TYPE};
 use net::Request;
-use types::{BackendName, Fault, Kind, Result};
+use types::{BackendName, Fault, Kind, Operation, Result};
 use wire::openai::models::{self, Model, Pricing};
 
 use crate::{Gateway, Snapshot, doors::Answer, steps::authenticate::authenticate};
@@ -63,7 +63,7 @@ fn declared(snapshot: &Snapshot) -> Vec<Model> {
             owned_by: server.name.to_string(),
             backend: Some(server.name.to_string()),
             backend_model: Some(model.to_string()),
-            task: Some(catalog::CHAT_TASK.to_owned()),
+            task: Some(Operation::Chat.tasks()[0].to_owned()),
             ..Model::default()
         })
         .collect()
@@ -77,7 +77,7 @@ fn model(item: &Item) -> Model {
         id: item.id.to_string(),
         created: item.created.unwrap_or(0),
         owned_by: item.hub_id.split('/').next().unwrap_or_default().to_owned(),
-        task: Some(catalog::CHAT_TASK.to_owned()),
+        task: Some(Operation::Chat.tasks()[0].to_owned()),
         state: Some(item.state.name().to_owned()),
         backend: Some(item.backend.to_string()),
         hub_id: Some(item.hub_id.to_string()),

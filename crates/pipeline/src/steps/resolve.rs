@@ -6,7 +6,7 @@ use std::{
 };
 
 use catalog::{Found, Lookup, ModelEntry};
-use types::{Asked, BackendName, Fault, Kind, Result, RoutePolicy};
+use types::{Asked, BackendName, Fault, Kind, Operation, Result, RoutePolicy};
 
 use super::admit::Ticket;
 use crate::{Gateway, snapshot::Target};
@@ -58,16 +58,16 @@ pub(crate) async fn resolve_afresh(gateway: &Gateway, ticket: &Ticket) -> Result
 async fn pinned(gateway: &Gateway, ticket: &Ticket, id: &BackendName, model: &Arc<str>) -> Result<Candidates> {
     let as_named = |mapped| Candidates { place: Place::Backend { id: id.clone(), mapped }, model: model.clone() };
     let Some(Target::Backend(backend)) = ticket.snapshot.target(id) else { return Ok(as_named(false)) };
-    if backend.chat.is_none() {
-        return Err(providers::refusal::no_chat(backend));
+    if !backend.can(Operation::Chat) {
+        return Err(providers::refusal::unsupported(backend, Operation::Chat));
     }
     if !backend.is_mapped() || !is_hub_id(model) {
         return Ok(as_named(false));
     }
     match look_up(gateway, ticket, model).await {
         Ok(Lookup::Unknown) => Ok(as_named(false)),
-        Ok(Lookup::Known(entry)) => match entry.chat(id.as_str()) {
-            Found::Chat(serving) => Ok(Candidates {
+        Ok(Lookup::Known(entry)) => match entry.serving(id.as_str(), Operation::Chat) {
+            Found::Served(serving) => Ok(Candidates {
                 place: Place::Backend { id: id.clone(), mapped: true },
                 model: serving.provider_id.clone(),
             }),
@@ -87,7 +87,7 @@ async fn auto(gateway: &Gateway, ticket: &Ticket, model: &Arc<str>, policy: Rout
     let candidates = || Candidates { place: Place::Router, model: format!("{model}{}", policy.suffix()).into() };
     match look_up(gateway, ticket, model).await {
         Ok(Lookup::Unknown) => Err(unknown(ticket, model)),
-        Ok(Lookup::Known(entry)) if entry.chatting().next().is_none() => Err(nobody(&entry)),
+        Ok(Lookup::Known(entry)) if entry.servings_of(Operation::Chat).next().is_none() => Err(nobody(&entry)),
         Ok(Lookup::Known(_)) => Ok(candidates()),
         // What the Hub cannot say now, the router will.
         Err(fault) if fault.kind == Kind::CatalogUnavailable => Ok(candidates()),
@@ -136,7 +136,7 @@ fn unknown(ticket: &Ticket, model: &str) -> Box<Fault> {
 
 /// Who serves the model for chat, as a sentence.
 fn others(entry: &ModelEntry) -> String {
-    let names: Vec<_> = entry.chatting().map(|serving| format!("`{}`", serving.backend)).collect();
+    let names: Vec<_> = entry.servings_of(Operation::Chat).map(|serving| format!("`{}`", serving.backend)).collect();
     match names.len() {
         0 => "No backend serves it for chat.".to_owned(),
         _ => format!("For chat it is served by {}.", names.join(", ")),
