@@ -31,8 +31,8 @@ pub(super) fn decode_ogg(bytes: &[u8], kind: Kind, sink: &mut Sink<'_>) -> Resul
         match reader.read_packet_into(&mut packet) {
             Ok(true) => {}
             Ok(false) => return packets.end(),
-            // A file that is cut off ends where it ends.
-            Err(opus_pure::Error::Io(_)) => return packets.end(),
+            // A file that is cut off ends where it ends: everything is read then.
+            Err(_) if reader.get_ref().position() >= bytes.len() as u64 => return packets.end(),
             Err(other) => return Err(damaged(kind, other.to_string())),
         }
         let Some(decoded) = packets.decode(&packet.data)? else { continue };

@@ -84,13 +84,32 @@ fn a_file_that_is_cut_off_gives_what_it_has() {
     // Ogg and FLAC have pages and blocks that count only when they are whole: these must be longer to have some.
     let long = sine(16_000, 3.0, &[440.0]);
     let (flac, opus) = (encode(&long, AudioFormat::Flac).unwrap(), encode(&long, AudioFormat::Opus).unwrap());
-    let names = ["tone.wav", "tone-stereo.mp3", "browser.webm", "tone.aac"];
+    // WebM and MP4 are written as browsers record them; their finished forms say their length first, and are refused.
+    let names = ["tone.wav", "tone-stereo.mp3", "browser.webm", "safari.mp4", "tone.aac"];
     for (name, file, whole) in
         names.map(|n| (n, bytes(n), 0.5)).into_iter().chain([("flac", flac, 3.0), ("opus", opus, 3.0)])
     {
         let half = &file[..file.len() * 2 / 3];
         let pcm = decode(half, &Limits::default()).unwrap_or_else(|e| panic!("{name}: {e}"));
         assert!(pcm.seconds() > whole / 4.0 && pcm.seconds() < whole * 0.9, "{name}: {}", pcm.seconds());
+    }
+}
+
+#[test]
+fn a_voice_note_that_is_broken_in_the_middle_does_not_pass_for_a_shorter_one() {
+    let mut file = encode(&sine(16_000, 3.0, &[440.0]), AudioFormat::Opus).unwrap();
+    let middle = file.len() / 2;
+    file[middle] ^= 1;
+    let error = decode(&file, &Limits::default()).unwrap_err();
+    assert!(matches!(error, MediaError::Damaged { kind: Kind::OggOpus, .. }), "{error}");
+}
+
+#[test]
+fn a_finished_film_that_is_cut_off_is_damaged() {
+    for name in ["vorbis.webm", "tone-stereo.m4a"] {
+        let file = bytes(name);
+        let error = decode(&file[..file.len() * 2 / 3], &Limits::default()).unwrap_err();
+        assert!(matches!(error, MediaError::Damaged { .. }), "{name}: {error}");
     }
 }
 

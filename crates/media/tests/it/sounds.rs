@@ -36,6 +36,7 @@ pub(crate) const SOUNDS: &[Sound] = &[
     sound("tone.mp2", Kind::Mp3, 16_000, 1),
     sound("tone.aac", Kind::Aac, 16_000, 1),
     sound("tone-stereo.m4a", Kind::M4a, 44_100, 2),
+    sound("safari.mp4", Kind::M4a, 16_000, 1),
     sound("alac.m4a", Kind::M4a, 16_000, 1),
     sound("opus.mp4", Kind::M4a, 48_000, 1),
     sound("voice.opus", Kind::OggOpus, 48_000, 1),
