@@ -143,7 +143,7 @@ fn server_limits(config: &Compiled) -> ServerLimits {
 }
 
 fn catalog_settings(config: &Compiled) -> catalog::Settings {
-    let chats = providers::TABLE.iter().filter(|b| b.chat.is_some() && b.routing == providers::Routing::Live);
+    let chats = providers::TABLE.iter().filter(|b| b.can(types::Operation::Chat) && b.routing == providers::Routing::Live);
     let known = &config.catalog;
     catalog::Settings {
         token: config.keys.for_hub(Presented::default()).cloned(),

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use net::{Origin, Permit};
 use policy::{BackendIds, Compiled, credentials::Way};
 use providers::{Backend, Endpoint, TABLE};
-use types::BackendName;
+use types::{BackendName, Operation};
 use wire::json::Limits;
 
 use crate::{gate::Gate, steps::resolve::Place};
@@ -124,8 +124,8 @@ impl Ways {
     fn to_backend(config: &Compiled, backend: &'static Backend) -> Result<Self, BadSnapshot> {
         let own = config.direct_base(&BackendName::new(backend.id));
         let permit = if own.is_some() { Permit::Declared } else { Permit::Public };
-        let routed = Endpoint::routed(backend, config.router.as_str()).map_err(BadSnapshot)?;
-        let direct = Endpoint::direct(backend, own.map(|base| base.as_str())).map_err(BadSnapshot)?;
+        let routed = Endpoint::routed(backend, Operation::Chat, config.router.as_str()).map_err(BadSnapshot)?;
+        let direct = Endpoint::direct(backend, Operation::Chat, own.map(|base| base.as_str())).map_err(BadSnapshot)?;
         Ok(Self {
             target: Target::Backend(backend),
             routed: routed.map(|endpoint| Ready::new(endpoint, Permit::Declared)).transpose()?,
@@ -134,7 +134,8 @@ impl Ways {
     }
 
     fn to_server(server: &policy::compiled::Server) -> Result<Self, BadSnapshot> {
-        let endpoint = Endpoint::declared(&server.name, server.url.as_str(), server.dialect).map_err(BadSnapshot)?;
+        let endpoint = Endpoint::declared(&server.name, server.url.as_str(), server.dialect, Operation::Chat)
+            .map_err(BadSnapshot)?;
         let direct = endpoint.map(|endpoint| Ready::new(endpoint, Permit::Declared)).transpose()?;
         Ok(Self { target: Target::Server, routed: None, direct })
     }

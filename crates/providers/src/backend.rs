@@ -1,6 +1,9 @@
 //! What is known of one backend, as constants.
 
-use wire::openai::chat::Dialect;
+use types::Operation;
+use wire::openai::{chat, embeddings};
+
+use crate::{Flow, dialects};
 
 /// One inference backend that Hugging Face knows.
 #[derive(Clone, Copy, Debug)]
@@ -19,19 +22,45 @@ pub struct Backend {
     pub scheme: Scheme,
     /// Headers that every call to it carries, on every route.
     pub headers: &'static [(&'static str, &'static str)],
-    /// How it chats; `None` when it cannot.
-    pub chat: Option<Chat>,
+    /// What it can do: one entry for each operation.
+    pub ops: &'static [Op],
 }
 
-/// How a backend chats.
+/// One operation of a backend.
 #[derive(Clone, Copy, Debug)]
-pub struct Chat {
+pub struct Op {
+    /// What is done.
+    pub operation: Operation,
     /// The path after the base, without a slash in front. `{model}` stands for the backend's name of the model.
     pub path: &'static str,
-    /// What it understands of OpenAI's chat.
-    pub dialect: Dialect,
+    /// The path for models whose name holds a version (`name:version`), where that differs.
+    pub versioned: Option<&'static str>,
+    /// Where a queue stands that takes the calls instead, where there is one.
+    pub queue: Option<Queue>,
+    /// How calls and answers are written.
+    pub codec: Codec,
     /// Since when users may count on it.
     pub promise: Promise,
+}
+
+/// How calls and answers of an operation are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Codec {
+    /// As OpenAI's chat, with what the server understands of it.
+    Chat(chat::Dialect),
+    /// As embeddings, with what the server understands of them.
+    Embeddings(embeddings::Dialect),
+    /// As an exchange of one or several requests ([`crate::exchange`]).
+    Exchange(Flow),
+}
+
+/// A queue beside a backend's usual address.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Queue {
+    /// Its own address for calls with the backend's own key.
+    pub direct: &'static str,
+    /// The query by which it is told apart on any other address.
+    pub query: &'static str,
 }
 
 /// Whether Hugging Face's router takes calls for a backend.
@@ -83,7 +112,7 @@ impl Backend {
         direct: None,
         scheme: Scheme::Bearer,
         headers: &[],
-        chat: None,
+        ops: &[],
     };
 
     /// Every name that a caller may write: the id first, then the aliases.
@@ -94,6 +123,24 @@ impl Backend {
     /// Whether `name` means this backend.
     pub fn is_called(&self, name: &str) -> bool {
         self.names().any(|known| known == name)
+    }
+
+    /// What it knows of this operation; `None` when it cannot do it.
+    pub fn op(&self, operation: Operation) -> Option<&'static Op> {
+        self.ops.iter().find(|op| op.operation == operation)
+    }
+
+    /// Whether it can do this operation.
+    pub fn can(&self, operation: Operation) -> bool {
+        self.op(operation).is_some()
+    }
+
+    /// Its dialect of chat; `None` when it cannot chat.
+    pub fn chat(&self) -> Option<&'static chat::Dialect> {
+        match &self.op(Operation::Chat)?.codec {
+            Codec::Chat(dialect) => Some(dialect),
+            _ => None,
+        }
     }
 
     /// Whether one slash after the door's prefix can make its name a backend. False for names that Hugging Face never
@@ -108,10 +155,43 @@ impl Backend {
     }
 }
 
-impl Chat {
-    /// OpenAI's usual path, promised from the first release.
-    pub(crate) const V1: Self =
-        Self { path: "v1/chat/completions", dialect: crate::dialects::COMPATIBLE, promise: Promise::First };
+impl Op {
+    /// OpenAI's usual path of chat, for a server with the common part of the protocol.
+    pub(crate) const CHAT: Self = Self::chat("v1/chat/completions", dialects::COMPATIBLE);
+
+    /// Chat at this path, promised from the first release.
+    pub(crate) const fn chat(path: &'static str, dialect: chat::Dialect) -> Self {
+        Self::of(Operation::Chat, path, Codec::Chat(dialect))
+    }
+
+    /// Embeddings at this path, promised from the first release.
+    pub(crate) const fn embeddings(path: &'static str, dialect: embeddings::Dialect) -> Self {
+        Self::of(Operation::Embeddings, path, Codec::Embeddings(dialect))
+    }
+
+    /// An exchange that begins at this path, promised from the first release.
+    pub(crate) const fn exchange(operation: Operation, path: &'static str, flow: Flow) -> Self {
+        Self::of(operation, path, Codec::Exchange(flow))
+    }
+
+    const fn of(operation: Operation, path: &'static str, codec: Codec) -> Self {
+        Self { operation, path, versioned: None, queue: None, codec, promise: Promise::First }
+    }
+
+    /// The same, done because the backend does it too.
+    pub(crate) const fn upstream(self) -> Self {
+        Self { promise: Promise::Upstream, ..self }
+    }
+
+    /// The same, with another path for models whose name holds a version.
+    pub(crate) const fn versioned(self, path: &'static str) -> Self {
+        Self { versioned: Some(path), ..self }
+    }
+
+    /// The same, through a queue.
+    pub(crate) const fn queued(self, queue: Queue) -> Self {
+        Self { queue: Some(queue), ..self }
+    }
 
     /// Whether the path names the model.
     pub fn path_has_model(&self) -> bool {

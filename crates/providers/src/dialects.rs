@@ -1,12 +1,18 @@
-//! What each kind of server understands of OpenAI's chat, where that differs from the common part of the protocol.
+//! What each kind of server understands of OpenAI's chat and embeddings, where that differs from the common part of the
+//! protocol, and what a declared server can do.
 //!
 //! Sources: Hugging Face's two clients for the spelling of JSON schemas and for `store`; recorded traffic for usage in
 //! streams; the backends' own references for what they refuse. What no source says is not claimed: such a member is
 //! passed on, and the backend's own words come back.
 
-use types::config;
+use types::{Operation, config};
 pub use wire::openai::chat::Dialect;
-use wire::openai::chat::{JsonSchema, StreamOptions};
+use wire::openai::{
+    chat::{JsonSchema, StreamOptions},
+    embeddings,
+};
+
+use crate::{Codec, Flow};
 
 /// OpenAI's own service.
 pub const OPENAI: Dialect = Dialect::OPENAI;
@@ -67,14 +73,64 @@ pub(crate) const VLLM: Dialect = TOLERANT;
 /// llama.cpp ignores members that it does not know.
 pub(crate) const LLAMACPP: Dialect = TOLERANT;
 
-/// The dialect of a declared server; `None` when its kind cannot chat.
-pub const fn declared(kind: config::Dialect) -> Option<Dialect> {
+/// Embeddings in OpenAI's shape, of which only floats are expected.
+pub(crate) const EMBEDDINGS: embeddings::Dialect = embeddings::Dialect::COMPATIBLE;
+
+/// Hugging Face's feature extraction: bare arrays.
+pub(crate) const HF_FEATURES: embeddings::Dialect = embeddings::Dialect::HF_INFERENCE;
+
+/// Where a declared server has an operation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// Under OpenAI's API.
+    Api(&'static str),
+    /// At the address itself, with this behind it.
+    Own(&'static str),
+}
+
+/// Where a declared server has an operation, and how it is written there; `None` when its kind cannot do it.
+pub const fn declared(kind: config::Dialect, operation: Operation) -> Option<(Place, Codec)> {
+    match operation {
+        Operation::Chat => match chat_of(kind) {
+            Some(dialect) => Some((Place::Api("chat/completions"), Codec::Chat(dialect))),
+            None => None,
+        },
+        Operation::Embeddings => match kind {
+            config::Dialect::Openai | config::Dialect::Vllm | config::Dialect::Llamacpp => {
+                Some((Place::Api("embeddings"), Codec::Embeddings(EMBEDDINGS)))
+            }
+            config::Dialect::Tei => Some((Place::Own("embed"), Codec::Embeddings(embeddings::Dialect::TEI))),
+            config::Dialect::InferenceEndpoint => Some((Place::Own(""), Codec::Embeddings(HF_FEATURES))),
+            config::Dialect::Tgi => None,
+        },
+        Operation::Speech => exchange_of(kind, "audio/speech"),
+        Operation::Transcription => exchange_of(kind, "audio/transcriptions"),
+        Operation::Image | Operation::ImageEdit => match kind {
+            config::Dialect::InferenceEndpoint => exchange_of(kind, ""),
+            _ => None,
+        },
+        Operation::ImageStream | Operation::ImageEditStream => None,
+    }
+}
+
+/// The dialect of chat of a declared server; `None` when its kind cannot chat.
+pub const fn chat_of(kind: config::Dialect) -> Option<Dialect> {
     match kind {
         config::Dialect::Openai => Some(COMPATIBLE),
         config::Dialect::Tgi | config::Dialect::InferenceEndpoint => Some(TGI),
         config::Dialect::Vllm => Some(VLLM),
         config::Dialect::Llamacpp => Some(LLAMACPP),
         config::Dialect::Tei => None,
+    }
+}
+
+const fn exchange_of(kind: config::Dialect, api: &'static str) -> Option<(Place, Codec)> {
+    match kind {
+        config::Dialect::Openai | config::Dialect::Vllm | config::Dialect::Llamacpp => {
+            Some((Place::Api(api), Codec::Exchange(Flow::Openai)))
+        }
+        config::Dialect::InferenceEndpoint => Some((Place::Own(""), Codec::Exchange(Flow::HfInference))),
+        config::Dialect::Tgi | config::Dialect::Tei => None,
     }
 }
 
@@ -119,7 +175,7 @@ mod tests {
     #[test]
     fn what_is_dropped_is_advisory() {
         for backend in crate::TABLE {
-            for member in backend.chat.iter().flat_map(|chat| chat.dialect.drop) {
+            for member in backend.chat().into_iter().flat_map(|chat| chat.drop) {
                 assert!(ADVISORY.contains(member), "{}: {member}", backend.id);
             }
         }
@@ -128,16 +184,16 @@ mod tests {
     #[test]
     fn only_openai_itself_hears_what_only_openai_knows() {
         for backend in crate::TABLE.iter().filter(|b| b.id != "openai") {
-            let Some(chat) = backend.chat else { continue };
-            assert_eq!(chat.dialect.messages, Messages::Plain, "{}", backend.id);
-            assert_eq!(chat.dialect.max_tokens, MaxTokens::MaxTokens, "{}", backend.id);
+            let Some(chat) = backend.chat() else { continue };
+            assert_eq!(chat.messages, Messages::Plain, "{}", backend.id);
+            assert_eq!(chat.max_tokens, MaxTokens::MaxTokens, "{}", backend.id);
         }
     }
 
     #[test]
     fn the_strictest_backend_behind_the_router_is_satisfied() {
         for backend in crate::TABLE.iter().filter(|b| b.routing == crate::Routing::Live) {
-            for member in backend.chat.iter().flat_map(|chat| chat.dialect.drop) {
+            for member in backend.chat().into_iter().flat_map(|chat| chat.drop) {
                 assert!(ROUTER.drop.contains(member), "{}: {member}", backend.id);
             }
         }

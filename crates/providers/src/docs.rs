@@ -50,9 +50,9 @@ pub fn page_of(table: &[Backend]) -> String {
     page.push_str(&common());
     page.push_str("| backend | differences from these rules |\n|---|---|\n");
     for backend in table {
-        if let Some(chat) = &backend.chat {
+        if let Some(dialect) = backend.chat() {
             let headers = backend.headers.iter().map(|(name, value)| format!("sends the header `{name}: {value}`"));
-            row(backend.id, headers.chain(differences(&chat.dialect)), &mut page);
+            row(backend.id, headers.chain(differences(dialect)), &mut page);
         }
     }
     page.push_str(
@@ -60,7 +60,7 @@ pub fn page_of(table: &[Backend]) -> String {
     );
     page.push_str("| kind | differences |\n|---|---|\n");
     for kind in dialects::DECLARED {
-        match dialects::declared(*kind) {
+        match dialects::chat_of(*kind) {
             Some(dialect) => row(kind.name(), differences(&dialect).into_iter(), &mut page),
             None => row(kind.name(), std::iter::once("no chat".to_owned()), &mut page),
         }
@@ -74,7 +74,7 @@ pub fn page_of(table: &[Backend]) -> String {
 
 fn capability(backend: &Backend, page: &mut String) {
     let also = code_list(backend.aliases);
-    let (mark, path) = match (&backend.chat, backend.routing) {
+    let (mark, path) = match (&backend.op(types::Operation::Chat), backend.routing) {
         (None, _) => ("–", "–".to_owned()),
         (Some(chat), Routing::Removed) => ("R", format!("`{}`", chat.path)),
         (Some(chat), _) if chat.promise == Promise::First => ("P", format!("`{}`", chat.path)),

@@ -8,11 +8,11 @@ use http::{
     HeaderMap, HeaderName, HeaderValue,
     header::{AUTHORIZATION, CONTENT_TYPE, USER_AGENT},
 };
-use types::{BackendName, Fault, Kind, Result, Secret, config};
-use wire::openai::chat::Dialect;
+use types::{BackendName, Fault, Kind, Operation, Result, Secret, config};
+use wire::openai::{chat, embeddings};
 
 use crate::{
-    Backend, Scheme, dialects,
+    Backend, Codec, Flow, Op, Scheme, dialects,
     path::{self, Address, MODEL},
 };
 
@@ -56,20 +56,40 @@ impl Route {
     }
 }
 
-/// A backend (or declared server) on one route, ready to be asked for chat. Cloning is cheap.
+/// A backend (or declared server) on one route, ready to be asked for one operation. Cloning is cheap.
 #[derive(Clone, Debug)]
 pub struct Endpoint {
     /// The backend's id on the wire, or the declared server's name.
     pub backend: BackendName,
     /// The way there.
     pub route: Route,
-    /// What it understands of OpenAI's chat.
-    pub dialect: Dialect,
+    /// What it is asked for.
+    pub operation: Operation,
+    /// How calls and answers are written.
+    pub codec: Codec,
     origin: Arc<str>,
-    before: Arc<str>,
-    after: Option<Arc<str>>,
+    base: Arc<str>,
+    place: Template,
+    versioned: Option<Template>,
+    query: &'static str,
     headers: Arc<HeaderMap>,
     scheme: Scheme,
+}
+
+/// A path, with a gap for the model's name if it has one.
+#[derive(Clone, Debug)]
+struct Template {
+    before: Arc<str>,
+    after: Option<Arc<str>>,
+}
+
+impl Template {
+    fn new(target: &str) -> Self {
+        match target.split_once(MODEL) {
+            Some((before, after)) => Self { before: before.into(), after: Some(after.into()) },
+            None => Self { before: target.into(), after: None },
+        }
+    }
 }
 
 /// What varies in the headers from attempt to attempt.
@@ -82,82 +102,146 @@ pub struct Dress<'a> {
 }
 
 impl Endpoint {
-    /// The backend behind the router at `router`; `None` when it cannot chat.
+    /// The backend behind the router at `router`; `None` when it cannot do this operation.
     ///
     /// # Errors
     /// A sentence for the operator when `router` is no address.
-    pub fn routed(backend: &Backend, router: &str) -> Result<Option<Self>, String> {
+    pub fn routed(backend: &Backend, operation: Operation, router: &str) -> Result<Option<Self>, String> {
         let mut base = path::split(router)?;
         base.path = path::join(&base.path, backend.id);
-        Self::of(backend, Route::Routed, &base)
+        let Some(op) = backend.op(operation) else { return Ok(None) };
+        let query = op.queue.map_or("", |queue| queue.query);
+        Self::of(backend, op, Route::Routed, &base, query).map(Some)
     }
 
-    /// The backend on its own address, or on `base` instead; `None` when it cannot chat or has no address.
+    /// The backend on its own address, or on `base` instead; `None` when it cannot do this operation or has no address.
     ///
     /// # Errors
     /// A sentence for the operator when `base` is no address.
-    pub fn direct(backend: &Backend, base: Option<&str>) -> Result<Option<Self>, String> {
-        match base.or(backend.direct) {
-            Some(base) => Self::of(backend, Route::Direct, &path::split(base)?),
-            None => Ok(None),
+    pub fn direct(backend: &Backend, operation: Operation, base: Option<&str>) -> Result<Option<Self>, String> {
+        let Some(op) = backend.op(operation) else { return Ok(None) };
+        // On an address that an operator wrote, a queue is told apart as the router tells it apart.
+        let (own, query) = match op.queue {
+            Some(queue) => (backend.direct.and(Some(queue.direct)), queue.query),
+            None => (backend.direct, ""),
+        };
+        match (base, own) {
+            (Some(base), _) => Self::of(backend, op, Route::Direct, &path::split(base)?, query).map(Some),
+            (None, Some(own)) => Self::of(backend, op, Route::Direct, &path::split(own)?, "").map(Some),
+            (None, None) => Ok(None),
         }
     }
 
-    /// The router's own OpenAI surface at `router`.
+    /// The router's own OpenAI surface at `router`, which has chat only.
     ///
     /// # Errors
     /// A sentence for the operator when `router` is no address.
     pub fn router(router: &str) -> Result<Self, String> {
         let base = path::split(router)?;
         let target = path::join(&base.path, "v1/chat/completions");
+        Self::plain(
+            &BackendName::new(AUTO),
+            Route::Router,
+            &base,
+            &target,
+            Operation::Chat,
+            Codec::Chat(dialects::ROUTER),
+        )
+    }
+
+    /// A server that the operator declared; `None` when its kind cannot do this operation. See [`path::api_path`] and
+    /// [`path::own_path`] for its paths.
+    ///
+    /// # Errors
+    /// A sentence for the operator when `url` is no address.
+    pub fn declared(
+        name: &BackendName,
+        url: &str,
+        kind: config::Dialect,
+        operation: Operation,
+    ) -> Result<Option<Self>, String> {
+        let base = path::split(url)?;
+        let Some((place, codec)) = dialects::declared(kind, operation) else { return Ok(None) };
+        let target = match place {
+            dialects::Place::Api(rest) => path::api_path(&base.path, rest),
+            dialects::Place::Own(rest) => path::own_path(&base.path, rest),
+        };
+        Self::plain(name, Route::Declared, &base, &target, operation, codec).map(Some)
+    }
+
+    fn plain(
+        name: &BackendName,
+        route: Route,
+        base: &Address,
+        target: &str,
+        operation: Operation,
+        codec: Codec,
+    ) -> Result<Self, String> {
         Ok(Self {
-            backend: BackendName::new(AUTO),
-            route: Route::Router,
-            dialect: dialects::ROUTER,
-            origin: base.origin.into(),
-            before: target.into(),
-            after: None,
+            backend: name.clone(),
+            route,
+            operation,
+            codec,
+            origin: base.origin.as_str().into(),
+            base: base.path.as_str().into(),
+            place: Template { before: target.into(), after: None },
+            versioned: None,
+            query: "",
             headers: fixed_headers(&[])?.into(),
             scheme: Scheme::Bearer,
         })
     }
 
-    /// A server that the operator declared; `None` when its kind cannot chat. See [`path::chat_path`] for its path.
-    ///
-    /// # Errors
-    /// A sentence for the operator when `url` is no address.
-    pub fn declared(name: &BackendName, url: &str, kind: config::Dialect) -> Result<Option<Self>, String> {
-        let base = path::split(url)?;
-        let Some(dialect) = dialects::declared(kind) else { return Ok(None) };
-        Ok(Some(Self {
-            backend: name.clone(),
-            route: Route::Declared,
-            dialect,
-            origin: base.origin.into(),
-            before: path::chat_path(&base.path).into(),
-            after: None,
-            headers: fixed_headers(&[])?.into(),
-            scheme: Scheme::Bearer,
-        }))
-    }
-
-    fn of(backend: &Backend, route: Route, base: &Address) -> Result<Option<Self>, String> {
-        let Some(chat) = &backend.chat else { return Ok(None) };
-        let target = path::join(&base.path, chat.path);
-        let (before, after) = match target.split_once(MODEL) {
-            Some((before, after)) => (before, Some(after.into())),
-            None => (target.as_str(), None),
-        };
-        Ok(Some(Self {
+    fn of(backend: &Backend, op: &Op, route: Route, base: &Address, query: &'static str) -> Result<Self, String> {
+        let template = |path: &str| Template::new(&path::join(&base.path, path));
+        Ok(Self {
             backend: BackendName::new(backend.id),
             route,
-            dialect: chat.dialect,
+            operation: op.operation,
+            codec: op.codec,
             origin: base.origin.as_str().into(),
-            before: before.into(),
-            after,
+            base: base.path.as_str().into(),
+            place: template(op.path),
+            versioned: op.versioned.map(template),
+            query,
             headers: fixed_headers(backend.headers)?.into(),
             scheme: if route == Route::Routed { Scheme::Bearer } else { backend.scheme },
-        }))
+        })
+    }
+
+    /// What it understands of OpenAI's chat; `None` when it is asked for something else.
+    pub const fn chat(&self) -> Option<&chat::Dialect> {
+        match &self.codec {
+            Codec::Chat(dialect) => Some(dialect),
+            _ => None,
+        }
+    }
+
+    /// What it understands of embeddings; `None` when it is asked for something else.
+    pub const fn embeddings(&self) -> Option<&embeddings::Dialect> {
+        match &self.codec {
+            Codec::Embeddings(dialect) => Some(dialect),
+            _ => None,
+        }
+    }
+
+    /// How its exchanges go; `None` when it is asked for chat or embeddings.
+    pub const fn flow(&self) -> Option<Flow> {
+        match self.codec {
+            Codec::Exchange(flow) => Some(flow),
+            _ => None,
+        }
+    }
+
+    /// The path before the operation's own: what every address of the backend on this route begins with. No slash at
+    /// the end.
+    pub fn base(&self) -> &str {
+        &self.base
+    }
+
+    /// The query that every call carries, without the question mark; empty for none.
+    pub const fn query(&self) -> &str {
+        self.query
     }
 
     /// `scheme://host[:port]` of the server to connect to.
@@ -170,15 +254,27 @@ impl Endpoint {
     /// # Errors
     /// [`Kind::UnknownModel`] when the path names the model and the name cannot stand in a path.
     pub fn target(&self, model: &str) -> Result<String> {
-        match &self.after {
-            None => Ok(self.before.as_ref().to_owned()),
+        let place = match &self.versioned {
+            Some(versioned) if model.contains(':') => versioned,
+            _ => &self.place,
+        };
+        let path = match &place.after {
+            None => place.before.as_ref().to_owned(),
             Some(after) => {
-                path::model_segments(model).map(|model| format!("{}{model}{after}", self.before)).map_err(|fault| {
-                    let id = self.backend.as_str();
-                    fault.backend(id)
-                })
+                let model = path::model_segments(model).map_err(|fault| fault.backend(self.backend.as_str()))?;
+                format!("{}{model}{after}", place.before)
             }
+        };
+        Ok(self.with_query(path))
+    }
+
+    /// A path with the query that every call carries.
+    pub(crate) fn with_query(&self, mut path: String) -> String {
+        if !self.query.is_empty() {
+            path.push('?');
+            path.push_str(self.query);
         }
+        path
     }
 
     /// The headers of a call, without those that belong to the connection.
@@ -217,6 +313,11 @@ fn authorization(scheme: Scheme, key: &Secret, backend: &str) -> Result<HeaderVa
     Ok(value)
 }
 
+/// Headers that say who we are and nothing else: for addresses that are not the backend's own.
+pub(crate) fn anonymous() -> HeaderMap {
+    HeaderMap::from_iter([(USER_AGENT, HeaderValue::from_static(AGENT))])
+}
+
 /// The headers that are the same for every call: who we are, what the body is, and the backend's own.
 ///
 /// # Errors
@@ -238,11 +339,12 @@ fn fixed_headers(own: &[(&str, &str)]) -> Result<HeaderMap, String> {
 mod tests {
     use super::*;
     use crate::find;
+    use types::Operation::{Chat, Image, Speech};
 
     const ROUTER: &str = "https://router.example";
 
     fn routed(id: &str) -> Endpoint {
-        Endpoint::routed(find(id).unwrap(), ROUTER).unwrap().unwrap()
+        Endpoint::routed(find(id).unwrap(), Chat, ROUTER).unwrap().unwrap()
     }
 
     #[test]
@@ -255,7 +357,7 @@ mod tests {
     #[test]
     fn a_base_with_a_path_keeps_it_on_every_route() {
         let base = "http://127.0.0.1:9/direct/groq/";
-        let direct = Endpoint::direct(find("groq").unwrap(), Some(base)).unwrap().unwrap();
+        let direct = Endpoint::direct(find("groq").unwrap(), Chat, Some(base)).unwrap().unwrap();
         assert_eq!(direct.origin(), "http://127.0.0.1:9");
         assert_eq!(direct.target("x").unwrap(), "/direct/groq/openai/v1/chat/completions");
         let router = Endpoint::router("http://127.0.0.1:9/r").unwrap();
@@ -276,18 +378,19 @@ mod tests {
     #[test]
     fn a_declared_server_has_its_path_completed_and_takes_any_name() {
         let mine = BackendName::new("mine");
-        let endpoint = Endpoint::declared(&mine, "http://10.0.0.7:8000/v1/", config::Dialect::Vllm).unwrap().unwrap();
+        let endpoint =
+            Endpoint::declared(&mine, "http://10.0.0.7:8000/v1/", config::Dialect::Vllm, Chat).unwrap().unwrap();
         assert_eq!(endpoint.origin(), "http://10.0.0.7:8000");
         assert_eq!(endpoint.target("any/../thing").unwrap(), "/v1/chat/completions");
         assert_eq!((endpoint.route, endpoint.backend.as_str()), (Route::Declared, "mine"));
-        assert!(Endpoint::declared(&mine, "http://h", config::Dialect::Tei).unwrap().is_none());
-        assert!(Endpoint::declared(&mine, "h", config::Dialect::Tgi).is_err());
+        assert!(Endpoint::declared(&mine, "http://h", config::Dialect::Tei, Chat).unwrap().is_none());
+        assert!(Endpoint::declared(&mine, "h", config::Dialect::Tgi, Chat).is_err());
     }
 
     #[test]
     fn a_backend_without_an_address_of_its_own_is_never_reached_directly() {
-        assert!(Endpoint::direct(find("hf-inference").unwrap(), None).unwrap().is_none());
-        assert!(Endpoint::routed(find("fal").unwrap(), ROUTER).unwrap().is_none());
+        assert!(Endpoint::direct(find("hf-inference").unwrap(), Chat, None).unwrap().is_none());
+        assert!(Endpoint::routed(find("fal").unwrap(), Chat, ROUTER).unwrap().is_none());
     }
 
     #[test]
@@ -296,7 +399,7 @@ mod tests {
         let dress = Dress { key: Some(&key), bill_to: Some("acme") };
         assert_eq!(routed("groq").headers(dress).unwrap()["x-hf-bill-to"], "acme");
         assert_eq!(Endpoint::router(ROUTER).unwrap().headers(dress).unwrap()["x-hf-bill-to"], "acme");
-        let direct = Endpoint::direct(find("groq").unwrap(), None).unwrap().unwrap();
+        let direct = Endpoint::direct(find("groq").unwrap(), Chat, None).unwrap().unwrap();
         assert!(!direct.headers(dress).unwrap().contains_key("x-hf-bill-to"));
         let split = Dress { key: None, bill_to: Some("a\r\nb") };
         assert_eq!(routed("groq").headers(split).unwrap_err().kind, Kind::BadRequest);
@@ -306,7 +409,7 @@ mod tests {
     fn a_key_is_presented_as_the_route_wants_it_and_never_printed() {
         let key = Secret::new("k-123456");
         let dress = Dress { key: Some(&key), bill_to: None };
-        let own = Endpoint::direct(find("clarifai").unwrap(), None).unwrap().unwrap().headers(dress).unwrap();
+        let own = Endpoint::direct(find("clarifai").unwrap(), Chat, None).unwrap().unwrap().headers(dress).unwrap();
         assert_eq!(own["authorization"], "Key k-123456");
         assert!(!format!("{own:?}").contains("123456"));
         assert_eq!(routed("clarifai").headers(dress).unwrap()["authorization"], "Bearer k-123456");
@@ -320,5 +423,26 @@ mod tests {
     fn the_key_decides_the_route() {
         assert_eq!(Route::of_key(&Secret::new("hf_x")), Route::Routed);
         assert_eq!(Route::of_key(&Secret::new("gsk_x")), Route::Direct);
+    }
+
+    #[test]
+    fn a_queue_has_its_own_host_or_is_told_apart_by_a_query() {
+        let fal = find("fal").unwrap();
+        let routed = Endpoint::routed(fal, Image, ROUTER).unwrap().unwrap();
+        assert_eq!(routed.target("fal-ai/flux/dev").unwrap(), "/fal-ai/fal-ai/flux/dev?_subdomain=queue");
+        let direct = Endpoint::direct(fal, Image, None).unwrap().unwrap();
+        assert_eq!((direct.origin(), direct.query()), ("https://queue.fal.run", ""));
+        assert_eq!(direct.target("fal-ai/flux/dev").unwrap(), "/fal-ai/flux/dev");
+        let own = Endpoint::direct(fal, Image, Some("http://127.0.0.1:9/direct/fal-ai")).unwrap().unwrap();
+        assert_eq!(own.target("m/n").unwrap(), "/direct/fal-ai/m/n?_subdomain=queue");
+        let sound = Endpoint::direct(fal, Speech, None).unwrap().unwrap();
+        assert_eq!((sound.origin(), sound.target("m/n").unwrap().as_str()), ("https://fal.run", "/m/n"));
+    }
+
+    #[test]
+    fn a_version_in_the_name_goes_another_way() {
+        let endpoint = Endpoint::routed(find("replicate").unwrap(), Image, ROUTER).unwrap().unwrap();
+        assert_eq!(endpoint.target("a/b").unwrap(), "/replicate/v1/models/a/b/predictions");
+        assert_eq!(endpoint.target("a/b:5599ed30").unwrap(), "/replicate/v1/predictions");
     }
 }

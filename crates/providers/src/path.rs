@@ -54,16 +54,30 @@ pub(crate) fn join(base: &str, path: &str) -> String {
     format!("{}/{}", base.trim_end_matches('/'), path.trim_start_matches('/'))
 }
 
-/// Where a declared server chats: an address that ends in `/chat/completions` is taken as it is, one that ends in `/v1`
-/// gets the rest, any other gets `/v1/chat/completions`. The rule of Hugging Face's own clients.
-pub fn chat_path(path: &str) -> String {
+/// Where a declared server has `rest` of OpenAI's API: an address that ends in `/chat/completions` has it beside that,
+/// one that ends in `/v1` gets `rest`, any other gets `v1/` and `rest`. The rule of Hugging Face's own clients for chat.
+pub fn api_path(path: &str, rest: &str) -> String {
     let path = path.trim_end_matches('/');
-    if path.ends_with("/chat/completions") {
-        path.to_owned()
+    if let Some(base) = path.strip_suffix("/chat/completions") {
+        join(base, rest)
     } else if path.ends_with("/v1") {
-        join(path, "chat/completions")
+        join(path, rest)
     } else {
-        join(path, "v1/chat/completions")
+        join(path, &format!("v1/{rest}"))
+    }
+}
+
+/// Where a declared server has what is not OpenAI's: at its address itself, with `rest` behind it unless it is there
+/// already. What the address has for OpenAI's API is cut first.
+pub fn own_path(path: &str, rest: &str) -> String {
+    let path = path.trim_end_matches('/');
+    let path = path.strip_suffix("/chat/completions").unwrap_or(path);
+    let path = path.strip_suffix("/v1").unwrap_or(path);
+    match rest {
+        "" if path.is_empty() => "/".to_owned(),
+        "" => path.to_owned(),
+        _ if path.ends_with(&format!("/{rest}")) => path.to_owned(),
+        _ => join(path, rest),
     }
 }
 
@@ -142,7 +156,7 @@ mod tests {
     }
 
     #[test]
-    fn the_chat_path_of_a_declared_server_follows_the_clients_rule() {
+    fn the_path_of_a_declared_server_follows_the_clients_rule() {
         for (given, want) in [
             ("", "/v1/chat/completions"),
             ("/", "/v1/chat/completions"),
@@ -153,7 +167,22 @@ mod tests {
             ("/x/chat/completions", "/x/chat/completions"),
             ("/x/chat/completions/", "/x/chat/completions"),
         ] {
-            assert_eq!(chat_path(given), want, "{given}");
+            assert_eq!(api_path(given, "chat/completions"), want, "{given}");
+            let other = want.replace("chat/completions", "embeddings");
+            assert_eq!(api_path(given, "embeddings"), other, "{given}");
+        }
+    }
+
+    #[test]
+    fn what_is_not_openais_stands_at_the_address_itself() {
+        for (given, rest, want) in [
+            ("", "", "/"),
+            ("/x/", "", "/x"),
+            ("/v1", "embed", "/embed"),
+            ("/v1/chat/completions", "embed", "/embed"),
+            ("/x/embed", "embed", "/x/embed"),
+        ] {
+            assert_eq!(own_path(given, rest), want, "{given}");
         }
     }
 

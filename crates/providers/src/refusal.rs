@@ -1,20 +1,37 @@
 //! What a caller reads when a backend cannot do what was asked, or not on this route.
 
-use types::{Fault, Kind};
+use types::{Fault, Kind, Operation};
 
 use crate::{Backend, TABLE};
 
-/// The backend has no chat. Names those that have.
-pub fn no_chat(backend: &Backend) -> Box<Fault> {
-    let id = backend.id;
-    let others = chatting();
+/// The backend cannot do this operation. Names those that can.
+pub fn unsupported(backend: &Backend, operation: Operation) -> Box<Fault> {
+    unsupported_by(backend.id, operation)
+}
+
+/// Something with this name, a declared server perhaps, cannot do this operation. Names the backends that can.
+pub fn unsupported_by(name: &str, operation: Operation) -> Box<Fault> {
+    let what = operation.name();
+    let others = able(operation);
     Fault::new(
         Kind::UnsupportedOperation,
-        format!("The backend `{id}` does not support chat completions. Backends that do: {others}."),
+        format!("The backend `{name}` does not support {}. Backends that do: {others}.", spelt_out(operation, what)),
     )
     .param("model")
     .code("unsupported_operation")
-    .backend(id)
+    .backend(name)
+}
+
+/// The operation in a sentence.
+const fn spelt_out(operation: Operation, name: &'static str) -> &'static str {
+    match operation {
+        Operation::Chat => "chat completions",
+        Operation::Image => "image generation",
+        Operation::ImageStream => "streams of images",
+        Operation::ImageEdit => "image edits",
+        Operation::ImageEditStream => "streams of image edits",
+        Operation::Embeddings | Operation::Speech | Operation::Transcription => name,
+    }
 }
 
 /// The router no longer takes calls for it, and there is no key of its own.
@@ -43,10 +60,10 @@ pub fn never_routed(backend: &Backend) -> Box<Fault> {
     .backend(id)
 }
 
-/// The ids of the backends that chat through the router today, in the table's order.
-fn chatting() -> String {
+/// The ids of the backends that can do this through the router today, in the table's order.
+fn able(operation: Operation) -> String {
     let ids: Vec<_> =
-        TABLE.iter().filter(|b| b.chat.is_some() && b.routing == crate::Routing::Live).map(|b| b.id).collect();
+        TABLE.iter().filter(|b| b.can(operation) && b.routing == crate::Routing::Live).map(|b| b.id).collect();
     ids.join(", ")
 }
 
@@ -57,13 +74,25 @@ mod tests {
 
     #[test]
     fn a_backend_without_chat_is_refused_with_the_names_of_those_that_have_it() {
-        let fault = no_chat(find("replicate").unwrap());
+        let fault = unsupported(find("replicate").unwrap(), Operation::Chat);
         assert_eq!((fault.kind, fault.code.as_deref()), (Kind::UnsupportedOperation, Some("unsupported_operation")));
         assert!(fault.message.contains("`replicate`") && fault.message.contains("chat completions"));
         for (id, named) in
             [("groq", true), ("deepinfra", true), ("fal-ai", false), ("nebius", false), ("openai", false)]
         {
             assert_eq!(fault.message.contains(&format!(" {id}")), named, "{id}: {}", fault.message);
+        }
+    }
+
+    #[test]
+    fn every_operation_has_somebody_who_can_do_it() {
+        for operation in Operation::ALL {
+            let fault = unsupported_by("nobody", *operation);
+            assert!(!fault.message.contains("do: ."), "{}", fault.message);
+        }
+        let edit = unsupported(find("groq").unwrap(), Operation::ImageEdit);
+        for id in ["hf-inference", "fal-ai", "replicate", "together", "wavespeed"] {
+            assert!(edit.message.contains(id), "{}", edit.message);
         }
     }
 

@@ -1,11 +1,11 @@
 //! Baseten: OpenAI's shape and path.
 
-use crate::{Backend, Chat, Promise};
+use crate::{Backend, Op};
 
 pub(crate) const BACKEND: Backend = Backend {
     id: "baseten",
     hub_org: "baseten",
     direct: Some("https://inference.baseten.co"),
-    chat: Some(Chat { promise: Promise::Upstream, ..Chat::V1 }),
+    ops: &[Op::CHAT.upstream()],
     ..Backend::ROUTED
 };

@@ -1,6 +1,6 @@
 //! Clarifai: routed until July 2026; presents its key in its own way.
 
-use crate::{Backend, Chat, Promise, Routing, Scheme};
+use crate::{Backend, Op, Routing, Scheme, dialects};
 
 pub(crate) const BACKEND: Backend = Backend {
     id: "clarifai",
@@ -8,6 +8,6 @@ pub(crate) const BACKEND: Backend = Backend {
     routing: Routing::Removed,
     direct: Some("https://api.clarifai.com"),
     scheme: Scheme::Key,
-    chat: Some(Chat { path: "v2/ext/openai/v1/chat/completions", promise: Promise::Upstream, ..Chat::V1 }),
+    ops: &[Op::chat("v2/ext/openai/v1/chat/completions", dialects::COMPATIBLE).upstream()],
     ..Backend::ROUTED
 };

@@ -1,11 +1,18 @@
 //! DeepInfra: OpenAI's shape under a prefix.
 
-use crate::{Backend, Chat, Promise};
+use types::Operation;
+
+use crate::{Backend, Flow, Op, dialects};
 
 pub(crate) const BACKEND: Backend = Backend {
     id: "deepinfra",
     hub_org: "DeepInfra",
     direct: Some("https://api.deepinfra.com"),
-    chat: Some(Chat { path: "v1/openai/chat/completions", promise: Promise::Upstream, ..Chat::V1 }),
+    ops: &[
+        Op::chat("v1/openai/chat/completions", dialects::COMPATIBLE).upstream(),
+        Op::embeddings("v1/openai/embeddings", dialects::EMBEDDINGS).upstream(),
+        Op::exchange(Operation::Speech, "v1/openai/audio/speech", Flow::Deepinfra).upstream(),
+        Op::exchange(Operation::Transcription, "v1/openai/audio/transcriptions", Flow::Deepinfra).upstream(),
+    ],
     ..Backend::ROUTED
 };

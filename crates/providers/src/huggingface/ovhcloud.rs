@@ -1,12 +1,12 @@
 //! OVHcloud AI Endpoints: OpenAI's shape and path.
 
-use crate::{Backend, Chat};
+use crate::{Backend, Op};
 
 pub(crate) const BACKEND: Backend = Backend {
     id: "ovhcloud",
     aliases: &["ovhcloud-ai-endpoints"],
     hub_org: "ovhcloud",
     direct: Some("https://oai.endpoints.kepler.ai.cloud.ovh.net"),
-    chat: Some(Chat::V1),
+    ops: &[Op::CHAT],
     ..Backend::ROUTED
 };

@@ -1,12 +1,12 @@
 //! Public AI: OpenAI's shape and path.
 
-use crate::{Backend, Chat};
+use crate::{Backend, Op};
 
 pub(crate) const BACKEND: Backend = Backend {
     id: "publicai",
     aliases: &["public-ai"],
     hub_org: "publicai",
     direct: Some("https://api.publicai.co"),
-    chat: Some(Chat::V1),
+    ops: &[Op::CHAT],
     ..Backend::ROUTED
 };

@@ -1,12 +1,12 @@
 //! SambaNova: routed until July 2026; takes no strict JSON schema.
 
-use crate::{Backend, Chat, Routing, dialects};
+use crate::{Backend, Op, Routing, dialects};
 
 pub(crate) const BACKEND: Backend = Backend {
     id: "sambanova",
     hub_org: "sambanovasystems",
     routing: Routing::Removed,
     direct: Some("https://api.sambanova.ai"),
-    chat: Some(Chat { dialect: dialects::SAMBANOVA, ..Chat::V1 }),
+    ops: &[Op::chat("v1/chat/completions", dialects::SAMBANOVA), Op::embeddings("v1/embeddings", dialects::EMBEDDINGS)],
     ..Backend::ROUTED
 };

@@ -1,11 +1,11 @@
 //! Scaleway: OpenAI's shape and path.
 
-use crate::{Backend, Chat};
+use crate::{Backend, Op, dialects};
 
 pub(crate) const BACKEND: Backend = Backend {
     id: "scaleway",
     hub_org: "scaleway",
     direct: Some("https://api.scaleway.ai"),
-    chat: Some(Chat::V1),
+    ops: &[Op::CHAT, Op::embeddings("v1/embeddings", dialects::EMBEDDINGS)],
     ..Backend::ROUTED
 };

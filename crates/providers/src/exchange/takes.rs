@@ -1,0 +1,88 @@
+//! Which sound each backend takes as it is, and what the rest must be made into.
+
+use types::ask::AudioFormat;
+
+use super::Flow;
+
+/// What becomes of a sound before it is sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Takes {
+    /// It goes as it is, under this media type.
+    AsIs(&'static str),
+    /// It is to be decoded and made into this first: 16 kHz, one channel.
+    Convert(AudioFormat),
+    /// It is no sound.
+    Refuse,
+}
+
+/// What sound can be, by the names that bytes are sniffed as and callers use, and what it is called here.
+const SOUNDS: &[(&str, &str)] = &[
+    ("audio/mpeg", "audio/mpeg"),
+    ("audio/mp3", "audio/mpeg"),
+    ("audio/wav", "audio/wav"),
+    ("audio/wave", "audio/wav"),
+    ("audio/x-wav", "audio/wav"),
+    ("audio/vnd.wave", "audio/wav"),
+    ("audio/flac", "audio/flac"),
+    ("audio/x-flac", "audio/flac"),
+    ("audio/ogg", "audio/ogg"),
+    ("application/ogg", "audio/ogg"),
+    ("video/ogg", "audio/ogg"),
+    ("audio/opus", "audio/ogg"),
+    ("audio/webm", "audio/webm"),
+    ("video/webm", "audio/webm"),
+    ("audio/mp4", "audio/mp4"),
+    ("audio/x-m4a", "audio/mp4"),
+    ("audio/m4a", "audio/mp4"),
+    ("video/mp4", "audio/mp4"),
+    ("audio/aac", "audio/aac"),
+    ("audio/aiff", "audio/aiff"),
+    ("audio/x-aiff", "audio/aiff"),
+    ("audio/x-caf", "audio/x-caf"),
+    ("video/x-matroska", "audio/x-matroska"),
+    ("audio/x-matroska", "audio/x-matroska"),
+];
+
+impl Flow {
+    /// What becomes of sound of this media type, which must be what its bytes are.
+    pub fn takes(self, media_type: &str) -> Takes {
+        let known = SOUNDS.iter().find(|(name, _)| name.eq_ignore_ascii_case(media_type)).map(|(_, known)| *known);
+        let Some(sound) = known else { return Takes::Refuse };
+        match self {
+            Self::Fal => fal(sound),
+            Self::HfInference | Self::Replicate => match sound {
+                "audio/aiff" | "audio/x-caf" | "audio/x-matroska" => Takes::Convert(AudioFormat::Flac),
+                known => Takes::AsIs(known),
+            },
+            Self::Together | Self::Deepinfra | Self::Openai => match sound {
+                known @ ("audio/mpeg" | "audio/wav" | "audio/flac" | "audio/ogg" | "audio/webm" | "audio/mp4") => {
+                    Takes::AsIs(known)
+                }
+                _ => Takes::Convert(AudioFormat::Wav),
+            },
+            _ => Takes::Refuse,
+        }
+    }
+}
+
+/// fal looks at the label first: only these three are taken. FLAC is, under MP3's.
+const fn fal(sound: &'static str) -> Takes {
+    match sound.as_bytes() {
+        b"audio/mpeg" | b"audio/flac" => Takes::AsIs("audio/mpeg"),
+        b"audio/wav" => Takes::AsIs("audio/x-wav"),
+        b"audio/webm" => Takes::AsIs("video/webm"),
+        _ => Takes::Convert(AudioFormat::Flac),
+    }
+}
+
+/// The usual ending of a file of this type.
+pub(super) fn extension(media_type: &str) -> &'static str {
+    match media_type {
+        "audio/mpeg" => "mp3",
+        "audio/flac" => "flac",
+        "audio/ogg" => "ogg",
+        "audio/webm" => "webm",
+        "audio/mp4" => "m4a",
+        _ => "wav",
+    }
+}
