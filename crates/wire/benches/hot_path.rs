@@ -7,7 +7,11 @@ use bytes::Bytes;
 use divan::{Bencher, black_box, counter::BytesCount};
 use wire::{
     json::{Limits, validate},
-    openai::chat::{AnswerContext, Ask, Call, Dialect, Stream, StreamContext, answer, encode},
+    multipart::{Attachment, Parser, boundary, write},
+    openai::{
+        chat::{AnswerContext, Ask, Call, Dialect, Stream, StreamContext, answer, encode},
+        embeddings,
+    },
     sse::Splitter,
 };
 
@@ -176,4 +180,71 @@ fn whole_answer(bencher: Bencher<'_, '_>, size: usize) {
     ));
     let ours = AnswerContext { id: "x", model: "m", created: 0 };
     bencher.counter(BytesCount::new(body.len())).bench_local(|| answer(black_box(&body), &ours).unwrap());
+}
+
+/// What comes back for inputs of 1,536 dimensions each: 20 KB a vector as floats, 8 KB as base64.
+fn vectors(inputs: usize, base64: bool) -> Bytes {
+    let numbers: Vec<String> =
+        (0..1536_u32).map(|n| format!("{:.8}", f64::from(n * 7919 % 2000) / 1e4 - 0.1)).collect();
+    let vector = if base64 { format!("\"{}\"", "zczMPQrX".repeat(1024)) } else { format!("[{}]", numbers.join(",")) };
+    let item = |index| format!("{{\"object\":\"embedding\",\"index\":{index},\"embedding\":{vector}}}");
+    let items: Vec<String> = (0..inputs).map(item).collect();
+    let usage = "\"usage\":{\"prompt_tokens\":8,\"total_tokens\":8}";
+    format!("{{\"object\":\"list\",\"data\":[{}],\"model\":\"m\",{usage}}}", items.join(",")).into()
+}
+
+fn embeddings_call(inputs: usize, encoding: &str) -> embeddings::Call {
+    let texts = vec!["\"a text\""; inputs].join(",");
+    let body = format!("{{\"model\":\"m\",\"input\":[{texts}],\"encoding_format\":\"{encoding}\"}}");
+    embeddings::Call::read(body.into(), &Limits::default()).unwrap()
+}
+
+fn read_vectors(bencher: Bencher<'_, '_>, body: &Bytes, call: &embeddings::Call) {
+    let context = embeddings::Context::of(call, "m");
+    bencher.counter(BytesCount::new(body.len())).bench_local(|| embeddings::answer(black_box(body), &context).unwrap());
+}
+
+/// Vectors that pass as they are.
+#[divan::bench(args = [1, 64])]
+fn embeddings_floats_that_pass(bencher: Bencher<'_, '_>, inputs: usize) {
+    read_vectors(bencher, &vectors(inputs, false), &embeddings_call(inputs, "float"));
+}
+
+/// The same in base64.
+#[divan::bench(args = [1, 64])]
+fn embeddings_base64_that_passes(bencher: Bencher<'_, '_>, inputs: usize) {
+    read_vectors(bencher, &vectors(inputs, true), &embeddings_call(inputs, "base64"));
+}
+
+/// Floats that become base64.
+#[divan::bench(args = [1, 64])]
+fn embeddings_converted(bencher: Bencher<'_, '_>, inputs: usize) {
+    read_vectors(bencher, &vectors(inputs, false), &embeddings_call(inputs, "base64"));
+}
+
+/// The same vectors as a tree, to compare with.
+#[divan::bench(args = [1, 64])]
+fn embeddings_as_a_tree(bencher: Bencher<'_, '_>, inputs: usize) {
+    let body = vectors(inputs, false);
+    bencher
+        .counter(BytesCount::new(body.len()))
+        .bench_local(|| serde_json::from_slice::<serde_json::Value>(black_box(&body)).unwrap());
+}
+
+/// A form with a file of 1 MB, in pieces as a socket gives them.
+#[divan::bench]
+fn form_with_a_file(bencher: Bencher<'_, '_>) {
+    let sound = Bytes::from((0..1_u32 << 20).map(|n| (n.wrapping_mul(2_654_435_761) >> 24) as u8).collect::<Vec<_>>());
+    let file = Attachment { name: "file", file_name: "a.wav", content_type: "audio/wav", bytes: &sound };
+    let (kind, body) = write(&[("model", "m")], &[file]);
+    let (boundary, body) = (boundary(&kind).unwrap(), body.to_bytes());
+    bencher.counter(BytesCount::new(body.len())).bench_local(|| {
+        let mut parser = Parser::new(&boundary, wire::multipart::Limits::default());
+        let mut events = 0;
+        for at in (0..body.len()).step_by(16 << 10) {
+            let piece = body.slice(at..body.len().min(at + (16 << 10)));
+            parser.push(black_box(piece), &mut |_| events += 1).unwrap();
+        }
+        events
+    });
 }

@@ -18,3 +18,4 @@ mod recordings;
 mod sse;
 mod stream;
 mod support;
+mod vectors;

@@ -2,10 +2,12 @@
 
 use super::{Error, Flaw, Reader};
 
-const ZEROS: u64 = 0x3030_3030_3030_3030;
+const ZEROS: u128 = u128::from_ne_bytes([b'0'; BLOCK]);
 /// Added to a byte below 128, it reaches 128 from 10 on.
-const OVER_NINE: u64 = 0x7676_7676_7676_7676;
-const HIGH: u64 = 0x8080_8080_8080_8080;
+const OVER_NINE: u128 = u128::from_ne_bytes([128 - 10; BLOCK]);
+const HIGH: u128 = u128::from_ne_bytes([128; BLOCK]);
+/// So many bytes are looked at together: what most numbers have behind their point fits.
+const BLOCK: usize = 16;
 
 impl<'a> Reader<'a> {
     /// Takes an array that holds numbers only and hands each of them out as it is written; gives their count.
@@ -75,19 +77,19 @@ fn number(bytes: &[u8], mut at: usize) -> Result<usize, Error> {
     Ok(at)
 }
 
-/// One past the digits that start at `at`, of which there must be one. Eight bytes are looked at together.
+/// One past the digits that start at `at`, of which there must be one.
 #[inline]
 fn digits(bytes: &[u8], from: usize) -> Result<usize, Error> {
     let mut at = from;
-    while let Some(eight) = bytes.get(at..).and_then(|rest| rest.first_chunk::<8>()) {
+    while let Some(block) = bytes.get(at..).and_then(|rest| rest.first_chunk::<BLOCK>()) {
         // Zero for a digit: its upper half is that of `0`, and its lower half stays below 10.
-        let word = u64::from_le_bytes(*eight) ^ ZEROS;
-        let odd = ((word & !HIGH) + OVER_NINE | word) & HIGH;
+        let word = u128::from_le_bytes(*block) ^ ZEROS;
+        let odd = (((word & !HIGH) + OVER_NINE) | word) & HIGH;
         if odd != 0 {
             at += (odd.trailing_zeros() / 8) as usize;
             return some(from, at, bytes);
         }
-        at += 8;
+        at += BLOCK;
     }
     while let Some(b'0'..=b'9') = bytes.get(at) {
         at += 1;

@@ -9,10 +9,11 @@ use types::{Result, SendBody, Usage};
 use super::{
     bad_reply,
     call::{Call, Encoding},
-    pool, vectors,
+    item::{self, Item},
+    pool,
 };
 use crate::{
-    json::{self, Edits, Kind, Limits, Part, Reader, Span, Str, text},
+    json::{self, Edits, Kind, Limits, Part, Reader, Span, text},
     openai::chat::usage,
     upstream_error,
 };
@@ -54,7 +55,7 @@ pub(super) const ALL: Limits = Limits { max_depth: 127, max_members: usize::MAX 
 
 /// Reads an answer.
 ///
-/// Bare arrays become one vector per input, as [`pool`] says.
+/// Bare arrays become one vector per input, by the rules of [this module](super#bare-arrays).
 ///
 /// # Errors
 /// The backend's own error when there is one in a good status; `UpstreamBadReply` when it is no answer to these inputs:
@@ -65,8 +66,8 @@ pub fn answer(body: &Bytes, context: &Context<'_>) -> Result<Answer> {
     if kind == Kind::Array {
         return pool::answer(body, context);
     }
-    let said = Said::read(body).map_err(not_json)?;
-    let Some(items) = &said.items else {
+    let mut said = Said::read(body, context.wanted).map_err(not_json)?;
+    let Some(items) = &mut said.items else {
         return Err(if said.error || upstream_error::speaks_of_one(body) {
             upstream_error::in_good_status(body)
         } else {
@@ -79,7 +80,7 @@ pub fn answer(body: &Bytes, context: &Context<'_>) -> Result<Answer> {
         return answer(&sorted, context);
     }
     let mut edits = Edits::new();
-    for (index, item) in items.iter().enumerate() {
+    for (index, item) in items.iter_mut().enumerate() {
         item.mend(index, body, context.wanted, &mut edits)?;
     }
     let (usage, estimated) = said.fill(body, context, &mut edits);
@@ -138,26 +139,9 @@ pub(super) struct Counted {
     pub span: Span,
 }
 
-/// One vector of an answer.
-pub(super) struct Item {
-    pub whole: Span,
-    pub index: Option<u64>,
-    pub index_span: Option<Span>,
-    embedding: Embedding,
-    object: bool,
-    inside: usize,
-}
-
-#[derive(Clone, Copy)]
-enum Embedding {
-    Missing,
-    Odd,
-    Numbers { span: Span, count: usize },
-    Base64(Str),
-}
-
 impl Said {
-    pub(super) fn read(body: &[u8]) -> Result<Self, json::Error> {
+    /// Reads it. Numbers become base64 on the way if that is what is wanted.
+    pub(super) fn read(body: &[u8], wanted: Encoding) -> Result<Self, json::Error> {
         let mut reader = Reader::new(body, ALL)?;
         let mut said = Self { alone: true, ..Self::default() };
         reader.open_object()?;
@@ -166,7 +150,7 @@ impl Said {
             said.alone = false;
             let kind = reader.peek()?;
             match (&*name.raw(body), kind) {
-                (b"data", Kind::Array) => said.items = Some(items(&mut reader)?),
+                (b"data", Kind::Array) => said.items = Some(item::read(&mut reader, wanted)?),
                 (b"usage", Kind::Object) => match counted(&mut reader)? {
                     (Some(usage), span) => said.usage = Some(Counted { usage, span }),
                     (None, span) => said.hollow[0] = Some(span),
@@ -260,131 +244,4 @@ fn counted(reader: &mut Reader<'_>) -> Result<(Option<Usage>, Span), json::Error
     }
     let input = prompt.or(total);
     Ok((input.map(|input| Usage { input, ..Usage::default() }), Span::new(start, reader.at())))
-}
-
-fn items(reader: &mut Reader<'_>) -> Result<Vec<Item>, json::Error> {
-    let mut items = Vec::new();
-    reader.open_array()?;
-    while reader.next_item()? {
-        let kind = reader.peek()?;
-        let start = reader.at();
-        let mut item = Item {
-            whole: Span::default(),
-            index: None,
-            index_span: None,
-            embedding: Embedding::Missing,
-            object: false,
-            inside: start + 1,
-        };
-        if kind == Kind::Object {
-            item.read(reader)?;
-        } else {
-            reader.skip()?;
-        }
-        item.whole = Span::new(start, reader.at());
-        items.push(item);
-    }
-    Ok(items)
-}
-
-impl Item {
-    fn read(&mut self, reader: &mut Reader<'_>) -> Result<(), json::Error> {
-        reader.open_object()?;
-        while let Some(name) = reader.next_key()? {
-            let kind = reader.peek()?;
-            match (&*name.raw(reader.bytes()), kind) {
-                (b"embedding", Kind::Array) => self.embedding = embedding(reader)?,
-                (b"embedding", Kind::String) => self.embedding = Embedding::Base64(reader.string()?),
-                (b"embedding", _) => {
-                    self.embedding = Embedding::Odd;
-                    reader.skip()?;
-                }
-                (b"index", _) => {
-                    let span = reader.skip()?;
-                    self.index = std::str::from_utf8(span.of(reader.bytes())).ok().and_then(usage::whole);
-                    self.index_span = Some(span);
-                }
-                (b"object", Kind::String) => {
-                    self.object = true;
-                    reader.skip()?;
-                }
-                _ => {
-                    reader.skip()?;
-                }
-            }
-        }
-        Ok(())
-    }
-
-    /// Makes it the vector of input `index`, written as `wanted`.
-    fn mend(&self, index: usize, body: &[u8], wanted: Encoding, edits: &mut Edits) -> Result<()> {
-        let mut opening = String::new();
-        if !self.object {
-            opening += "\"object\":\"embedding\",";
-        }
-        match (self.index, self.index_span) {
-            (Some(_), _) => {}
-            (None, Some(span)) => edits.replace(span, index.to_string().into_bytes()),
-            (None, None) => opening += &format!("\"index\":{index},"),
-        }
-        if !opening.is_empty() {
-            edits.insert(self.inside, opening.into_bytes());
-        }
-        match (self.embedding, wanted) {
-            (Embedding::Numbers { count: 1.., .. }, Encoding::Float) => {}
-            (Embedding::Numbers { span, count: count @ 1.. }, Encoding::Base64) => {
-                edits.replace(span, base64_of(body, span, count)?);
-            }
-            (Embedding::Base64(string), Encoding::Base64) => {
-                if vectors::count_in_base64(string.inner.of(body)).is_none() {
-                    vectors::from_base64(&string.raw(body))?;
-                }
-            }
-            (Embedding::Base64(string), Encoding::Float) => {
-                let mut out = Vec::new();
-                vectors::write_floats(vectors::from_base64(&string.raw(body))?, &mut out);
-                edits.replace(string.outer(), out);
-            }
-            (Embedding::Missing, _) => {
-                return Err(bad_reply(format!("`data[{index}]` of the backend's answer has no `embedding`.")));
-            }
-            (Embedding::Numbers { .. } | Embedding::Odd, _) => return Err(no_vector(index)),
-        }
-        Ok(())
-    }
-}
-
-pub(super) fn no_vector(index: usize) -> Box<types::Fault> {
-    bad_reply(format!("The backend's vector for input {index} is empty or holds something that is no number."))
-}
-
-/// Takes an array: a vector, or something odd that is good JSON all the same.
-fn embedding(reader: &mut Reader<'_>) -> Result<Embedding, json::Error> {
-    let mut whole = reader.clone();
-    let start = reader.at();
-    match reader.numbers(|_| {}) {
-        Ok(count) => Ok(Embedding::Numbers { span: Span::new(start, reader.at()), count }),
-        Err(_) => {
-            whole.skip()?;
-            *reader = whole;
-            Ok(Embedding::Odd)
-        }
-    }
-}
-
-/// The vector at `span` as base64.
-pub(super) fn base64_of(body: &[u8], span: Span, count: usize) -> Result<Vec<u8>> {
-    let mut floats = Vec::with_capacity(count);
-    let mut trouble = None;
-    let mut reader = Reader::within(body, span, ALL);
-    let _ = reader.numbers(|written| match vectors::float(written) {
-        Ok(float) => floats.push(float),
-        Err(fault) => trouble = Some(fault),
-    });
-    if let Some(fault) = trouble {
-        return Err(fault);
-    }
-    let mut out = Vec::new();
-    vectors::write_base64(&floats, &mut out);
-    Ok(out)
 }

@@ -5,7 +5,7 @@ use types::{Result, SendBody, Usage};
 use super::{
     answer::{ALL, Answer, Said, usage_text},
     bad_reply,
-    call::{Call, Input},
+    call::{Call, Encoding, Input},
 };
 use crate::json::{Edits, Limits, Reader, Span};
 
@@ -111,7 +111,9 @@ fn append(joint: &mut SendBody, answer: &Answer, index: usize) -> Result<usize> 
 }
 
 fn read(body: &[u8]) -> Result<Said> {
-    Said::read(body).map_err(|error| bad_reply("The backend's answer is not JSON.").detail(error.to_string()))
+    // The vectors are as the caller wants them already.
+    Said::read(body, Encoding::Float)
+        .map_err(|error| bad_reply("The backend's answer is not JSON.").detail(error.to_string()))
 }
 
 fn push_all(joint: &mut SendBody, body: &SendBody) {

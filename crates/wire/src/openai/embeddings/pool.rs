@@ -1,23 +1,14 @@
-//! Bare arrays, as feature extraction answers them: one vector per input, whatever their depth.
-//!
-//! | depth | what it is | what becomes of it |
-//! |---|---|---|
-//! | 1 | one vector, for one input | itself |
-//! | 2 | one vector for each input | themselves |
-//! | 2, for one text, with more or fewer than one row | one vector for each token | their mean |
-//! | 3 | for each input, one vector for each token | the mean of each |
-//! | 4 | the same, with a batch of one around each | the mean of each |
-//!
-//! The mean is that of the sentence-transformers library for models without a pooling of their own, with every token
-//! weighing the same. It is summed in 64 bit floats.
+//! Bare arrays, as feature extraction answers them: one vector per input, by the rules of the module
+//! above.
 
 use bytes::Bytes;
 use types::{Result, Usage};
 
 use super::{
-    answer::{ALL, Answer, Context, base64_of, no_vector, usage_text},
+    answer::{ALL, Answer, Context, usage_text},
     bad_reply,
     call::Encoding,
+    item::{base64, no_vector},
     vectors,
 };
 use crate::json::{self, Edits, Kind, Reader, Span, text};
@@ -51,16 +42,18 @@ pub(super) fn answer(body: &Bytes, context: &Context<'_>) -> Result<Answer> {
 /// What belongs to one input: a vector, or arrays that hold vectors.
 struct Group {
     span: Span,
-    /// Numbers of the vector; 0 when it is to be pooled.
-    plain: usize,
+    /// Whether it is a vector as it stands; otherwise it is to be pooled.
+    plain: bool,
 }
 
 impl Group {
     fn write(&self, index: usize, body: &[u8], wanted: Encoding, edits: &mut Edits) -> Result<()> {
         let written = match (self.plain, wanted) {
-            (1.., Encoding::Float) => return Ok(()),
-            (1.., Encoding::Base64) => base64_of(body, self.span, self.plain)?,
-            (0, _) => {
+            (true, Encoding::Float) => return Ok(()),
+            (true, Encoding::Base64) => {
+                base64(&mut Reader::within(body, self.span, ALL)).1.ok_or_else(vectors::no_float)?
+            }
+            (false, _) => {
                 let mean = mean(index, body, self.span)?;
                 let mut out = Vec::new();
                 match wanted {
@@ -88,14 +81,14 @@ fn groups(body: &[u8], context: &Context<'_>) -> Result<Vec<Group>> {
     let depth = depth(&reader);
     if depth == 1 {
         let count = reader.numbers(|_| {}).map_err(|_| no_vector(0))?;
-        return if count == 0 { Ok(Vec::new()) } else { Ok(vec![Group { span: whole, plain: count }]) };
+        return if count == 0 { Ok(Vec::new()) } else { Ok(vec![Group { span: whole, plain: true }]) };
     }
     if !(2..=DEEPEST).contains(&depth) {
         return Err(bad_reply("The backend's answer holds no vectors."));
     }
     let rows = rows(&mut reader, depth)?;
     if depth == 2 && !context.listed && context.inputs == 1 && rows.len() != 1 {
-        return Ok(vec![Group { span: whole, plain: 0 }]);
+        return Ok(vec![Group { span: whole, plain: false }]);
     }
     Ok(rows)
 }
@@ -110,10 +103,11 @@ fn rows(reader: &mut Reader<'_>, depth: usize) -> Result<Vec<Group>> {
         let plain = if depth == 2 {
             let index = rows.len();
             let count = reader.numbers(|_| {}).ok().filter(|count| *count > 0);
-            count.ok_or_else(|| no_vector(index))?
+            count.ok_or_else(|| no_vector(index))?;
+            true
         } else {
             reader.skip().map_err(broken)?;
-            0
+            false
         };
         rows.push(Group { span: Span::new(start, reader.at()), plain });
     }
