@@ -3,7 +3,7 @@ import argparse
 import time
 
 from . import places, plan
-from .outcome import Counts, Failed, Skip
+from .outcome import Counts, Failed, Skip, of_failed
 
 
 def run() -> int:
@@ -49,7 +49,7 @@ def attempt(check) -> tuple:
             return "SKIPPED", Counts(0, 1), f"required, but {reason}"
         return "skipped", Counts(), str(reason)
     except Failed as reason:
-        return "FAILED", Counts(0, 1), str(reason)
+        return "FAILED", of_failed(reason.output), str(reason)
     return ("FAILED" if counts.failed else "passed"), counts, ""
 
 

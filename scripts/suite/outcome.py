@@ -8,7 +8,11 @@ class Skip(Exception):
 
 
 class Failed(Exception):
-    """Raised by a check that ran and did not pass."""
+    """Raised by a check that ran and did not pass; `output` is what it printed, from which its counts are still read."""
+
+    def __init__(self, reason: str, output: str = ""):
+        super().__init__(reason)
+        self.output = output
 
 
 @dataclasses.dataclass
@@ -38,3 +42,12 @@ def of_script(output: str) -> Counts:
         raise Failed("it printed no 'N passed, N failed' line")
     passed, failed = found[-1]
     return Counts(int(passed), int(failed))
+
+
+def of_failed(output: str) -> Counts:
+    """What can be told of a command that failed: its own counts, and at least one failure."""
+    counts = of_cargo(output)
+    found = _PLAIN.findall(output)
+    if found:
+        counts += Counts(int(found[-1][0]), int(found[-1][1]))
+    return Counts(counts.passed, max(counts.failed, 1))

@@ -1,5 +1,7 @@
 """Runs commands: output goes to a log file, a deadline ends them, and only processes started here are ever signalled."""
 import os
+import pathlib
+import re
 import signal
 import subprocess
 import sys
@@ -36,7 +38,8 @@ def run(name: str, command: list, *, cwd=None, env=None, limit=1800, stdin=subpr
     text = log.read_text(errors="replace")
     if code != 0:
         show_end(text, log)
-        raise Failed(f"`{' '.join(str(part) for part in command[:4])} …` ended with {code}")
+        shown = " ".join(pathlib.Path(str(part)).name for part in command[:4])
+        raise Failed(f"`{shown} …` ended with {code}", text)
     return text
 
 
@@ -59,11 +62,16 @@ def signal_group(process: subprocess.Popen, sign: signal.Signals) -> None:
         pass
 
 
+# What says nothing when something else failed.
+_GOOD = re.compile(r"^(test .* \.\.\. ok|running \d+ tests?|\s*(Checking|Compiling|Documenting|Running|Doc-tests|Fresh) .*|)$")
+
+
 def show_end(text: str, log) -> None:
-    """Prints the end of a failed command's output."""
-    lines = text.splitlines()
+    """Prints what a failed command said, less the lines about what went well."""
+    lines = [line for line in text.splitlines() if not _GOOD.match(line)]
+    print(f"      all of it: {log}")
     if len(lines) > SHOWN_LINES:
-        print(f"      … {len(lines) - SHOWN_LINES} lines before this are in {log}")
+        print(f"      … {len(lines) - SHOWN_LINES} lines before these")
     for line in lines[-SHOWN_LINES:]:
         print("      " + line)
     sys.stdout.flush()

@@ -61,7 +61,7 @@ fn the_small_routes_answer() {
     assert_eq!(gateway.get("/ready").0, 200);
     let (status, metrics) = gateway.get("/metrics");
     assert_eq!(status, 200);
-    assert!(metrics.contains("# TYPE") && metrics.trim_end().ends_with("# EOF"), "{metrics}");
+    assert!(metrics.contains("# TYPE ironbow_requests") && metrics.contains("\nironbow_requests_total{"), "{metrics}");
 }
 
 #[test]
