@@ -31,7 +31,7 @@ pub struct ServerLimits {
     pub max_head: usize,
     /// How long the head of a request (or the TLS handshake) may take to arrive.
     pub head_timeout: Duration,
-    /// How long a connection may wait for its next request.
+    /// How long a connection may wait for its next request; it is closed between this time and twice this time.
     pub idle_timeout: Duration,
     /// How long a caller may take nothing of what is written for it.
     pub write_timeout: Duration,

@@ -5,7 +5,11 @@
 mod bed;
 #[path = "it/client.rs"]
 mod client;
+#[path = "it/drain.rs"]
+mod drain;
 #[path = "it/round.rs"]
 mod round;
+#[path = "it/server.rs"]
+mod server;
 #[path = "it/smuggling.rs"]
 mod smuggling;

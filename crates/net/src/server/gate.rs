@@ -98,8 +98,9 @@ impl<I> Gate<I> {
     /// Whether waiting for bytes has taken too long.
     fn waited_too_long(&mut self, cx: &mut Context<'_>) -> bool {
         if self.talk.is_busy() {
-            // The deadlines of a request that is being answered are its service's.
-            self.reading.stop();
+            // The deadlines of a request that is being answered are its service's. The clock only sees to it that
+            // somebody looks again: hyper does not read once more when the answer is out.
+            self.reading.look_again(self.times.idle, cx);
             return false;
         }
         let in_head = self.scan.as_ref().is_some_and(Scan::is_in_head);
@@ -204,6 +205,15 @@ impl Clock {
     /// Waiting is over.
     const fn stop(&mut self) {
         self.what = 0;
+    }
+
+    /// Waits for nothing that has a limit, but rings after `at_latest`.
+    fn look_again(&mut self, at_latest: Duration, cx: &mut Context<'_>) {
+        self.what = 0;
+        let timer = self.timer.get_or_insert_with(|| Box::pin(tokio::time::sleep(at_latest)));
+        while timer.as_mut().poll(cx).is_ready() {
+            timer.as_mut().reset(Instant::now() + at_latest);
+        }
     }
 
     /// Waits (on) for `what`; true once that has taken `limit`.

@@ -21,7 +21,7 @@ use tokio::{
 use types::SendBody;
 
 /// Longer than any test takes: a deadline that only a hanging test meets.
-pub(crate) const LONG: Duration = Duration::from_secs(60);
+pub(crate) const LONG: Duration = Duration::from_secs(20);
 
 pub(crate) fn soon() -> Instant {
     Instant::now() + LONG
