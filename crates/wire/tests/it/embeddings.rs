@@ -38,6 +38,7 @@ fn the_envelope_says_what_planning_needs() {
             1,
         ),
         (r#"{"model":"m","input":"abcd","inputs":null}"#, Input::Text, 1, Encoding::Float, 1),
+        (r#"{"model":"m","input":[ [1 , 2],[ 3 ] ]}"#, Input::TokenLists, 2, Encoding::Float, 3),
         (r#"{"model":"m","extra_body":{"input":[""]}}"#, Input::Texts, 1, Encoding::Float, 0),
     ] {
         let call = read(text);

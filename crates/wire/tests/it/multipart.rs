@@ -198,7 +198,10 @@ fn the_boundary_is_read_from_the_content_type_or_refused() {
     for (kind, expected) in [
         ("multipart/form-data; boundary=abc", "abc"),
         ("Multipart/Form-Data;charset=utf-8;BOUNDARY=\"a b:c\"", "a b:c"),
-        ("multipart/form-data; boundary=----WebKitFormBoundary7MA4YWxkTrZu0gW", "----WebKitFormBoundary7MA4YWxkTrZu0gW"),
+        (
+            "multipart/form-data; boundary=----WebKitFormBoundary7MA4YWxkTrZu0gW",
+            "----WebKitFormBoundary7MA4YWxkTrZu0gW",
+        ),
     ] {
         assert_eq!(boundary(kind).unwrap(), expected);
     }

@@ -279,6 +279,9 @@ impl Scan<'_> {
             let message = format!("`{what}` is empty; send at least one text.");
             Fault::new(FaultKind::BadRequest, message).param(what)
         };
+        if self.all_tokens().is_some() {
+            return Ok((Input::Tokens, 1));
+        }
         self.reader.open_array()?;
         let (mut first, mut count) = (None, 0);
         while self.reader.next_item()? {
@@ -312,7 +315,21 @@ impl Scan<'_> {
         }
     }
 
+    /// Takes an array of nothing but tokens, at least one, if it is that; stands where it stood if not.
+    fn all_tokens(&mut self) -> Option<usize> {
+        let (mut quick, mut good) = (self.reader.clone(), true);
+        let count = quick.numbers(|number| good &= number.iter().all(u8::is_ascii_digit)).ok()?;
+        (good && count > 0).then(|| {
+            self.reader = quick;
+            count
+        })
+    }
+
     fn tokens(&mut self, name: &str, index: usize) -> Scanned<usize> {
+        if let Some(count) = self.all_tokens() {
+            return Ok(count);
+        }
+        // Something in it is no token: look for it.
         self.reader.open_array()?;
         let mut count = 0;
         while self.reader.next_item()? {
