@@ -87,7 +87,7 @@ impl RecvBody {
     }
 
     pub(crate) fn h2(body: Incoming, lease: H2Lease) -> Self {
-        Self(Source::H2 { body, _lease: lease })
+        Self(if body.is_end_stream() { Source::Done } else { Source::H2 { body, _lease: lease } })
     }
 
     /// The next piece; `None` at the good end. Pieces are never empty. After an error or the end, the answer is `None`.

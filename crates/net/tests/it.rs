@@ -1,5 +1,6 @@
 //! Real sockets on loopback: our server, our client, and peers that write their bytes by hand.
-#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
+#![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
+#![expect(clippy::disallowed_methods, reason = "the runtime of a test owns its tasks")]
 
 #[path = "it/bed.rs"]
 mod bed;
@@ -7,9 +8,13 @@ mod bed;
 mod client;
 #[path = "it/drain.rs"]
 mod drain;
+#[path = "it/pool.rs"]
+mod pool;
 #[path = "it/round.rs"]
 mod round;
 #[path = "it/server.rs"]
 mod server;
 #[path = "it/smuggling.rs"]
 mod smuggling;
+#[path = "it/tls.rs"]
+mod tls;

@@ -225,3 +225,63 @@ impl Sending {
         n
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn reading() -> Reading {
+        Reading { method: Method::POST, max: 65_536, part: Vec::new(), rest: Bytes::new(), interim: 0 }
+    }
+
+    /// Status and number of headers, and what was read behind the head.
+    fn read(pieces: &[&[u8]]) -> Result<Option<(u16, usize, Vec<u8>)>, NetErrorKind> {
+        let mut reading = reading();
+        for (n, piece) in pieces.iter().enumerate() {
+            if let Some(head) = reading.take(piece).map_err(|error| error.kind)? {
+                let mut rest = reading.rest.to_vec();
+                pieces[n + 1..].iter().for_each(|piece| rest.extend_from_slice(piece));
+                return Ok(Some((head.status.as_u16(), head.headers.len(), rest)));
+            }
+        }
+        Ok(None)
+    }
+
+    #[test]
+    fn a_head_cut_anywhere_reads_the_same() {
+        let plain: &[u8] = b"HTTP/1.1 201 Created\r\nA: b\r\nContent-Length: 4\r\n\r\nrest";
+        let interim: &[u8] =
+            b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 X\r\nA: b\r\n\r\nHTTP/1.1 200 OK\r\nA:\r\n\r\nrest";
+        for (reply, expected) in [(plain, (201, 2, b"rest".to_vec())), (interim, (200, 1, b"rest".to_vec()))] {
+            assert_eq!(read(&[reply]), Ok(Some(expected.clone())));
+            for cut in 1..reply.len() {
+                let (a, b) = reply.split_at(cut);
+                assert_eq!(read(&[a, b]), Ok(Some(expected.clone())), "cut at {cut}");
+            }
+            let bytes: Vec<_> = reply.chunks(1).collect();
+            assert_eq!(read(&bytes), Ok(Some(expected)), "byte by byte");
+        }
+    }
+
+    #[test]
+    fn a_part_of_a_head_is_proof_that_the_peer_spoke() {
+        let mut reading = reading();
+        assert!(reading.is_silent());
+        assert!(reading.take(b"HTTP/1.1 100 Continue\r\n\r\n").unwrap().is_none());
+        assert!(!reading.is_silent());
+    }
+
+    #[test]
+    fn what_is_not_written_yet_is_shown_in_order_from_any_point() {
+        let mut body = SendBody::empty();
+        (0..30_u8).for_each(|n| body.push(vec![n; 1_000].into()));
+        let whole = [b"head".to_vec(), body.to_bytes().to_vec()].concat();
+        for written in [0, 3, 4, 5, 1_003, 1_004, 17_004, 30_003] {
+            let sending = Sending { head: b"head".to_vec(), body: body.clone(), written, flushed: false };
+            let mut slices = [IoSlice::new(&[]); 16];
+            let n = sending.unwritten(&mut slices);
+            let shown: Vec<u8> = slices[..n].iter().flat_map(|slice| slice.to_vec()).collect();
+            assert!(n > 0 && whole[written..].starts_with(&shown), "{written}");
+        }
+    }
+}

@@ -3,11 +3,11 @@
 use crate::bed::*;
 use bytes::Bytes;
 use http::{Method, StatusCode};
-use net::{NetErrorKind, Origin, Outgoing, Permit, Upstream, UpstreamSettings};
+use net::{NetErrorKind, Origin, Outgoing, Permit, Upstream};
 use std::time::{Duration, Instant};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
-    net::{TcpListener, TcpStream},
+    net::TcpListener,
     task::JoinHandle,
 };
 use types::{SendBody, Sent};
@@ -228,116 +228,6 @@ fn nobody_connected(listener: &TcpListener) -> bool {
 }
 
 #[tokio::test]
-async fn a_connection_closed_while_idle_is_not_used_again() {
-    let reply = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok".to_vec();
-    let (listener, address) = raw_listener().await;
-    let peer = tokio::spawn(async move {
-        for _ in 0..5 {
-            let (mut socket, _) = listener.accept().await.unwrap();
-            read_request(&mut socket).await;
-            socket.write_all(&reply).await.unwrap();
-        }
-    });
-    let (client, origin) = (client(), origin(address));
-    for _ in 0..5 {
-        // Whether the goodbye has arrived is a race that every client runs; it must be told apart from a failure.
-        let reply = loop {
-            match client.send(&origin, get("/"), soon()).await {
-                Ok(reply) => break reply,
-                Err(error) => assert!(error.reused, "{error}"),
-            }
-        };
-        assert_eq!(text(reply).await, "ok");
-    }
-    peer.await.unwrap();
-}
-
-#[tokio::test]
-async fn a_dead_kept_connection_says_that_another_try_is_safe() {
-    let (listener, address) = raw_listener().await;
-    let (client, origin) = (client(), origin(address));
-    let peer = tokio::spawn(async move {
-        let (mut socket, _) = listener.accept().await.unwrap();
-        read_request(&mut socket).await;
-        socket.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok").await.unwrap();
-        // The second request is read, and then the peer goes without a word.
-        read_request(&mut socket).await;
-    });
-    text(client.send(&origin, get("/1"), soon()).await.unwrap()).await;
-    let error = client.send(&origin, get("/2"), soon()).await.unwrap_err();
-    assert_eq!((error.kind, error.sent, error.reused), (NetErrorKind::Closed, Sent::Maybe, true));
-    peer.await.unwrap();
-}
-
-#[tokio::test]
-async fn a_fresh_connection_that_closes_without_a_word_is_no_case_for_another_try() {
-    let (origin, _peer) = scripted(vec![Vec::new()]).await;
-    let error = client().send(&origin, post("/", "x".to_owned()), soon()).await.unwrap_err();
-    assert_eq!((error.kind, error.sent, error.reused), (NetErrorKind::Closed, Sent::Maybe, false));
-}
-
-#[tokio::test]
-async fn bytes_that_nobody_asked_for_end_the_connection() {
-    let bodies: &[&[u8]] = &[
-        b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nokHTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nevil",
-        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\nHTTP/1.1 200 OK\r\n\r\n",
-        b"HTTP/1.1 204 No Content\r\n\r\nHTTP/1.1 200 OK\r\n\r\n",
-    ];
-    for bytes in bodies {
-        let (listener, address) = raw_listener().await;
-        let peer = tokio::spawn(async move {
-            for _ in 0..2 {
-                let (mut socket, _) = listener.accept().await.unwrap();
-                read_request(&mut socket).await;
-                socket.write_all(bytes).await.unwrap();
-                // The client hangs up.
-                assert_eq!(read_to_close(&mut socket).await, "");
-            }
-        });
-        let (client, origin) = (client(), origin(address));
-        for _ in 0..2 {
-            let reply = client.send(&origin, get("/"), soon()).await.unwrap();
-            assert!(!reply.reused);
-            assert!(matches!(text(reply).await.as_str(), "ok" | ""));
-        }
-        peer.await.unwrap();
-    }
-}
-
-#[tokio::test]
-async fn a_reply_that_is_dropped_before_its_end_closes_the_connection() {
-    let (listener, address) = raw_listener().await;
-    let peer = tokio::spawn(async move {
-        let (mut socket, _) = listener.accept().await.unwrap();
-        read_request(&mut socket).await;
-        socket.write_all(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n").await.unwrap();
-        read_to_close(&mut socket).await
-    });
-    let mut reply = client().send(&origin(address), get("/"), soon()).await.unwrap();
-    assert_eq!(reply.body.chunk().await.unwrap().unwrap(), "hello");
-    drop(reply);
-    assert_eq!(peer.await.unwrap(), "");
-}
-
-#[tokio::test]
-async fn a_send_that_is_dropped_closes_the_connection() {
-    let (listener, address) = raw_listener().await;
-    let client = client();
-    let origin = origin(address);
-    let mut sending = Box::pin(client.send(&origin, post("/", "x".to_owned()), soon()));
-    let mut socket = tokio::select! {
-        _ = &mut sending => unreachable!("nobody answers"),
-        socket = async {
-            let (mut socket, _) = listener.accept().await.unwrap();
-            read_request(&mut socket).await;
-            socket
-        } => socket,
-    };
-    drop(sending);
-    assert_eq!(read_to_close(&mut socket).await, "");
-}
-
-#[tokio::test]
 async fn an_early_refusal_is_read_although_the_body_is_not_taken() {
     let (listener, address) = raw_listener().await;
     let peer = tokio::spawn(async move {
@@ -431,39 +321,6 @@ async fn a_redirect_is_given_to_the_caller_and_not_followed() {
 }
 
 #[tokio::test]
-async fn idle_connections_are_closed_in_time_and_never_beyond_their_number() {
-    let (listener, address) = raw_listener().await;
-    let drain = net::Drain::new();
-    let settings =
-        UpstreamSettings { max_idle: 2, idle_timeout: Duration::from_millis(50), drain, ..UpstreamSettings::default() };
-    let (client, origin) = (Upstream::new(settings), origin(address));
-    let peer = tokio::spawn(async move {
-        let mut closed = tokio::task::JoinSet::new();
-        let mut sockets = Vec::new();
-        for _ in 0..4 {
-            let (mut socket, _) = listener.accept().await.unwrap();
-            read_request(&mut socket).await;
-            sockets.push(socket);
-        }
-        // All four are answered at once, so that four connections become idle together.
-        for mut socket in sockets {
-            socket.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok").await.unwrap();
-            closed.spawn(async move { read_to_close(&mut socket).await });
-        }
-        closed.join_all().await
-    });
-    let asks = (0..4).map(|_| {
-        let (client, origin) = (client.clone(), origin.clone());
-        async move { text(client.send(&origin, get("/"), soon()).await.unwrap()).await }
-    });
-    let mut asking: tokio::task::JoinSet<_> = asks.collect();
-    while let Some(body) = asking.join_next().await {
-        assert_eq!(body.unwrap(), "ok");
-    }
-    assert_eq!(peer.await.unwrap(), vec![String::new(); 4]);
-}
-
-#[tokio::test]
 async fn large_bodies_in_many_segments_survive_short_writes() {
     let (listener, address) = raw_listener().await;
     let peer = tokio::spawn(async move {
@@ -481,50 +338,4 @@ async fn large_bodies_in_many_segments_survive_short_writes() {
     let expected = String::from_utf8(body.to_bytes().to_vec()).unwrap();
     client().send(&origin(address), post("/", body), soon()).await.unwrap();
     assert!(peer.await.unwrap() == expected);
-}
-
-#[tokio::test]
-async fn connections_of_equal_origins_are_shared_and_of_others_not() {
-    let (listener, address) = raw_listener().await;
-    let peer = tokio::spawn(async move {
-        let mut counts = Vec::new();
-        for _ in 0..2 {
-            let (mut socket, _) = listener.accept().await.unwrap();
-            counts.push(serve_ok(&mut socket).await);
-        }
-        counts
-    });
-    let client = client();
-    let by_ip = origin(address);
-    let again = origin(address);
-    let by_name = Origin::parse(&format!("http://localhost:{}", address.port()), Permit::Declared).unwrap().0;
-    for (origin, reused) in [(&by_ip, false), (&again, true), (&by_ip, true)] {
-        let reply = client.send(origin, get("/"), soon()).await.unwrap();
-        assert_eq!(reply.reused, reused, "{origin}");
-        text(reply).await;
-    }
-    // Given up before its end, the connection is closed, and the peer goes on to the next.
-    drop(client.send(&by_ip, get("/stop"), soon()).await.unwrap());
-    let reply = client.send(&by_name, get("/"), soon()).await.unwrap();
-    assert!(!reply.reused);
-    text(reply).await;
-    drop(client);
-    assert_eq!(peer.await.unwrap(), [4, 1]);
-}
-
-/// Answers every request of a connection; says how many there were.
-async fn serve_ok(socket: &mut TcpStream) -> usize {
-    let mut count = 0;
-    let mut buf = [0; 4_096];
-    while let Ok(n) = socket.read(&mut buf).await {
-        if n == 0 {
-            break;
-        }
-        count += 1;
-        let stop = buf[..n].starts_with(b"GET /stop");
-        let length = if stop { 5 } else { 2 };
-        let reply = format!("HTTP/1.1 200 OK\r\nContent-Length: {length}\r\n\r\nok");
-        socket.write_all(reply.as_bytes()).await.unwrap();
-    }
-    count
 }

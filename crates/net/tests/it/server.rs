@@ -196,7 +196,7 @@ struct Panicking;
 
 impl StreamBody for Panicking {
     fn poll_chunk(&mut self, _: &mut Context<'_>) -> Poll<Option<Result<Bytes, Abort>>> {
-        std::panic::panic_any("on purpose")
+        panic!("on purpose")
     }
 }
 
