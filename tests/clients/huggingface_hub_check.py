@@ -1,9 +1,11 @@
-"""Checks the sandbox with the official Python client: every chat backend, routed and with its own key, and the Hub's calls.
+"""Checks the sandbox with the official Python client: every backend and task, routed and with its own key, and the Hub's calls.
 
 Usage: huggingface_hub_check.py http://127.0.0.1:PORT (or SANDBOX_URL). Ends with the counts; exit 1 if a check failed.
 """
 import json
 import traceback
+
+import huggingface_hub_media as media
 
 from huggingface_hub_calls import CALLS, PICTURE, VERSION, call, chat_backends, client, last_chat, sandbox
 
@@ -66,6 +68,33 @@ def backend_checks():
                     assert entry["model_first"], entry["members"]
 
                 yield f"{backend} {'direct' if direct else 'routed'} {name}", run
+
+
+def media_checks():
+    for name in media.TASKS:
+        for backend in media.backends(name):
+            for direct in (False, True):
+                if backend == "hf-inference" and direct:
+                    continue
+
+                def run(backend=backend, name=name, direct=direct):
+                    # Z.ai is polled every five seconds.
+                    sandbox("POST", "/_sandbox/settings", {"queue_polls": 0 if backend == "zai-org" else 1})
+                    media.check(backend, name, media.call(backend, name, direct=direct))
+                    first, *then = media.made(sandbox("GET", "/_sandbox/journal"))
+                    assert first["backend"] == backend and first["area"] == ("direct" if direct else "routed"), first
+                    assert all("leaked" not in entry and entry["status"] in (200, 202) for entry in then), then
+
+                yield f"{backend} {'direct' if direct else 'routed'} {name}", run
+
+
+def jobs_that_fail():
+    fails = {"kind": "job", "ends": "failed", "polls": 0, "message": "too ugly"}
+    sandbox("POST", "/_sandbox/faults", {"match": {"backend": "wavespeed"}, "times": 1, "fault": fails})
+    assert "too ugly" in raises(ValueError, lambda: media.call("wavespeed", "text_to_image"))
+    sandbox("POST", "/_sandbox/settings", {"slow_predictions": True})
+    raises(TimeoutError, lambda: media.call("replicate", "text_to_image"))
+    raises(HfHubHTTPError, lambda: media.client("together", False, "sandbox/speaks").text_to_speech("no voice"), 400)
 
 
 def routers_choice():
@@ -146,14 +175,15 @@ def faults():
 
 
 def main():
-    checks = dict(backend_checks())
+    checks = dict(backend_checks()) | dict(media_checks())
     checks |= {f"custom {name}": (lambda name=name: custom_server(name)) for name in ("tgi", "vllm", "llamacpp", "endpoint")}
-    checks |= {f.__name__: f for f in (routers_choice, hub_facts, hub_lists, refusals, faults)}
+    checks |= {f.__name__: f for f in (routers_choice, hub_facts, hub_lists, refusals, faults, jobs_that_fail)}
     failed = 0
     for name, run in checks.items():
         sandbox("DELETE", "/_sandbox/faults")
         sandbox("DELETE", "/_sandbox/settings")
         sandbox("DELETE", "/_sandbox/journal")
+        sandbox("DELETE", "/_sandbox/jobs")
         try:
             run()
         except Exception:
@@ -161,6 +191,7 @@ def main():
             print(f"FAILED {name}")
             traceback.print_exc()
     sandbox("DELETE", "/_sandbox/faults")
+    sandbox("DELETE", "/_sandbox/settings")
     print(f"huggingface_hub {VERSION}: {len(checks)} checks")
     print(f"{len(checks) - failed} passed, {failed} failed")
     raise SystemExit(1 if failed else 0)

@@ -193,6 +193,8 @@ impl Exchange {
         let seen = &mut open(&self.entry).seen;
         seen.insert("body".into(), json!(String::from_utf8_lossy(&ask.body)));
         seen.insert("body_bytes".into(), json!(ask.body.len()));
+        seen.insert("body_hash".into(), json!(hex(&ask.body)));
+        seen.insert("body_kind".into(), json!(sniff::kind(&ask.body).map(|(kind, _)| kind)));
         seen.insert("area".into(), json!(place.area()));
         seen.insert("backend".into(), json!(place.backend()));
         seen.insert("operation".into(), json!(place.operation(ask)));

@@ -24,3 +24,24 @@ pub(crate) fn hear(bytes: &[u8]) -> Heard {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{flac, hear, tones, wav};
+
+    #[test]
+    fn every_format_says_its_text() {
+        let samples = tones::spoken("ok go");
+        for file in [wav::write(&samples, tones::RATE), flac::write(&samples), wav::mp3("ok go")] {
+            assert_eq!(hear(&file).text, "ok go");
+        }
+        let half: Vec<i16> = samples.chunks(2).map(|two| two[0]).collect();
+        let heard = hear(&wav::write(&half, 8000));
+        assert_eq!((heard.text.as_str(), heard.seconds), ("ok go", Some(0.28)));
+    }
+
+    #[test]
+    fn other_bytes_are_described() {
+        assert_eq!(hear(b"OggS....").text, format!("heard 8 bytes of audio/ogg {}", super::hex(b"OggS....")));
+    }
+}

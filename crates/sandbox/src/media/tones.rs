@@ -7,8 +7,8 @@ use std::f32::consts::TAU;
 
 /// Samples a second of what is spoken here.
 pub(crate) const RATE: u32 = 16_000;
-/// How long one byte sounds.
-const SLOT: f32 = 0.04;
+/// How long one byte sounds, in milliseconds.
+const SLOT: usize = 40;
 const LOUD: f32 = 0.3;
 
 fn frequencies(byte: u8) -> (f32, f32) {
@@ -24,7 +24,7 @@ fn low(half: u8) -> f32 {
 }
 
 fn checksum(text: &[u8]) -> [u8; 2] {
-    let (mut one, mut two) = (1_u16, 0_u16);
+    let (mut one, mut two) = (0_u16, 0_u16);
     for byte in text {
         one = (one + u16::from(*byte)) % 255;
         two = (two + one) % 255;
@@ -33,7 +33,7 @@ fn checksum(text: &[u8]) -> [u8; 2] {
 }
 
 fn slot(rate: u32) -> usize {
-    (rate as f32 * SLOT) as usize
+    rate as usize * SLOT / 1000
 }
 
 /// The text as samples at `RATE`, mono.
