@@ -16,7 +16,8 @@ use types::SendBody;
 pub struct Request {
     /// The method.
     pub method: Method,
-    /// The target as it was sent: usually path and query only.
+    /// The target as it was sent: path and query over HTTP/1; over HTTP/2 (and where an HTTP/1 caller wrote it so) with
+    /// scheme and authority, which then stand for the `Host` header. Where both are there, they agree.
     pub uri: Uri,
     /// The version of HTTP that the caller speaks.
     pub version: Version,

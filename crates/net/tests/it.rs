@@ -2,6 +2,8 @@
 #![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 #![expect(clippy::disallowed_methods, reason = "the runtime of a test owns its tasks")]
 
+#[path = "it/abuse.rs"]
+mod abuse;
 #[path = "it/bed.rs"]
 mod bed;
 #[path = "it/client.rs"]

@@ -127,15 +127,18 @@ impl<I: AsyncRead + Unpin> AsyncRead for Gate<I> {
             Poll::Pending if this.waited_too_long(cx) => return Poll::Ready(Err(io::ErrorKind::TimedOut.into())),
             other => return other,
         }
-        if let Some(scan) = &mut this.scan
-            && let Err(why) = scan.see(&buf.filled()[before..])
-        {
+        let Some(scan) = &mut this.scan else { return Poll::Ready(Ok(())) };
+        if let Err(why) = scan.see(&buf.filled()[before..]) {
             // A head that is at fault is answered 400 by the service; a body that is at fault cannot go on.
             this.talk.fault.set(why).ok();
             if this.talk.is_busy() {
                 buf.set_filled(before);
                 return Poll::Ready(Err(io::Error::new(io::ErrorKind::InvalidData, why)));
             }
+        }
+        if !scan.is_in_head() {
+            // A head that drips in has one limit from its first byte; anything else begins to wait anew.
+            this.reading.stop();
         }
         Poll::Ready(Ok(()))
     }

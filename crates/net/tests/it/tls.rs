@@ -49,13 +49,13 @@ impl Drop for Folder {
 }
 
 /// An authority, and the files of a server that it vouches for.
-struct Trust {
+pub(crate) struct Trust {
     folder: Folder,
     authority: CertifiedIssuer<'static, KeyPair>,
 }
 
 impl Trust {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let mut params = CertificateParams::new(Vec::new()).unwrap();
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         let authority = CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap();
@@ -65,7 +65,7 @@ impl Trust {
     }
 
     /// Writes a certificate for `name` that the authority has signed.
-    fn issue(&self, name: &str, change: impl FnOnce(&mut CertificateParams)) {
+    pub(crate) fn issue(&self, name: &str, change: impl FnOnce(&mut CertificateParams)) {
         let mut params = CertificateParams::new(vec![name.to_owned()]).unwrap();
         change(&mut params);
         let key = KeyPair::generate().unwrap();
@@ -83,13 +83,13 @@ impl Trust {
         TlsSettings { look_every: Duration::from_millis(5), crypto: Some(crypto()), ..files }
     }
 
-    fn serve(&self, service: impl Service) -> (Running, Origin) {
+    pub(crate) fn serve(&self, service: impl Service) -> (Running, Origin) {
         let server = serve_with(limits(), Some(self.settings()), service);
         let url = format!("https://localhost:{}", server.address().port());
         (server, Origin::parse(&url, Permit::Declared).unwrap().0)
     }
 
-    fn client(&self) -> Upstream {
+    pub(crate) fn client(&self) -> Upstream {
         trusting(Some(self.folder.file("ca.pem")))
     }
 }
@@ -98,20 +98,32 @@ fn trusting(extra_ca: Option<PathBuf>) -> Upstream {
     Upstream::new(UpstreamSettings { extra_ca, crypto: Some(crypto()), ..UpstreamSettings::default() })
 }
 
-/// A client that offers HTTP/1.1 only, for what is written by hand; and the certificate it was shown.
-async fn by_hand(trust: &Trust, server: &Running) -> (tokio_rustls::client::TlsStream<TcpStream>, Vec<u8>) {
+type Shaken = tokio_rustls::client::TlsStream<TcpStream>;
+
+/// A connection for HTTP/1.1 that is written by hand; and the certificate it was shown.
+async fn by_hand(trust: &Trust, server: &Running) -> (Shaken, Vec<u8>) {
+    let tls = shake(trust, server, &[]).await;
+    let shown = tls.get_ref().1.peer_certificates().unwrap()[0].to_vec();
+    (tls, shown)
+}
+
+/// A connection for HTTP/2 that is written by hand.
+pub(crate) async fn h2_by_hand(trust: &Trust, server: &Running) -> Shaken {
+    shake(trust, server, &[b"h2"]).await
+}
+
+async fn shake(trust: &Trust, server: &Running, alpn: &[&[u8]]) -> Shaken {
     let mut roots = RootCertStore::empty();
     roots.add(trust.authority.der().clone()).unwrap();
-    let config = rustls::ClientConfig::builder_with_provider(crypto())
+    let mut config = rustls::ClientConfig::builder_with_provider(crypto())
         .with_safe_default_protocol_versions()
         .unwrap()
         .with_root_certificates(roots)
         .with_no_client_auth();
+    config.alpn_protocols = alpn.iter().map(|name| name.to_vec()).collect();
     let tcp = TcpStream::connect(server.address()).await.unwrap();
     let name = ServerName::try_from("localhost").unwrap();
-    let tls = tokio_rustls::TlsConnector::from(Arc::new(config)).connect(name, tcp).await.unwrap();
-    let shown = tls.get_ref().1.peer_certificates().unwrap()[0].to_vec();
-    (tls, shown)
+    tokio_rustls::TlsConnector::from(Arc::new(config)).connect(name, tcp).await.unwrap()
 }
 
 async fn refused(client: &Upstream, origin: &Origin) -> NetError {
