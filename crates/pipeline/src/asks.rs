@@ -1,4 +1,5 @@
 //! Questions that dispatch nothing to a backend: a short walk of their own.
 
+pub(crate) mod files;
 pub(crate) mod health;
 pub(crate) mod models;

@@ -1,14 +1,85 @@
 //! The doors: they decode a call of their dialect and encode its answer. They decide nothing.
 
-pub(crate) mod openai_chat;
+mod audio;
+mod images;
+mod texts;
 
 use std::time::{Duration, Instant};
 
-use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
-use net::{CollectError, Request};
-use types::{Fault, Kind, Result, SendBody, Sent};
+use http::{
+    HeaderMap, HeaderName, HeaderValue, StatusCode,
+    header::{CACHE_CONTROL, CONTENT_TYPE, HOST},
+};
+use net::{BytePermit, CollectError, Request};
+use types::{
+    Fault, Kind, Result, SendBody, Sent,
+    ask::{AudioFormat, Delivery, TranscriptionAsk},
+};
 
-use crate::steps::pump::Live;
+use crate::{
+    Gateway, Snapshot,
+    call::Call,
+    steps::pump::{Live, Sound},
+    trail::Trail,
+};
+
+/// A door, by the endpoint that it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Door {
+    /// `/v1/chat/completions`
+    Chat,
+    /// `/v1/embeddings`
+    Embeddings,
+    /// `/v1/audio/speech`
+    Speech,
+    /// `/v1/audio/transcriptions`
+    Transcriptions,
+    /// `/v1/audio/translations`
+    Translations,
+    /// `/v1/images/generations`
+    Images,
+    /// `/v1/images/edits`
+    Edits,
+}
+
+/// A call as its door understood it.
+pub(crate) struct Heard {
+    /// The call.
+    pub(crate) call: Call,
+    /// The model as the caller named it.
+    pub(crate) model: String,
+    /// What the answer must be.
+    pub(crate) wants: Wants,
+    /// The part of the budget that the call's body uses.
+    pub(crate) held: BytePermit,
+}
+
+/// What the answer must be, as far as the call says.
+pub(crate) enum Wants {
+    /// What the codec wrote.
+    AsItIs,
+    /// Sound.
+    Speech {
+        /// In this format; none: the backend's own.
+        format: Option<AudioFormat>,
+        /// As events instead of bare bytes.
+        events: bool,
+    },
+    /// A transcript, written as the call says.
+    Transcript {
+        /// The call.
+        ask: Box<TranscriptionAsk>,
+        /// As events.
+        events: bool,
+    },
+    /// Pictures.
+    Pictures {
+        /// As addresses or in base64; none: as the backend gives them.
+        delivery: Option<Delivery>,
+        /// Where this gateway was called: the begin of addresses that lead to it.
+        base: String,
+    },
+}
 
 /// An answer that only lacks our request id.
 pub(crate) enum Answer {
@@ -26,8 +97,103 @@ pub(crate) enum Answer {
         /// The headers.
         headers: HeaderMap,
         /// The stream.
-        live: Box<Live>,
+        flow: Flow,
     },
+}
+
+/// What streams.
+pub(crate) enum Flow {
+    /// Events.
+    Events(Box<Live>),
+    /// Sound, as events or bare.
+    Sound(Box<Sound>, bool),
+}
+
+impl Answer {
+    /// A whole answer of this type.
+    pub(crate) fn whole(kind: &'static str, body: impl Into<SendBody>) -> Self {
+        Self::dressed(HeaderMap::new(), kind, body.into())
+    }
+
+    /// The same with headers of its own.
+    pub(crate) fn dressed(mut headers: HeaderMap, kind: &'static str, body: SendBody) -> Self {
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static(kind));
+        Self::Whole { status: StatusCode::OK, headers, body }
+    }
+
+    /// A stream of events that nothing between us and the caller may keep back.
+    pub(crate) fn events(mut headers: HeaderMap, flow: Flow) -> Self {
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static(EVENTS));
+        headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
+        headers.insert("x-accel-buffering", HeaderValue::from_static("no"));
+        Self::Stream { headers, flow }
+    }
+}
+
+/// The media type of a stream of events.
+pub(crate) const EVENTS: &str = "text/event-stream; charset=utf-8";
+
+impl Door {
+    /// Reads the body and the call in it.
+    ///
+    /// # Errors
+    /// What is wrong with the body, naming the member.
+    pub(crate) async fn decode(
+        self,
+        gateway: &Gateway,
+        snapshot: &Snapshot,
+        request: Request,
+        trail: &mut Trail,
+    ) -> Result<Heard> {
+        let until = request.received + snapshot.config.timeouts.body;
+        let (kind, base) = (content_type(&request.headers), called_at(&request));
+        let held = request.body.collect(snapshot.config.limits.body, until, &gateway.0.budget).await;
+        let held = held.map_err(body_fault)?;
+        let (body, limits) = (held.bytes, &snapshot.json_limits);
+        let (call, model, wants) = match self {
+            Self::Chat => texts::chat(body, limits)?,
+            Self::Embeddings => texts::embeddings(body, limits)?,
+            Self::Speech => audio::speech(&body, limits)?,
+            Self::Transcriptions => audio::transcription(&kind, body, false)?,
+            Self::Translations => audio::transcription(&kind, body, true)?,
+            Self::Images => images::generation(&body, limits, base)?,
+            Self::Edits => images::edit(&kind, body, limits, base)?,
+        };
+        trail.record.stream = call.stream();
+        trail.record.model = Some(model.chars().take(256).collect());
+        Ok(Heard { call, model, wants, held: held.permit })
+    }
+
+    /// Whether the body may be a form.
+    pub(crate) const fn takes_forms(self) -> bool {
+        matches!(self, Self::Transcriptions | Self::Translations | Self::Edits)
+    }
+
+    /// Whether the body may be JSON.
+    pub(crate) const fn takes_json(self) -> bool {
+        !matches!(self, Self::Transcriptions | Self::Translations)
+    }
+}
+
+fn content_type(headers: &HeaderMap) -> String {
+    headers.get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default().to_owned()
+}
+
+/// The address by which the caller reached us, without a path.
+fn called_at(request: &Request) -> String {
+    let host = match request.uri.authority() {
+        Some(authority) => authority.as_str(),
+        None => request.headers.get(HOST).and_then(|host| host.to_str().ok()).unwrap_or("localhost"),
+    };
+    format!("{}://{host}", if request.tls { "https" } else { "http" })
+}
+
+/// The headers of an answer from a backend: which one it was, and what of the call it did not get.
+pub(crate) fn dress(mut headers: HeaderMap, dropped: &[String], trail: &Trail) -> HeaderMap {
+    let record = &trail.record;
+    name_backend(&mut headers, record.backend.as_ref().map(|b| b.as_str()), record.upstream_request_id.as_deref());
+    name_dropped(&mut headers, dropped);
+    headers
 }
 
 /// Which backend served.
@@ -87,7 +253,7 @@ pub(crate) fn answer_fault(error: CollectError) -> Box<Fault> {
         }
         CollectError::OverBudget => body_fault(CollectError::OverBudget),
         CollectError::Timeout => Fault::new(Kind::UpstreamTimeout, "The backend's answer did not arrive in time."),
-        CollectError::Broken(error) => crate::steps::dispatch::read_fault(error),
+        CollectError::Broken(error) => crate::steps::send::read_fault(error),
     }
     .sent(Sent::Yes)
 }

@@ -15,11 +15,12 @@ use net::{Body, Request, Response};
 use types::{Fault, Kind, Result, SendBody};
 
 use crate::{
-    Gateway, asks, chat,
-    doors::{self, Answer},
+    Gateway, asks,
+    doors::{self, Answer, Door, Flow},
     router::{Found, Route},
-    steps::pump::Pump,
+    steps::pump::{Pump, SoundPump},
     trail::Trail,
+    walk,
 };
 
 /// The header that carries our id of the request, in every answer.
@@ -33,13 +34,14 @@ pub(crate) async fn serve(gateway: &Gateway, request: Request) -> Response {
     let answer = outcome.and_then(|answered| answered);
     let mut response = match answer {
         Ok(Answer::Whole { status, headers, body }) => finish(status, headers, body, trail),
-        Ok(Answer::Stream { headers, live }) => {
+        Ok(Answer::Stream { headers, flow }) => {
             trail.record.status = 200;
             let id = trail.request_id.clone();
-            stamp(
-                Response { status: StatusCode::OK, headers, body: Body::Stream(Box::new(Pump::new(live, trail))) },
-                &id,
-            )
+            let body: Box<dyn net::StreamBody> = match flow {
+                Flow::Events(live) => Box::new(Pump::new(live, trail)),
+                Flow::Sound(sound, events) => Box::new(SoundPump::new(*sound, events, trail)),
+            };
+            stamp(Response { status: StatusCode::OK, headers, body: Body::Stream(body) }, &id)
         }
         Err(fault) => {
             trail.fault(&fault);
@@ -68,11 +70,16 @@ async fn route(gateway: &Gateway, request: Request, trail: &mut Trail) -> Result
     trail.route = Some(route);
     gateway.0.snapshot.load().gate.check(&request)?;
     match route {
-        Route::OpenAiChat => {
-            check_json_body(&request.headers)?;
+        Route::Call(door) => {
+            check_body(&request.headers, door)?;
             gateway.accepts_work()?;
-            chat(gateway, request, trail).await
+            walk(gateway, request, door, trail).await
         }
+        Route::Variations => Err(Fault::new(
+            Kind::UnsupportedOperation,
+            "Image variations are not supported by any backend. Edits are: `POST /v1/images/edits`.",
+        )),
+        Route::File => asks::files::get(gateway, rest).await,
         Route::Models => asks::models::list(gateway, &request).await,
         Route::Model => asks::models::one(gateway, &request, rest).await,
         Route::Health => Ok(asks::health::alive()),
@@ -90,27 +97,30 @@ fn no_such_path(nearest: Option<&'static str>) -> Box<Fault> {
     Fault::new(Kind::NotFound, format!("There is nothing at this path: {hint}."))
 }
 
-/// A JSON body says so, and comes as it is: what is compressed cannot be limited before it is unpacked.
-fn check_json_body(headers: &HeaderMap) -> Result<()> {
+/// A body says what it is, and comes as it is: what is compressed cannot be limited before it is unpacked.
+fn check_body(headers: &HeaderMap, door: Door) -> Result<()> {
     if let Some(encoding) = headers.get(CONTENT_ENCODING)
         && !encoding.as_bytes().eq_ignore_ascii_case(b"identity")
     {
-        return Err(Fault::new(
-            Kind::UnsupportedMediaType,
-            "Compressed request bodies are not taken: send the JSON as it is.",
-        ));
+        let text = "Compressed request bodies are not taken: send the body as it is.";
+        return Err(Fault::new(Kind::UnsupportedMediaType, text));
     }
     let kind = headers.get(CONTENT_TYPE).map_or(&b""[..], HeaderValue::as_bytes);
     let essence = kind.split(|b| *b == b';').next().unwrap_or_default().trim_ascii();
     let json = essence.eq_ignore_ascii_case(b"application/json")
         || essence.len() > 5 && essence[essence.len() - 5..].eq_ignore_ascii_case(b"+json");
-    if json {
+    let form = essence.eq_ignore_ascii_case(b"multipart/form-data");
+    if json && door.takes_json() || form && door.takes_forms() {
         return Ok(());
     }
-    Err(Fault::new(
-        Kind::UnsupportedMediaType,
-        "The body must be JSON: send the header `content-type: application/json`.",
-    ))
+    let text = match (door.takes_json(), door.takes_forms()) {
+        (true, true) => {
+            "The body must be a form or JSON: send `content-type: multipart/form-data` or `application/json`."
+        }
+        (false, _) => "The body must be a form with the file in it: send `content-type: multipart/form-data`.",
+        (true, false) => "The body must be JSON: send the header `content-type: application/json`.",
+    };
+    Err(Fault::new(Kind::UnsupportedMediaType, text))
 }
 
 /// Runs a request to its end; a panic becomes a fault of this request only.
@@ -166,7 +176,7 @@ mod tests {
     fn a_body_must_say_that_it_is_json_and_come_unpacked() {
         let check = |pairs: &[(http::HeaderName, &'static str)]| {
             let headers = pairs.iter().map(|(n, v)| (n.clone(), HeaderValue::from_static(v))).collect();
-            check_json_body(&headers)
+            check_body(&headers, Door::Chat)
         };
         for good in ["application/json", "Application/JSON; charset=utf-8", "application/vnd.x+json"] {
             assert!(check(&[(CONTENT_TYPE, good)]).is_ok(), "{good}");

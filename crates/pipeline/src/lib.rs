@@ -1,6 +1,9 @@
 //! The data plane: one request from door to door.
 
 mod asks;
+mod assets;
+mod call;
+mod conversion;
 mod doors;
 mod edge;
 mod gate;
@@ -10,33 +13,49 @@ mod snapshot;
 mod steps;
 mod trail;
 
-use std::sync::Arc;
+use std::{
+    sync::Arc,
+    time::{SystemTime, UNIX_EPOCH},
+};
 
 use arc_swap::ArcSwap;
 use catalog::Catalog;
 use net::{ByteBudget, Drain, Request, Response, Upstream};
-use types::Result;
+use types::{
+    Result,
+    ports::{Moment, kept::Kept},
+};
 
 pub use metrics::Metrics;
 pub use snapshot::{BadSnapshot, Snapshot, backend_ids};
 
-use doors::Answer;
+use doors::{Answer, Ask, Door};
 use router::Routes;
-use steps::{admit::admit, authenticate::authenticate, dispatch::dispatch, plan::plan, resolve::resolve};
+use steps::{
+    admit::admit, authenticate::authenticate, deliver::deliver, dispatch::dispatch, plan::plan, resolve::resolve,
+};
 use trail::Trail;
 
-/// The walk of a chat, whole. Each step takes what the one before returned; faults leave by `?` and are encoded by the
-/// door. The pump and the account follow when the answer is written: see `edge`.
-async fn chat(gateway: &Gateway, request: Request, trail: &mut Trail) -> Result<Answer> {
+/// The walk of a call, whole. Each step takes what the one before returned; faults leave by `?` and are encoded by the
+/// edge. The pump and the account follow while the answer is written: see `edge`.
+async fn walk(gateway: &Gateway, request: Request, door: Door, trail: &mut Trail) -> Result<Answer> {
     let snapshot = gateway.snapshot();
     let caller = authenticate(&request.headers)?;
-    let ask = doors::Ask::of(&request)?;
-    let (call, _held) = doors::openai_chat::decode(gateway, &snapshot, request, trail).await?;
-    let ticket = admit(snapshot, caller, ask, call.model(), call.stream())?;
+    let ask = Ask::of(&request)?;
+    let heard = door.decode(gateway, &snapshot, request, trail).await?;
+    let ticket = admit(snapshot.clone(), caller, ask, &heard.model, &heard.call)?;
     let candidates = resolve(gateway, &ticket).await?;
     let plan = plan(ticket, candidates)?;
-    let reply = dispatch(gateway, plan, &call, trail).await?;
-    Ok(doors::openai_chat::encode(reply, trail))
+    let until = plan.attempt.deadline;
+    let reply = dispatch(gateway, plan, &heard.call, trail).await?;
+    drop(heard.held);
+    deliver(gateway, &snapshot, reply, heard.wants, until, trail).await
+}
+
+/// Unix time, for what is kept longer than a process lives.
+fn clock() -> Moment {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    Moment(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
 }
 
 /// Everything that requests share. Cloning it is cheap.
@@ -49,17 +68,18 @@ struct Shared {
     catalog: Catalog,
     drain: Drain,
     budget: ByteBudget,
+    kept: Arc<dyn Kept>,
     metrics: Arc<Metrics>,
     routes: Routes,
 }
 
 impl Gateway {
     /// A gateway that reads `snapshot` and reaches backends through `upstream`.
-    pub fn new(snapshot: Snapshot, upstream: Upstream, catalog: Catalog, drain: Drain) -> Self {
+    pub fn new(snapshot: Snapshot, upstream: Upstream, catalog: Catalog, kept: Arc<dyn Kept>, drain: Drain) -> Self {
         let budget = ByteBudget::new(snapshot.config.limits.held_bodies);
         let metrics = Arc::new(Metrics::new());
         let snapshot = ArcSwap::from_pointee(snapshot);
-        Self(Arc::new(Shared { snapshot, upstream, catalog, drain, budget, metrics, routes: Routes::new() }))
+        Self(Arc::new(Shared { snapshot, upstream, catalog, drain, budget, kept, metrics, routes: Routes::new() }))
     }
 
     /// The configuration as it is now; a request reads it once and keeps it to its end.

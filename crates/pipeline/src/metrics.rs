@@ -1,5 +1,7 @@
 //! Numbers for Prometheus. Label values come from bounded sets only: routes, backends, statuses, kinds of fault.
 
+pub(crate) mod classic;
+
 use std::{sync::atomic::AtomicU64, time::Duration};
 
 use prometheus_client::{
@@ -152,14 +154,14 @@ impl Metrics {
         }
     }
 
-    /// The page that Prometheus reads (OpenMetrics text), with two numbers that are only read when asked for.
+    /// The page that Prometheus reads ([`classic::CONTENT_TYPE`]), with two numbers that are only read when asked for.
     pub fn page(&self, held_bytes: usize, catalog_models: usize) -> String {
         self.held_bytes.set(i64::try_from(held_bytes).unwrap_or(i64::MAX));
         self.catalog_models.set(i64::try_from(catalog_models).unwrap_or(i64::MAX));
         let mut page = String::with_capacity(4096);
         // Writing into a String cannot fail.
         let _ = encode(&mut page, &self.registry);
-        page
+        classic::text(&page)
     }
 }
 

@@ -3,11 +3,17 @@
 use http::Method;
 use matchit::Router;
 
+use crate::doors::Door;
+
 /// What a route does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Route {
-    /// A chat completion, OpenAI's dialect.
-    OpenAiChat,
+    /// A call for a backend, at this door.
+    Call(Door),
+    /// Variations of pictures, which no backend makes.
+    Variations,
+    /// A result that is kept.
+    File,
     /// The list of models.
     Models,
     /// One model of the list.
@@ -26,7 +32,15 @@ impl Route {
     /// The route's name in logs and metrics.
     pub(crate) const fn name(self) -> &'static str {
         match self {
-            Self::OpenAiChat => "chat_completions",
+            Self::Call(Door::Chat) => "chat_completions",
+            Self::Call(Door::Embeddings) => "embeddings",
+            Self::Call(Door::Speech) => "speech",
+            Self::Call(Door::Transcriptions) => "transcriptions",
+            Self::Call(Door::Translations) => "translations",
+            Self::Call(Door::Images) => "images",
+            Self::Call(Door::Edits) => "image_edits",
+            Self::Variations => "image_variations",
+            Self::File => "file",
             Self::Models => "models",
             Self::Model => "model",
             Self::Health => "health",
@@ -38,7 +52,7 @@ impl Route {
 
     const fn method(self) -> &'static Method {
         match self {
-            Self::OpenAiChat => &Method::POST,
+            Self::Call(_) | Self::Variations => &Method::POST,
             _ => &Method::GET,
         }
     }
@@ -50,8 +64,23 @@ const TABLE: &[(&str, Route)] = &[
     ("/health", Route::Health),
     ("/ready", Route::Ready),
     ("/metrics", Route::Metrics),
-    ("/v1/chat/completions", Route::OpenAiChat),
-    ("/openai/v1/chat/completions", Route::OpenAiChat),
+    ("/v1/chat/completions", Route::Call(Door::Chat)),
+    ("/openai/v1/chat/completions", Route::Call(Door::Chat)),
+    ("/v1/embeddings", Route::Call(Door::Embeddings)),
+    ("/openai/v1/embeddings", Route::Call(Door::Embeddings)),
+    ("/v1/audio/speech", Route::Call(Door::Speech)),
+    ("/openai/v1/audio/speech", Route::Call(Door::Speech)),
+    ("/v1/audio/transcriptions", Route::Call(Door::Transcriptions)),
+    ("/openai/v1/audio/transcriptions", Route::Call(Door::Transcriptions)),
+    ("/v1/audio/translations", Route::Call(Door::Translations)),
+    ("/openai/v1/audio/translations", Route::Call(Door::Translations)),
+    ("/v1/images/generations", Route::Call(Door::Images)),
+    ("/openai/v1/images/generations", Route::Call(Door::Images)),
+    ("/v1/images/edits", Route::Call(Door::Edits)),
+    ("/openai/v1/images/edits", Route::Call(Door::Edits)),
+    ("/v1/images/variations", Route::Variations),
+    ("/openai/v1/images/variations", Route::Variations),
+    ("/v1/files/{id}", Route::File),
     ("/v1/models", Route::Models),
     ("/openai/v1/models", Route::Models),
     ("/v1/models/{*id}", Route::Model),
@@ -116,7 +145,7 @@ mod tests {
     fn every_path_of_the_table_is_found_for_its_method_and_refused_for_another() {
         let routes = Routes::new();
         for (path, route) in TABLE {
-            let path = path.replace("{*id}", "org/name");
+            let path = path.replace("{*id}", "org/name").replace("{id}", "x");
             assert!(matches!(routes.find(route.method(), &path), Found::Route(r, _) if r == *route), "{path}");
             assert_eq!(routes.find(&Method::DELETE, &path), Found::WrongMethod(route.method()));
         }

@@ -23,9 +23,12 @@ pub struct Snapshot {
 /// A backend or declared server with the ways that lead to it.
 struct Ways {
     target: Target,
-    routed: Option<Ready>,
-    direct: Option<Ready>,
+    routed: Operations,
+    direct: Operations,
 }
+
+/// An endpoint for each operation that there is one for.
+type Operations = HashMap<Operation, Ready>;
 
 /// What a name in a route stands for.
 #[derive(Clone, Copy)]
@@ -95,15 +98,20 @@ impl Snapshot {
         self.places.get(id).map(|ways| ways.target)
     }
 
-    /// The endpoint for this place on this way.
-    pub(crate) fn ready(&self, place: &Place, way: Way) -> Option<&Ready> {
+    /// Whether a backend that is switched on can do this.
+    pub(crate) fn can(&self, id: &BackendName, operation: Operation) -> bool {
+        self.config.enabled(id) && matches!(self.target(id), Some(Target::Backend(backend)) if backend.can(operation))
+    }
+
+    /// The endpoint for this operation at this place on this way.
+    pub(crate) fn ready(&self, place: &Place, way: Way, operation: Operation) -> Option<&Ready> {
         match place {
             Place::Router => Some(&self.router),
             Place::Backend { id, .. } => {
                 let ways = self.places.get(id)?;
                 match way {
-                    Way::Routed => ways.routed.as_ref(),
-                    Way::Direct => ways.direct.as_ref(),
+                    Way::Routed => ways.routed.get(&operation),
+                    Way::Direct => ways.direct.get(&operation),
                 }
             }
         }
@@ -124,21 +132,33 @@ impl Ways {
     fn to_backend(config: &Compiled, backend: &'static Backend) -> Result<Self, BadSnapshot> {
         let own = config.direct_base(&BackendName::new(backend.id));
         let permit = if own.is_some() { Permit::Declared } else { Permit::Public };
-        let routed = Endpoint::routed(backend, Operation::Chat, config.router.as_str()).map_err(BadSnapshot)?;
-        let direct = Endpoint::direct(backend, Operation::Chat, own.map(|base| base.as_str())).map_err(BadSnapshot)?;
+        let routed = |operation| Endpoint::routed(backend, operation, config.router.as_str());
+        let direct = |operation| Endpoint::direct(backend, operation, own.map(|base| base.as_str()));
         Ok(Self {
             target: Target::Backend(backend),
-            routed: routed.map(|endpoint| Ready::new(endpoint, Permit::Declared)).transpose()?,
-            direct: direct.map(|endpoint| Ready::new(endpoint, permit)).transpose()?,
+            routed: each(routed, Permit::Declared)?,
+            direct: each(direct, permit)?,
         })
     }
 
     fn to_server(server: &policy::compiled::Server) -> Result<Self, BadSnapshot> {
-        let endpoint = Endpoint::declared(&server.name, server.url.as_str(), server.dialect, Operation::Chat)
-            .map_err(BadSnapshot)?;
-        let direct = endpoint.map(|endpoint| Ready::new(endpoint, Permit::Declared)).transpose()?;
-        Ok(Self { target: Target::Server, routed: None, direct })
+        let declared = |operation| Endpoint::declared(&server.name, server.url.as_str(), server.dialect, operation);
+        Ok(Self { target: Target::Server, routed: HashMap::new(), direct: each(declared, Permit::Declared)? })
     }
+}
+
+/// The endpoints of every operation that has one.
+fn each(
+    endpoint: impl Fn(Operation) -> Result<Option<Endpoint>, String>,
+    permit: Permit,
+) -> Result<Operations, BadSnapshot> {
+    let mut ready = HashMap::new();
+    for operation in Operation::ALL {
+        if let Some(endpoint) = endpoint(*operation).map_err(BadSnapshot)? {
+            ready.insert(*operation, Ready::new(endpoint, permit)?);
+        }
+    }
+    Ok(ready)
 }
 
 impl Ready {

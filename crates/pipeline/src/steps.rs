@@ -3,7 +3,9 @@
 pub(crate) mod account;
 pub(crate) mod admit;
 pub(crate) mod authenticate;
+pub(crate) mod deliver;
 pub(crate) mod dispatch;
 pub(crate) mod plan;
 pub(crate) mod pump;
 pub(crate) mod resolve;
+pub(crate) mod send;

@@ -53,6 +53,12 @@ impl Trail {
         Self { request_id, received, route: None, record: Record::default(), metrics, settled: false }
     }
 
+    /// A trail that leaves no record: for what is done after its request has ended.
+    pub(crate) fn silent(metrics: Arc<Metrics>) -> Self {
+        let received = Instant::now();
+        Self { request_id: String::new(), received, route: None, record: Record::default(), metrics, settled: true }
+    }
+
     /// Notes a fault; the first one counts.
     pub(crate) fn fault(&mut self, fault: &Fault) {
         if self.record.fault.is_none() {

@@ -1,6 +1,5 @@
 //! Is it alive, does it want traffic, and what are its numbers.
 
-use http::{HeaderMap, HeaderValue, StatusCode, header::CONTENT_TYPE};
 use types::{Fault, Kind, Result};
 
 use crate::{Gateway, doors::Answer};
@@ -12,7 +11,9 @@ const WELCOME: &str = concat!(
     ": one door in front of every Hugging Face inference backend.\n\n",
     "Point an OpenAI client at this address with /v1 at its end, and name models by route:\n",
     "  huggingface/{backend}/{model id}\n\n",
-    "POST /v1/chat/completions   chat\n",
+    "POST /v1/chat/completions, /v1/embeddings\n",
+    "POST /v1/audio/speech, /v1/audio/transcriptions, /v1/audio/translations\n",
+    "POST /v1/images/generations, /v1/images/edits\n",
     "GET  /v1/models             what can be reached\n",
     "GET  /health, /ready        for probes\n",
     "GET  /metrics               for Prometheus\n",
@@ -20,7 +21,7 @@ const WELCOME: &str = concat!(
 
 /// `GET /health`: the process runs.
 pub(crate) fn alive() -> Answer {
-    text("application/json", r#"{"status":"ok"}"#)
+    Answer::whole("application/json", r#"{"status":"ok"}"#.to_owned())
 }
 
 /// `GET /ready`: the process takes new work.
@@ -28,26 +29,20 @@ pub(crate) fn alive() -> Answer {
 /// # Errors
 /// `ShuttingDown` while it drains.
 pub(crate) fn ready(gateway: &Gateway) -> Result<Answer> {
-    gateway.accepts_work().map(|()| text("application/json", r#"{"status":"ready"}"#))
+    gateway.accepts_work().map(|()| Answer::whole("application/json", r#"{"status":"ready"}"#.to_owned()))
 }
 
 /// `GET /metrics`: OpenMetrics text.
 pub(crate) fn metrics(gateway: &Gateway) -> Answer {
-    text(
-        "application/openmetrics-text; version=1.0.0; charset=utf-8",
+    Answer::whole(
+        crate::metrics::classic::CONTENT_TYPE,
         gateway.0.metrics.page(gateway.0.budget.used(), gateway.0.catalog.remembered()),
     )
 }
 
 /// `GET /`: a few words.
 pub(crate) fn welcome() -> Answer {
-    text("text/plain; charset=utf-8", WELCOME)
-}
-
-fn text(kind: &'static str, body: impl Into<String>) -> Answer {
-    let mut headers = HeaderMap::new();
-    headers.insert(CONTENT_TYPE, HeaderValue::from_static(kind));
-    Answer::Whole { status: StatusCode::OK, headers, body: body.into().into() }
+    Answer::whole("text/plain; charset=utf-8", WELCOME.to_owned())
 }
 
 /// The fault of work that arrives while the process goes down.

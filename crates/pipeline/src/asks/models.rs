@@ -76,11 +76,11 @@ fn model(item: &Item) -> Model {
     Model {
         id: item.id.to_string(),
         created: item.created.unwrap_or(0),
-        owned_by: item.hub_id.split('/').next().unwrap_or_default().to_owned(),
+        owned_by: item.hub_id().split('/').next().unwrap_or_default().to_owned(),
         task: Some(Operation::Chat.tasks()[0].to_owned()),
         state: Some(item.state.name().to_owned()),
         backend: Some(item.backend.to_string()),
-        hub_id: Some(item.hub_id.to_string()),
+        hub_id: Some(item.hub_id().to_string()),
         backend_model: item.provider_id.as_deref().map(str::to_owned),
         context_length: offer.and_then(|offer| offer.context_length),
         pricing,

@@ -6,10 +6,10 @@ use std::{
 };
 
 use policy::credentials::Presented;
-use types::{Asked, Result, Secret};
+use types::{Asked, Operation, Result, Secret};
 
 use super::authenticate::Caller;
-use crate::{doors::Ask, snapshot::Snapshot};
+use crate::{call::Call, doors::Ask, snapshot::Snapshot};
 
 /// A call that may go on.
 #[derive(Clone)]
@@ -21,6 +21,8 @@ pub(crate) struct Ticket {
     pub(crate) name: Arc<str>,
     /// What it means.
     pub(crate) asked: Asked,
+    /// What is asked.
+    pub(crate) operation: Operation,
     /// Whether a stream is wanted.
     pub(crate) stream: bool,
 }
@@ -42,7 +44,8 @@ impl Ticket {
 ///
 /// # Errors
 /// What is wrong with the model's name.
-pub(crate) fn admit(snapshot: Arc<Snapshot>, caller: Caller, ask: Ask, name: &str, stream: bool) -> Result<Ticket> {
+pub(crate) fn admit(snapshot: Arc<Snapshot>, caller: Caller, ask: Ask, name: &str, call: &Call) -> Result<Ticket> {
     let asked = policy::parse(name, &snapshot.config.names)?;
-    Ok(Ticket { caller: Arc::new(caller), ask, name: name.into(), asked, stream, snapshot })
+    let (operation, stream) = (call.operation(), call.stream());
+    Ok(Ticket { caller: Arc::new(caller), ask, name: name.into(), asked, operation, stream, snapshot })
 }

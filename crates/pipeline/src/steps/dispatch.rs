@@ -1,32 +1,29 @@
 //! Tries the attempts of a plan until one answers: sends, reads the head, and holds it back until the first decoded
 //! event, so that until then nothing has been promised to the caller.
 
-use std::{
-    collections::VecDeque,
-    time::{Duration, Instant},
-};
+mod exchange;
+mod pictures;
+mod spliced;
 
-use bytes::Bytes;
-use http::{HeaderMap, HeaderValue, Method, StatusCode, header::CONTENT_TYPE};
-use net::{NetError, NetErrorKind, Outgoing, RecvBody};
-use types::{Fault, Kind, Result, Secret, Sent};
-use wire::openai;
+use std::time::{Duration, Instant};
+
+use http::HeaderMap;
+
+pub(crate) use pictures::{PictureStream, Shown};
+use types::{Fault, Kind, Result, Secret, SendBody, ask::Outcome};
 
 use super::{
     plan::{Attempt, Plan, plan as plan_for},
-    pump::Live,
+    pump::{Live, Sound},
     resolve::resolve_afresh,
+    send::STALE,
 };
-use crate::{Gateway, trail::Trail};
+use crate::{Gateway, call::Call, trail::Trail};
 
 /// How often one call is sent to a model that is still loading.
 const LOADING_TRIES: u32 = 3;
 /// The longest wait for a loading model between two tries.
 const LOADING_WAIT: Duration = Duration::from_secs(60);
-/// An error's body is read up to here; the rest says nothing more.
-const ERROR_BODY: usize = 64 * 1024;
-/// How long an error's body may take.
-const ERROR_TIME: Duration = Duration::from_secs(10);
 
 /// What a backend answered.
 pub(crate) struct Reply {
@@ -38,12 +35,16 @@ pub(crate) struct Reply {
     pub(crate) dropped: Vec<String>,
 }
 
-/// A whole answer, or a stream whose first event is there.
+/// An answer, or the beginning of one.
 pub(crate) enum Content {
-    /// All of it.
-    Whole(openai::chat::Answer),
-    /// A running stream.
+    /// All of it, in the door's own dialect.
+    Whole(SendBody),
+    /// A running stream of events.
     Stream(Box<Live>),
+    /// Sound that is passed on as it arrives.
+    Sound(Box<Sound>),
+    /// What came of an exchange, in no dialect.
+    Outcome(Outcome),
 }
 
 /// What must not be read in a backend's words: the keys that were used.
@@ -73,12 +74,7 @@ impl Mask {
 ///
 /// # Errors
 /// The last attempt's fault, in the backend's own words without any key in them.
-pub(crate) async fn dispatch(
-    gateway: &Gateway,
-    mut plan: Plan,
-    call: &openai::chat::Call,
-    trail: &mut Trail,
-) -> Result<Reply> {
+pub(crate) async fn dispatch(gateway: &Gateway, mut plan: Plan, call: &Call, trail: &mut Trail) -> Result<Reply> {
     let mut tries = Tries::default();
     loop {
         trail.record.backend = Some(plan.attempt.endpoint.backend.clone());
@@ -139,205 +135,27 @@ impl Tries {
     }
 }
 
-/// How soon a kept connection must break to count as dead before the call was sent.
-const STALE_WITHIN: Duration = Duration::from_secs(1);
-/// The code of a fault on a kept connection that turned out to be dead before any byte of a reply.
-const STALE: &str = "stale_connection";
-
-/// One attempt: sends, and reads until there is an answer or the first event of one.
-async fn attempt(gateway: &Gateway, attempt: &Attempt, call: &openai::chat::Call, trail: &mut Trail) -> Result<Reply> {
-    let backend = attempt.endpoint.backend.as_str();
-    let ask = openai::chat::Ask { lenient: attempt.lenient, backend };
-    let encoded = openai::chat::encode(call, &attempt.endpoint.dialect, &attempt.model, ask)
-        .map_err(|fault| fault.backend(backend))?;
-    if encoded.body.len() > attempt.body_limit {
-        return Err(too_large(backend, encoded.body.len(), attempt.body_limit));
-    }
-    trail.record.attempts += 1;
-    let outgoing = Outgoing {
-        method: Method::POST,
-        target: attempt.target.clone(),
-        headers: attempt.headers.clone(),
-        body: encoded.body,
+/// One attempt, as the call's kind wants it.
+async fn attempt(gateway: &Gateway, attempt: &Attempt, call: &Call, trail: &mut Trail) -> Result<Reply> {
+    let tried = match call {
+        Call::Chat(call) => spliced::chat(gateway, attempt, call, trail).await,
+        Call::Embeddings(call) => spliced::embeddings(gateway, attempt, call, trail).await,
+        Call::Pictures(work, shown) => pictures::stream(gateway, attempt, work, shown, trail).await,
+        Call::Work(work) => exchange::run(gateway, attempt, work, trail).await,
     };
-    let begun = Instant::now();
-    let reply = gateway.0.upstream.send(&attempt.origin, outgoing, attempt.deadline).await.map_err(|error| {
-        // What dies late was not dead before: the backend may have worked on the call.
-        let late = begun.elapsed() > STALE_WITHIN;
-        read_fault(NetError { reused: error.reused && !late, ..error }).backend(backend)
-    })?;
-    trail.record.upstream_request_id = openai_request_id(&reply.headers);
-    if !reply.status.is_success() {
-        return Err(refused(reply.status, &reply.headers, reply.body).await.backend(backend));
-    }
-    let headers = shown_headers(&reply.headers);
-    let content = if call.stream() {
-        first_event(attempt, call, &reply.headers, reply.body, trail).await.map(|live| Content::Stream(Box::new(live)))
-    } else {
-        whole(gateway, attempt, reply.body, trail).await.map(Content::Whole)
-    };
-    let content = content.map_err(|mut fault| {
+    tried.map_err(|mut fault| {
         fault.upstream_request_id =
             fault.upstream_request_id.take().or_else(|| trail.record.upstream_request_id.clone());
-        fault.backend(backend)
-    })?;
-    let dropped = encoded.dropped.into_iter().map(|dropped| dropped.member.into_owned()).collect();
-    Ok(Reply { headers, content, dropped })
-}
-
-fn too_large(backend: &str, size: usize, limit: usize) -> Box<Fault> {
-    let message = format!(
-        "The call is {size} bytes as `{backend}` would get it; {limit} bytes are taken there at most. Send less, for example smaller images or a shorter history."
-    );
-    Fault::new(Kind::BodyTooLarge, message).backend(backend)
-}
-
-/// Reads a whole answer under the gateway's limits.
-async fn whole(
-    gateway: &Gateway,
-    attempt: &Attempt,
-    body: RecvBody,
-    trail: &mut Trail,
-) -> Result<openai::chat::Answer> {
-    let held = body
-        .collect(attempt.answer_limit, attempt.deadline, &gateway.0.budget)
-        .await
-        .map_err(crate::doors::answer_fault)?;
-    trail.record.first_event = Some(Instant::now());
-    let id = answer_id(trail);
-    let context = openai::chat::AnswerContext { id: &id, model: &attempt.model, created: now() };
-    let answer = openai::chat::answer(&held.bytes, &context)?;
-    trail.record.usage = answer.usage;
-    trail.record.finish = answer.finish;
-    Ok(answer)
-}
-
-/// Reads a stream up to its first event.
-async fn first_event(
-    attempt: &Attempt,
-    call: &openai::chat::Call,
-    headers: &HeaderMap,
-    mut body: RecvBody,
-    trail: &mut Trail,
-) -> Result<Live> {
-    if !is_event_stream(headers) {
-        return Err(no_stream(headers, body).await);
-    }
-    let mut decoder = openai::chat::Stream::new(openai::chat::StreamContext {
-        show_usage: call.wants_stream_usage(),
-        id: answer_id(trail),
-        model: attempt.model.as_ref().to_owned(),
-        created: now(),
-        ..openai::chat::StreamContext::default()
-    });
-    let mut ready = VecDeque::new();
-    let mut ended = false;
-    while !decoder.seen_first_event() && !ended {
-        match tokio::time::timeout_at(attempt.deadline.into(), body.chunk()).await {
-            Err(_) => {
-                return Err(
-                    Fault::new(Kind::UpstreamTimeout, "The backend sent no first event in time.").sent(Sent::Yes)
-                );
-            }
-            Ok(Some(Ok(chunk))) => decoder.push(chunk, &mut |bytes: Bytes| ready.push_back(bytes))?,
-            Ok(Some(Err(error))) => return Err(read_fault(error)),
-            Ok(None) => {
-                decoder.end(&mut |bytes: Bytes| ready.push_back(bytes))?;
-                ended = true;
-            }
-        }
-    }
-    trail.record.first_event = Some(Instant::now());
-    Ok(Live {
-        body,
-        decoder,
-        ready,
-        ended,
-        idle: attempt.idle,
-        until: attempt.stream_until,
-        mask: attempt.mask.clone(),
+        fault.backend(attempt.endpoint.backend.as_str())
     })
-}
-
-fn is_event_stream(headers: &HeaderMap) -> bool {
-    headers.get(CONTENT_TYPE).is_some_and(|kind| kind.as_bytes().to_ascii_lowercase().starts_with(b"text/event-stream"))
-}
-
-/// A stream was asked for and something else came with a good status: an error that says so, or a mistake.
-async fn no_stream(headers: &HeaderMap, body: RecvBody) -> Box<Fault> {
-    let text = error_body(body).await;
-    match openai::chat::answer(&text, &openai::chat::AnswerContext { id: "", model: "", created: 0 }) {
-        Err(fault) if fault.kind != Kind::UpstreamBadReply => fault,
-        _ => {
-            let kind = headers.get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or("nothing");
-            let kind: String = kind.chars().take(80).collect();
-            Fault::new(Kind::UpstreamBadReply, format!("A stream was asked for; the backend answered with `{kind}`."))
-                .sent(Sent::Yes)
-        }
-    }
-}
-
-/// A refusal in the backend's own words.
-async fn refused(status: StatusCode, headers: &HeaderMap, body: RecvBody) -> Box<Fault> {
-    let text = error_body(body).await;
-    let header = |name: &str| -> Option<&str> { headers.get(name)?.to_str().ok() };
-    wire::upstream_error::read(status.as_u16(), &header, &text, now()).sent(Sent::Yes)
-}
-
-/// The start of an error's body; what cannot be read is left out.
-async fn error_body(mut body: RecvBody) -> Bytes {
-    let until = Instant::now() + ERROR_TIME;
-    let mut text = Vec::new();
-    while text.len() < ERROR_BODY {
-        match tokio::time::timeout_at(until.into(), body.chunk()).await {
-            Ok(Some(Ok(chunk))) => text.extend_from_slice(&chunk[..chunk.len().min(ERROR_BODY - text.len())]),
-            _ => break,
-        }
-    }
-    text.into()
-}
-
-/// What went wrong on the wire, as a fault; a dead kept connection carries its code, so that one fresh try may follow.
-pub(crate) fn read_fault(error: NetError) -> Box<Fault> {
-    let stale = error.reused && matches!(error.kind, NetErrorKind::Closed | NetErrorKind::Write);
-    let fault: Box<Fault> = error.into();
-    if stale { fault.code(STALE) } else { fault }
-}
-
-/// An id for an answer to which the backend gave none.
-fn answer_id(trail: &Trail) -> String {
-    format!("chatcmpl-{}", trail.request_id.trim_start_matches("req_"))
-}
-
-/// Seconds since 1970, for an answer whose backend does not say when it was made.
-fn now() -> u64 {
-    std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).map_or(0, |since| since.as_secs())
-}
-
-/// The backend's id of a request, under the names in use.
-fn openai_request_id(headers: &HeaderMap) -> Option<String> {
-    ["x-request-id", "request-id", "x-amzn-requestid", "cf-ray"]
-        .iter()
-        .find_map(|name| headers.get(*name))
-        .and_then(|value| value.to_str().ok())
-        .map(|id| id.chars().take(128).collect())
-}
-
-/// Headers of a backend that mean something to its caller; everything else stays inside.
-fn shown_headers(headers: &HeaderMap) -> HeaderMap {
-    let mut shown = HeaderMap::new();
-    for (name, value) in headers {
-        let text = name.as_str();
-        if text.starts_with("x-ratelimit-") || text.starts_with("x-compute-") || text == "openai-processing-ms" {
-            shown.append(name.clone(), HeaderValue::from_bytes(value.as_bytes()).unwrap_or_else(|_| value.clone()));
-        }
-    }
-    shown
 }
 
 #[cfg(test)]
 mod tests {
+    use net::{NetError, NetErrorKind};
+
     use super::*;
+    use crate::steps::send::read_fault;
 
     const LEFT: Duration = Duration::from_secs(600);
 
@@ -377,15 +195,5 @@ mod tests {
             .code("hf_abcdefghijklmnop");
         let text = format!("{:?}", mask.apply(fault));
         assert!(!text.contains("mnop"), "{text}");
-    }
-
-    #[test]
-    fn only_headers_that_mean_something_to_the_caller_are_shown() {
-        let mut headers = HeaderMap::new();
-        for name in ["x-ratelimit-remaining", "set-cookie", "location", "authorization", "server", "x-compute-time"] {
-            headers.insert(name, HeaderValue::from_static("1"));
-        }
-        let shown: Vec<_> = shown_headers(&headers).keys().map(|k| k.as_str().to_owned()).collect();
-        assert_eq!(shown.len(), 2, "{shown:?}");
     }
 }

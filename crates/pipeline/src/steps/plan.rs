@@ -8,15 +8,19 @@ use std::{
 use http::HeaderMap;
 use net::Origin;
 use policy::credentials::{Presented, Target as For, Way};
-use providers::{Dress, Endpoint};
-use types::{Fault, Kind, Result};
+use providers::{
+    Dress, Endpoint,
+    exchange::{Lora, Model},
+};
+use types::{Fault, Kind, Operation, Result, Secret};
+use wire::openai::chat;
 
 use super::{
     admit::Ticket,
     dispatch::Mask,
     resolve::{Candidates, Place},
 };
-use crate::snapshot::{Ready, Target};
+use crate::snapshot::{Ready, Snapshot, Target, routing};
 
 /// What will be tried, in order; one attempt today.
 pub(crate) struct Plan {
@@ -25,7 +29,9 @@ pub(crate) struct Plan {
 }
 
 /// One attempt.
+#[derive(Clone)]
 pub(crate) struct Attempt {
+    pub(crate) snapshot: Arc<Snapshot>,
     pub(crate) endpoint: Endpoint,
     pub(crate) origin: Origin,
     pub(crate) target: String,
@@ -34,8 +40,6 @@ pub(crate) struct Attempt {
     pub(crate) model: Arc<str>,
     /// The keys in use, which no text of the backend may show.
     pub(crate) mask: Mask,
-    /// Take out what the backend cannot do instead of refusing it.
-    pub(crate) lenient: bool,
     /// The most bytes of a body that the backend takes.
     pub(crate) body_limit: usize,
     /// The most bytes of a whole answer.
@@ -46,6 +50,11 @@ pub(crate) struct Attempt {
     pub(crate) idle: Duration,
     /// When a stream must be over.
     pub(crate) stream_until: Instant,
+    lenient: bool,
+    key: Option<Secret>,
+    bill_to: Option<Arc<str>>,
+    hub_id: Option<Arc<str>>,
+    lora: Option<Option<Arc<str>>>,
 }
 
 /// Plans the attempts for an admitted call.
@@ -58,44 +67,69 @@ pub(crate) fn plan(ticket: Ticket, found: Candidates) -> Result<Plan> {
     let target = match &found.place {
         Place::Router => For::Router,
         Place::Backend { id, mapped } => match snapshot.target(id) {
-            Some(Target::Backend(backend)) => {
-                For::Backend { id, routing: crate::snapshot::routing(backend), mapped: *mapped }
-            }
+            Some(Target::Backend(backend)) => For::Backend { id, routing: routing(backend), mapped: *mapped },
             _ => For::Server(id),
         },
     };
     let chosen = snapshot.config.keys.choose(target, presented)?;
-    let ready = snapshot.ready(&found.place, chosen.way).ok_or_else(|| unreachable_place(&found.place))?;
+    let ready = snapshot
+        .ready(&found.place, chosen.way, ticket.operation)
+        .ok_or_else(|| no_way(&found.place, ticket.operation))?;
     let dress = Dress { key: chosen.secret.as_ref(), bill_to: chosen.bill_to.as_deref() };
-    let headers = ready.endpoint.headers(dress)?;
     let secrets = chosen.secret.clone().into_iter().chain(ticket.caller.credential.clone());
-    let id = &ready.endpoint.backend;
-    let times = snapshot.config.times(id);
+    let times = snapshot.config.times(&ready.endpoint.backend);
     let attempt = Attempt {
+        snapshot: snapshot.clone(),
         target: ready.endpoint.target(&found.model)?,
-        headers,
+        headers: ready.endpoint.headers(dress)?,
         model: found.model,
         mask: Mask::new(secrets),
-        lenient: ticket.ask.lenient,
-        body_limit: body_limit(snapshot, ready, chosen.way),
+        body_limit: body_limit(snapshot, ready, chosen.way, ticket.operation),
         answer_limit: snapshot.config.limits.answer,
         deadline: ticket.until(if ticket.stream { times.first_event } else { times.answer }),
         idle: times.between_events,
         stream_until: ticket.until(times.stream),
         origin: ready.origin.clone(),
         endpoint: ready.endpoint.clone(),
+        lenient: ticket.ask.lenient,
+        key: chosen.secret,
+        bill_to: chosen.bill_to,
+        hub_id: found.hub_id,
+        lora: found.lora,
     };
     Ok(Plan { attempt, ticket })
 }
 
-fn body_limit(snapshot: &crate::Snapshot, ready: &Ready, way: Way) -> usize {
-    snapshot.config.body_limit(&ready.endpoint.backend, way)
+/// Hugging Face limits what it carries for some operations; pictures are not among them.
+fn body_limit(snapshot: &Snapshot, ready: &Ready, way: Way, operation: Operation) -> usize {
+    let limited =
+        matches!(operation, Operation::Chat | Operation::Embeddings | Operation::Speech | Operation::Transcription);
+    snapshot.config.body_limit(&ready.endpoint.backend, if limited { way } else { Way::Direct })
 }
 
-fn unreachable_place(place: &Place) -> Box<Fault> {
-    let name = match place {
-        Place::Router => "the router",
-        Place::Backend { id, .. } => id.as_str(),
-    };
-    Fault::new(Kind::NoCredential, format!("There is no way to `{name}` with the keys that are configured."))
+fn no_way(place: &Place, operation: Operation) -> Box<Fault> {
+    match place {
+        Place::Router => {
+            Fault::new(Kind::NoCredential, "There is no way to the router with the keys that are configured.")
+        }
+        Place::Backend { id, .. } => providers::refusal::unsupported_by(id.as_str(), operation),
+    }
+}
+
+impl Attempt {
+    /// What the caller asked of the translation.
+    pub(crate) fn ask(&self) -> chat::Ask<'_> {
+        chat::Ask { lenient: self.lenient, backend: self.endpoint.backend.as_str() }
+    }
+
+    /// The key, and who pays.
+    pub(crate) fn dress(&self) -> Dress<'_> {
+        Dress { key: self.key.as_ref(), bill_to: self.bill_to.as_deref() }
+    }
+
+    /// The model by its names.
+    pub(crate) fn names(&self) -> Model<'_> {
+        let lora = self.lora.as_ref().map(|weights| Lora { weights: weights.as_deref() });
+        Model { id: &self.model, hub_id: self.hub_id.as_deref(), lora }
+    }
 }

@@ -3,6 +3,8 @@
 //! It runs inside the caller's connection: nobody reads ahead, so a slow reader slows the backend, and a caller who
 //! leaves drops the pump, which closes the connection upstream at once.
 
+mod sound;
+
 use std::{
     collections::VecDeque,
     future::Future,
@@ -14,16 +16,21 @@ use std::{
 use bytes::Bytes;
 use net::{Abort, RecvBody, StreamBody};
 use tokio::time::Sleep;
-use types::{Fault, Kind};
-use wire::openai;
+use types::{Fault, Kind, Result, Usage};
+use wire::openai::{self, chat::Finish};
 
-use super::dispatch::{Mask, read_fault};
+pub(crate) use sound::{Sound, SoundPump};
+
+use super::{
+    dispatch::{Mask, PictureStream},
+    send::read_fault,
+};
 use crate::trail::Trail;
 
 /// A stream whose first event has arrived.
 pub(crate) struct Live {
     pub(crate) body: RecvBody,
-    pub(crate) decoder: openai::chat::Stream,
+    pub(crate) decoder: Decoder,
     /// What was decoded and not yet handed on.
     pub(crate) ready: VecDeque<Bytes>,
     /// Whether upstream said everything already.
@@ -34,6 +41,52 @@ pub(crate) struct Live {
     pub(crate) until: Instant,
     /// What must not be read by the caller in an error's words.
     pub(crate) mask: Mask,
+}
+
+/// What reads a backend's stream and writes the caller's.
+pub(crate) enum Decoder {
+    /// Chat chunks.
+    Chat(openai::chat::Stream),
+    /// Pictures.
+    Pictures(PictureStream),
+}
+
+impl Decoder {
+    pub(crate) fn push(&mut self, chunk: Bytes, out: &mut impl FnMut(Bytes)) -> Result<()> {
+        match self {
+            Self::Chat(stream) => stream.push(chunk, out),
+            Self::Pictures(stream) => stream.push(&chunk, out),
+        }
+    }
+
+    pub(crate) fn end(&mut self, out: &mut impl FnMut(Bytes)) -> Result<()> {
+        match self {
+            Self::Chat(stream) => stream.end(out),
+            Self::Pictures(stream) => stream.end(out),
+        }
+    }
+
+    /// How many events were decoded; comments are none.
+    pub(crate) const fn events(&self) -> u64 {
+        match self {
+            Self::Chat(stream) => stream.events(),
+            Self::Pictures(stream) => stream.events(),
+        }
+    }
+
+    fn usage(&self) -> Option<Usage> {
+        match self {
+            Self::Chat(stream) => stream.usage(),
+            Self::Pictures(_) => None,
+        }
+    }
+
+    fn finish(&self) -> Option<Finish> {
+        match self {
+            Self::Chat(stream) => stream.finish(),
+            Self::Pictures(_) => None,
+        }
+    }
 }
 
 /// A live stream on its way to the caller.
@@ -81,18 +134,14 @@ impl Pump {
     /// While nothing comes: is it still allowed to wait? The timer is moved only when it fires, never per chunk.
     fn watch(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         while self.timer.as_mut().poll(cx).is_ready() {
-            let now = Instant::now();
             let silent_until = self.last_event + self.live.idle;
-            if now >= self.live.until {
-                self.fail(Fault::new(Kind::UpstreamTimeout, "The stream lasted longer than a stream may."));
-                return Poll::Ready(());
+            match overdue(silent_until, self.live.until, self.live.idle) {
+                Some(fault) => {
+                    self.fail(fault);
+                    return Poll::Ready(());
+                }
+                None => self.timer.as_mut().reset(silent_until.min(self.live.until).into()),
             }
-            if now >= silent_until {
-                let text = format!("The backend sent no event for {} s.", self.live.idle.as_secs_f32());
-                self.fail(Fault::new(Kind::UpstreamStalled, text));
-                return Poll::Ready(());
-            }
-            self.timer.as_mut().reset(silent_until.min(self.live.until).into());
         }
         Poll::Pending
     }
@@ -107,13 +156,22 @@ impl Pump {
         self.live.ended = true;
     }
 
-    fn settle(&mut self) {
-        if let Some(mut trail) = self.trail.take() {
+    fn note(&mut self) {
+        if let Some(trail) = &mut self.trail {
             trail.record.usage = self.live.decoder.usage();
             trail.record.finish = self.live.decoder.finish();
-            trail.settle();
         }
     }
+}
+
+/// The fault of a stream that stood still, or that lasted too long.
+fn overdue(silent_until: Instant, until: Instant, idle: Duration) -> Option<Box<Fault>> {
+    let now = Instant::now();
+    if now >= until {
+        return Some(Fault::new(Kind::UpstreamTimeout, "The stream lasted longer than a stream may."));
+    }
+    let text = || format!("The backend sent no event for {} s.", idle.as_secs_f32());
+    (now >= silent_until).then(|| Fault::new(Kind::UpstreamStalled, text()))
 }
 
 impl StreamBody for Pump {
@@ -123,7 +181,10 @@ impl StreamBody for Pump {
                 return Poll::Ready(Some(Ok(bytes)));
             }
             if self.live.ended {
-                self.settle();
+                self.note();
+                if let Some(trail) = self.trail.take() {
+                    trail.settle();
+                }
                 return Poll::Ready(None);
             }
             if self.step(cx).is_pending() {
@@ -136,9 +197,6 @@ impl StreamBody for Pump {
 impl Drop for Pump {
     /// The caller left: what was decoded so far is still what was used.
     fn drop(&mut self) {
-        if let Some(trail) = &mut self.trail {
-            trail.record.usage = self.live.decoder.usage();
-            trail.record.finish = self.live.decoder.finish();
-        }
+        self.note();
     }
 }

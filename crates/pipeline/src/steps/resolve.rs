@@ -5,7 +5,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use catalog::{Found, Lookup, ModelEntry};
+use catalog::{Found, Lookup, ModelEntry, Serving};
 use types::{Asked, BackendName, Fault, Kind, Operation, Result, RoutePolicy};
 
 use super::admit::Ticket;
@@ -20,6 +20,25 @@ pub(crate) struct Candidates {
     pub(crate) place: Place,
     /// The model's name there.
     pub(crate) model: Arc<str>,
+    /// The model's id on the Hub, where the Hub knows it.
+    pub(crate) hub_id: Option<Arc<str>>,
+    /// The weights of an adapter, where the model is one; the file's name may be unknown.
+    pub(crate) lora: Option<Option<Arc<str>>>,
+}
+
+impl Candidates {
+    fn named(place: Place, model: impl Into<Arc<str>>) -> Self {
+        Self { place, model: model.into(), hub_id: None, lora: None }
+    }
+
+    fn mapped(entry: &ModelEntry, serving: &Serving) -> Self {
+        Self {
+            place: Place::Backend { id: BackendName::new(&serving.backend), mapped: true },
+            model: serving.provider_id.clone(),
+            hub_id: Some(entry.hub_id.clone()),
+            lora: serving.adapter.as_ref().filter(|a| &*a.kind == "lora").map(|a| a.weights_path.clone()),
+        }
+    }
 }
 
 /// Where a candidate is.
@@ -56,41 +75,48 @@ pub(crate) async fn resolve_afresh(gateway: &Gateway, ticket: &Ticket) -> Result
 }
 
 async fn pinned(gateway: &Gateway, ticket: &Ticket, id: &BackendName, model: &Arc<str>) -> Result<Candidates> {
-    let as_named = |mapped| Candidates { place: Place::Backend { id: id.clone(), mapped }, model: model.clone() };
-    let Some(Target::Backend(backend)) = ticket.snapshot.target(id) else { return Ok(as_named(false)) };
-    if !backend.can(Operation::Chat) {
-        return Err(providers::refusal::unsupported(backend, Operation::Chat));
+    let as_named = || Candidates::named(Place::Backend { id: id.clone(), mapped: false }, model.clone());
+    let Some(Target::Backend(backend)) = ticket.snapshot.target(id) else { return Ok(as_named()) };
+    if !backend.can(ticket.operation) {
+        return Err(providers::refusal::unsupported(backend, ticket.operation));
     }
     if !backend.is_mapped() || !is_hub_id(model) {
-        return Ok(as_named(false));
+        return Ok(as_named());
     }
     match look_up(gateway, ticket, model).await {
-        Ok(Lookup::Unknown) => Ok(as_named(false)),
-        Ok(Lookup::Known(entry)) => match entry.serving(id.as_str(), Operation::Chat) {
-            Found::Served(serving) => Ok(Candidates {
-                place: Place::Backend { id: id.clone(), mapped: true },
-                model: serving.provider_id.clone(),
-            }),
-            Found::OtherTask(serving) => Err(other_task(&entry, id, &serving.task)),
-            Found::Absent if ticket.snapshot.may_go_direct(id) => Ok(as_named(false)),
+        Ok(Lookup::Unknown) => Ok(as_named()),
+        Ok(Lookup::Known(entry)) => match entry.serving(id.as_str(), ticket.operation) {
+            Found::Served(serving) => Ok(Candidates::mapped(&entry, serving)),
+            Found::OtherTask(serving) => Err(other_task(&entry, id, &serving.task, ticket)),
+            Found::Absent if ticket.snapshot.may_go_direct(id) => Ok(as_named()),
             Found::Absent => Err(absent(&entry, id, ticket)),
         },
-        // The Hub is down and nothing is remembered: the router maps the name itself.
-        Err(fault) if fault.kind == Kind::CatalogUnavailable && ticket.snapshot.is_routed(id) => {
-            Ok(Candidates { place: Place::Router, model: format!("{model}:{id}").into() })
+        // The Hub is down and nothing is remembered: for chat the router maps the name itself.
+        Err(fault)
+            if fault.kind == Kind::CatalogUnavailable
+                && ticket.operation == Operation::Chat
+                && ticket.snapshot.is_routed(id) =>
+        {
+            Ok(Candidates::named(Place::Router, format!("{model}:{id}")))
         }
         Err(fault) => Err(fault),
     }
 }
 
+/// The router chooses among backends for chat; for everything else the first of the mapping does that can.
 async fn auto(gateway: &Gateway, ticket: &Ticket, model: &Arc<str>, policy: RoutePolicy) -> Result<Candidates> {
-    let candidates = || Candidates { place: Place::Router, model: format!("{model}{}", policy.suffix()).into() };
+    let chats = ticket.operation == Operation::Chat;
+    let by_router = || Candidates::named(Place::Router, format!("{model}{}", policy.suffix()));
     match look_up(gateway, ticket, model).await {
         Ok(Lookup::Unknown) => Err(unknown(ticket, model)),
-        Ok(Lookup::Known(entry)) if entry.servings_of(Operation::Chat).next().is_none() => Err(nobody(&entry)),
-        Ok(Lookup::Known(_)) => Ok(candidates()),
+        Ok(Lookup::Known(entry)) if chats && entry.servings_of(Operation::Chat).next().is_some() => Ok(by_router()),
+        Ok(Lookup::Known(entry)) => {
+            let able = |serving: &&Serving| ticket.snapshot.can(&BackendName::new(&serving.backend), ticket.operation);
+            let found = entry.servings_of(ticket.operation).find(able);
+            found.map(|serving| Candidates::mapped(&entry, serving)).ok_or_else(|| nobody(&entry, ticket))
+        }
         // What the Hub cannot say now, the router will.
-        Err(fault) if fault.kind == Kind::CatalogUnavailable => Ok(candidates()),
+        Err(fault) if chats && fault.kind == Kind::CatalogUnavailable => Ok(by_router()),
         Err(fault) => Err(fault),
     }
 }
@@ -106,40 +132,45 @@ fn is_hub_id(model: &str) -> bool {
         && !model.contains(':')
 }
 
-fn other_task(entry: &ModelEntry, id: &BackendName, task: &str) -> Box<Fault> {
-    let text = format!("`{id}` serves `{}` for the task `{task}`, not for chat. {}", entry.hub_id, others(entry));
+fn other_task(entry: &ModelEntry, id: &BackendName, task: &str, ticket: &Ticket) -> Box<Fault> {
+    let wanted = ticket.operation.name();
+    let others = others(entry, ticket);
+    let text = format!("`{id}` serves `{}` for the task `{task}`, not for {wanted}. {others}", entry.hub_id);
     Fault::new(Kind::UnsupportedOperation, text).param("model").backend(id.as_str())
 }
 
 fn absent(entry: &ModelEntry, id: &BackendName, ticket: &Ticket) -> Box<Fault> {
-    let mut text = format!("`{id}` does not serve `{}`. {}", entry.hub_id, others(entry));
-    if let Some(other) = policy::name::other_meaning(&ticket.name, &ticket.snapshot.config.names) {
-        text.push_str(&format!(" Perhaps something else was meant: {other}."));
-    }
+    let text = format!("`{id}` does not serve `{}`. {}{}", entry.hub_id, others(entry, ticket), perhaps(ticket));
     Fault::new(Kind::UnknownModel, text).param("model").backend(id.as_str())
 }
 
-fn nobody(entry: &ModelEntry) -> Box<Fault> {
-    let text = format!("No backend serves `{}` for chat at the moment.", entry.hub_id);
+fn nobody(entry: &ModelEntry, ticket: &Ticket) -> Box<Fault> {
+    let text = format!("No backend serves `{}` for {} at the moment.", entry.hub_id, ticket.operation.name());
     Fault::new(Kind::UnknownModel, text).param("model")
 }
 
 fn unknown(ticket: &Ticket, model: &str) -> Box<Fault> {
-    let mut text = format!(
-        "The Hub knows no model `{model}` (or it is private and the token cannot see it). To use a backend's own name for a model, name the backend: `huggingface/<backend>/{model}`."
+    let text = format!(
+        "The Hub knows no model `{model}` (or it is private and the token cannot see it). To use a backend's own name for a model, name the backend: `huggingface/<backend>/{model}`.{}",
+        perhaps(ticket)
     );
-    if let Some(other) = policy::name::other_meaning(&ticket.name, &ticket.snapshot.config.names) {
-        text.push_str(&format!(" Perhaps something else was meant: {other}."));
-    }
     Fault::new(Kind::UnknownModel, text).param("model")
 }
 
-/// Who serves the model for chat, as a sentence.
-fn others(entry: &ModelEntry) -> String {
-    let names: Vec<_> = entry.servings_of(Operation::Chat).map(|serving| format!("`{}`", serving.backend)).collect();
+/// What else the name may have meant, as a sentence.
+fn perhaps(ticket: &Ticket) -> String {
+    policy::name::other_meaning(&ticket.name, &ticket.snapshot.config.names)
+        .map(|other| format!(" Perhaps something else was meant: {other}."))
+        .unwrap_or_default()
+}
+
+/// Who serves the model for this operation, as a sentence.
+fn others(entry: &ModelEntry, ticket: &Ticket) -> String {
+    let names: Vec<_> = entry.servings_of(ticket.operation).map(|serving| format!("`{}`", serving.backend)).collect();
+    let wanted = ticket.operation.name();
     match names.len() {
-        0 => "No backend serves it for chat.".to_owned(),
-        _ => format!("For chat it is served by {}.", names.join(", ")),
+        0 => format!("No backend serves it for {wanted}."),
+        _ => format!("For {wanted} it is served by {}.", names.join(", ")),
     }
 }
 

@@ -1,0 +1,45 @@
+//! OpenAI's endpoints of pictures: generations and edits.
+
+use bytes::Bytes;
+use providers::exchange::Work;
+use types::{Result, ask::ImageAsk};
+use wire::{
+    json::Limits,
+    multipart::{self, Form},
+    openai::images::{EditCall, Events, GenerationCall, Settings, What},
+};
+
+use super::Wants;
+use crate::{call::Call, steps::dispatch::Shown};
+
+/// Reads `/v1/images/generations`.
+pub(super) fn generation(body: &Bytes, limits: &Limits, base: String) -> Result<(Call, String, Wants)> {
+    let GenerationCall { model, stream, partial_images, ask } = GenerationCall::read(body, limits)?;
+    let wants = Wants::Pictures { delivery: ask.delivery, base };
+    let shown = stream.then(|| shown(What::Generation, &ask, partial_images));
+    Ok((call(Work::Image(ask), shown), model, wants))
+}
+
+/// Reads `/v1/images/edits`, a form or JSON.
+pub(super) fn edit(kind: &str, body: Bytes, limits: &Limits, base: String) -> Result<(Call, String, Wants)> {
+    let read = if kind.trim_start().to_ascii_lowercase().starts_with("multipart/") {
+        EditCall::of_form(Form::read(kind, body, multipart::Limits::default())?)?
+    } else {
+        EditCall::of_json(&body, limits)?
+    };
+    let EditCall { model, stream, partial_images, ask } = read;
+    let wants = Wants::Pictures { delivery: ask.image.delivery, base };
+    let shown = stream.then(|| shown(What::Edit, &ask.image, partial_images));
+    Ok((call(Work::Edit(ask), shown), model, wants))
+}
+
+fn shown(what: What, ask: &ImageAsk, partial_images: Option<u8>) -> Shown {
+    Shown { events: Events::new(what, Settings::of(ask)), partial_images }
+}
+
+fn call(work: Work, shown: Option<Shown>) -> Call {
+    match shown {
+        Some(shown) => Call::Pictures(work, shown),
+        None => Call::Work(work),
+    }
+}

@@ -1,0 +1,162 @@
+//! Makes of a backend's answer what the caller asked for: sound in the wanted format, pictures as addresses or in base64,
+//! a transcript as text or captions.
+
+use std::{sync::Arc, time::Instant};
+
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+use bytes::Bytes;
+use http::{HeaderMap, HeaderValue, StatusCode, header::CONTENT_TYPE};
+use types::{
+    Fault, Kind, Result, SendBody, Sent,
+    ask::{AudioFormat, Delivery, Made, Outcome, Transcript, TranscriptionAsk},
+    ports::kept::NewFile,
+};
+use wire::openai::{audio, images};
+
+use super::{
+    dispatch::{Content, Reply},
+    pump::Sound,
+    send::now,
+};
+use crate::{
+    Gateway, Snapshot, assets, conversion,
+    doors::{Answer, Flow, Wants, dress},
+    trail::Trail,
+};
+
+const JSON: &str = "application/json";
+
+/// Delivers.
+///
+/// # Errors
+/// What cannot be fetched, converted or kept.
+pub(crate) async fn deliver(
+    gateway: &Gateway,
+    snapshot: &Arc<Snapshot>,
+    reply: Reply,
+    wants: Wants,
+    until: Instant,
+    trail: &Trail,
+) -> Result<Answer> {
+    let headers = dress(reply.headers, &reply.dropped, trail);
+    let site = Site { gateway, snapshot, until };
+    match (reply.content, wants) {
+        (Content::Whole(body), _) => Ok(Answer::dressed(headers, JSON, body)),
+        (Content::Stream(live), _) => Ok(Answer::events(headers, Flow::Events(live))),
+        (Content::Sound(sound), Wants::Speech { format, events }) => site.sound(headers, sound, format, events).await,
+        (Content::Outcome(Outcome::Sound(bytes)), Wants::Speech { format, events }) => {
+            site.whole_sound(headers, bytes, format, events).await
+        }
+        (Content::Outcome(Outcome::Transcript(heard)), Wants::Transcript { ask, events }) => {
+            transcript(headers, heard, &ask, events)
+        }
+        (Content::Outcome(Outcome::Images { made, extra }), Wants::Pictures { delivery, base }) => {
+            let mut delivered = Vec::with_capacity(made.len());
+            for made in made {
+                delivered.push(site.picture(made, delivery, &base).await?);
+            }
+            Ok(Answer::dressed(headers, JSON, images::answer(delivered, &extra, now())))
+        }
+        _ => Err(Fault::new(Kind::UpstreamBadReply, "The backend answered with something else than was asked for.")),
+    }
+}
+
+/// Where things are fetched and kept, and until when.
+struct Site<'a> {
+    gateway: &'a Gateway,
+    snapshot: &'a Arc<Snapshot>,
+    until: Instant,
+}
+
+impl Site<'_> {
+    /// Sound that arrives: passed on if it is what is wanted, else taken whole and converted.
+    async fn sound(
+        &self,
+        mut headers: HeaderMap,
+        sound: Box<Sound>,
+        format: Option<AudioFormat>,
+        events: bool,
+    ) -> Result<Answer> {
+        let kind = media::sniff(&sound.first).map(media::Kind::media_type);
+        if format.is_none_or(|format| is(kind, format)) {
+            if events {
+                return Ok(Answer::events(headers, Flow::Sound(sound, true)));
+            }
+            let kind = kind.unwrap_or(&sound.claimed_type);
+            headers.insert(CONTENT_TYPE, HeaderValue::from_str(kind).unwrap_or(HeaderValue::from_static("audio/mpeg")));
+            return Ok(Answer::Stream { headers, flow: Flow::Sound(sound, false) });
+        }
+        let bytes = sound.whole(self.snapshot.config.assets.size, self.until, &self.gateway.0.budget).await?;
+        self.whole_sound(headers, bytes.into(), format, events).await
+    }
+
+    async fn whole_sound(
+        &self,
+        mut headers: HeaderMap,
+        bytes: Bytes,
+        format: Option<AudioFormat>,
+        events: bool,
+    ) -> Result<Answer> {
+        let kind = media::sniff(&bytes).map(media::Kind::media_type);
+        let (bytes, kind) = match format {
+            Some(format) if !is(kind, format) => {
+                (conversion::for_listening(bytes.to_vec(), format).await?.into(), format.media_type())
+            }
+            _ => (bytes, kind.unwrap_or("application/octet-stream")),
+        };
+        if events {
+            let mut body = SendBody::with_capacity(2);
+            body.push(audio::sound_delta(&bytes));
+            body.push(audio::sound_done(None));
+            return Ok(Answer::dressed(headers, crate::doors::EVENTS, body));
+        }
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static(kind));
+        Ok(Answer::Whole { status: StatusCode::OK, headers, body: bytes.into() })
+    }
+
+    /// A picture as it is wanted.
+    async fn picture(&self, made: Made, delivery: Option<Delivery>, base: &str) -> Result<Made> {
+        match (made, delivery) {
+            (Made::Url(url), Some(Delivery::B64Json)) => {
+                let held = assets::fetch(self.gateway, self.snapshot, &url, self.until).await?;
+                Ok(Made::Base64(STANDARD.encode(&held.bytes)))
+            }
+            (Made::Base64(text), Some(Delivery::Url)) => {
+                let bytes = STANDARD.decode(text.as_bytes()).map_err(|_| {
+                    Fault::new(Kind::UpstreamBadReply, "The backend's picture is not base64.").sent(Sent::Yes)
+                })?;
+                self.keep(bytes.into(), base).await
+            }
+            (Made::Bytes(bytes), Some(Delivery::Url)) => self.keep(bytes, base).await,
+            (Made::Bytes(bytes), _) => Ok(Made::Base64(STANDARD.encode(&bytes))),
+            (made, _) => Ok(made),
+        }
+    }
+
+    /// Keeps a picture for a while and gives the address under which it can be fetched.
+    async fn keep(&self, bytes: Bytes, base: &str) -> Result<Made> {
+        let now = crate::clock();
+        let kind = media::sniff(&bytes).map_or("application/octet-stream", media::Kind::media_type);
+        let expires = now.after(self.snapshot.config.assets.keep);
+        let file = NewFile { media_type: kind.to_owned(), body: bytes.into(), expires };
+        let kept = self.gateway.0.kept.put(file, now).await?;
+        Ok(Made::Url(format!("{base}/v1/files/{}", kept.id)))
+    }
+}
+
+/// Whether bytes of this kind are what a format names.
+fn is(kind: Option<&str>, format: AudioFormat) -> bool {
+    kind == Some(format.media_type())
+}
+
+fn transcript(headers: HeaderMap, mut heard: Transcript, ask: &TranscriptionAsk, events: bool) -> Result<Answer> {
+    heard.duration = heard.duration.or_else(|| conversion::seconds(&ask.file.bytes));
+    if events {
+        let mut body = SendBody::with_capacity(2);
+        body.push(audio::text_delta(&heard.text));
+        body.push(audio::text_done(&heard));
+        return Ok(Answer::dressed(headers, crate::doors::EVENTS, body));
+    }
+    let written = audio::transcript(&heard, ask)?;
+    Ok(Answer::dressed(headers, written.content_type, written.body.into()))
+}

@@ -1,0 +1,215 @@
+//! Runs an exchange of several requests (submit, poll, fetch). What is sent next is decided by the exchange itself, which
+//! has no socket; here are the sockets, the deadline, and the cancel when the caller leaves.
+
+use std::time::{Duration, Instant};
+
+use http::HeaderMap;
+use net::Outgoing;
+use providers::exchange::{Exchange, Got, Send, Step, Takes, To, Work};
+use types::{
+    Fault, Kind, Operation, Result, Sent,
+    ask::{Picture, Upload},
+};
+
+use super::{Content, LOADING_TRIES, LOADING_WAIT, Reply, spliced::names};
+use crate::{
+    Gateway, assets, conversion,
+    doors::answer_fault,
+    steps::{
+        plan::Attempt,
+        pump::Sound,
+        send::{now, send, shown_headers, too_large},
+    },
+    trail::Trail,
+};
+
+/// A cancel that is sent after the caller has left may take this long.
+const CANCEL_TIME: Duration = Duration::from_secs(10);
+
+/// Begins an exchange and runs it to its end.
+///
+/// # Errors
+/// The backend's fault in its own words; `UpstreamTimeout` when the deadline passes first.
+pub(super) async fn run(gateway: &Gateway, attempt: &Attempt, work: &Work, trail: &mut Trail) -> Result<Reply> {
+    let work = &made_ready(attempt, work).await?;
+    let (exchange, first, dropped) = Exchange::begin(&attempt.endpoint, &attempt.names(), work, attempt.ask())?;
+    let mut run = Run { gateway, attempt, exchange, begun: Instant::now(), done: false };
+    let (headers, content) = run.finish(first, trail).await?;
+    Ok(Reply { headers, content, dropped: names(dropped) })
+}
+
+/// Says of each file what its bytes are, and converts sound that the backend does not take as it is.
+async fn made_ready(attempt: &Attempt, work: &Work) -> Result<Work> {
+    let mut work = work.clone();
+    match &mut work {
+        Work::Transcription(ask) => {
+            let kind = truly(&mut ask.file).unwrap_or_default();
+            match attempt.endpoint.flow().map(|flow| flow.takes(kind)) {
+                Some(Takes::AsIs(label)) => ask.file.claimed_type = Some(label.to_owned()),
+                Some(Takes::Convert(format)) => ask.file = conversion::for_hearing(&ask.file, format).await?,
+                Some(Takes::Refuse) | None => {
+                    let what = if kind.is_empty() { "nothing that is known here" } else { kind };
+                    let text = format!("The file is {what}, not sound. Send wav, flac, mp3, ogg, webm or m4a.");
+                    return Err(Fault::new(Kind::BadRequest, text).param("file"));
+                }
+            }
+        }
+        Work::Edit(ask) => {
+            for picture in ask.images.iter_mut().chain(&mut ask.mask) {
+                if let Picture::Bytes(upload) = picture
+                    && !truly(upload).is_some_and(|kind| kind.starts_with("image/"))
+                {
+                    let text = "A file is no picture that is known here. Send png, jpeg, webp or gif.";
+                    return Err(Fault::new(Kind::BadRequest, text).param("image"));
+                }
+            }
+        }
+        Work::Speech(_) | Work::Image(_) => {}
+    }
+    Ok(work)
+}
+
+/// What the bytes are, which is then what the file claims.
+fn truly(upload: &mut Upload) -> Option<&'static str> {
+    let kind = media::sniff(&upload.bytes).map(media::Kind::media_type);
+    upload.claimed_type = kind.map(str::to_owned);
+    kind
+}
+
+/// An exchange under way. Dropped before its end, it is cancelled upstream by a task that the drain owns.
+struct Run<'a> {
+    gateway: &'a Gateway,
+    attempt: &'a Attempt,
+    exchange: Exchange,
+    begun: Instant,
+    done: bool,
+}
+
+/// An answer to one request of an exchange.
+enum Answered {
+    /// All of it.
+    Whole { status: u16, headers: HeaderMap, body: net::Held },
+    /// Sound that can be passed on as it arrives.
+    Sound(HeaderMap, Box<Sound>),
+}
+
+impl Run<'_> {
+    async fn finish(&mut self, first: Send, trail: &mut Trail) -> Result<(HeaderMap, Content)> {
+        let mut send = first;
+        loop {
+            let answered = match self.send(&send, trail).await {
+                Ok(answered) => answered,
+                // What the backend says of a poll is for the exchange to judge: some polls fail and the next one does not.
+                Err(fault) => return Err(fault),
+            };
+            trail.record.first_event.get_or_insert_with(Instant::now);
+            let (status, headers, body) = match answered {
+                Answered::Whole { status, headers, body } => (status, headers, body),
+                Answered::Sound(headers, sound) => {
+                    self.done = true;
+                    return Ok((headers, Content::Sound(sound)));
+                }
+            };
+            let header = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
+            let got = Got { status, header: &header, body: body.bytes, clock: now() };
+            match self.exchange.next(got, self.begun.elapsed())? {
+                Step::Done(outcome) => {
+                    self.done = true;
+                    return Ok((shown_headers(&headers), Content::Outcome(outcome)));
+                }
+                Step::Send(next) => send = next,
+                Step::Wait { pause, then } => {
+                    self.wait(pause).await?;
+                    send = then;
+                }
+            }
+        }
+    }
+
+    /// Sends one request of the exchange; a model that is still being loaded is waited for.
+    async fn send(&self, request: &Send, trail: &mut Trail) -> Result<Answered> {
+        let mut tries = 1;
+        loop {
+            match once(self.gateway, self.attempt, request, trail).await {
+                Err(fault) if fault.kind == Kind::UpstreamLoading && tries < LOADING_TRIES && !request.once => {
+                    tries += 1;
+                    self.wait(fault.retry_after.unwrap_or(Duration::from_secs(1)).min(LOADING_WAIT))
+                        .await
+                        .map_err(|_| fault)?;
+                }
+                // Nobody knows what became of a submit without an answer: it is not sent again.
+                Err(mut fault) if request.once && fault.sent != Sent::No => {
+                    fault.code = None;
+                    return Err(fault);
+                }
+                other => return other,
+            }
+        }
+    }
+
+    async fn wait(&self, pause: Duration) -> Result<()> {
+        if Instant::now() + pause >= self.attempt.deadline {
+            let text = "The backend did not finish in time. With `Prefer: respond-async` the call goes on as a job.";
+            return Err(Fault::new(Kind::UpstreamTimeout, text).sent(Sent::Yes));
+        }
+        tokio::time::sleep(pause).await;
+        Ok(())
+    }
+}
+
+impl Drop for Run<'_> {
+    fn drop(&mut self) {
+        if self.done {
+            return;
+        }
+        let Some(request) = self.exchange.cancel() else { return };
+        let (gateway, mut attempt) = (self.gateway.clone(), self.attempt.clone());
+        attempt.deadline = Instant::now() + CANCEL_TIME;
+        self.gateway.0.drain.spawn("cancel upstream", async move {
+            let mut trail = Trail::silent(gateway.0.metrics.clone());
+            if let Err(fault) = once(&gateway, &attempt, &request, &mut trail).await {
+                let (backend, fault) = (attempt.endpoint.backend.as_str(), attempt.mask.apply(fault));
+                tracing::debug!(backend, fault = fault.kind.name(), "a job could not be cancelled at its backend");
+            }
+        });
+    }
+}
+
+/// Sends one request of an exchange, once.
+async fn once(gateway: &Gateway, attempt: &Attempt, request: &Send, trail: &mut Trail) -> Result<Answered> {
+    let backend = attempt.endpoint.backend.as_str();
+    let speaks = attempt.endpoint.operation == Operation::Speech;
+    let (headers, body) = match &request.to {
+        To::Asset { url } => {
+            let asset = assets::open(gateway, &attempt.snapshot, url, attempt.deadline).await?;
+            (asset.headers, asset.body)
+        }
+        To::Backend { target } => {
+            if request.body.len() > attempt.body_limit {
+                let offer = "a compressed format such as MP3, or smaller pieces";
+                return Err(too_large(backend, request.body.len(), attempt.body_limit, offer));
+            }
+            let outgoing = Outgoing {
+                method: request.method.clone(),
+                target: target.clone(),
+                headers: request.dressed(&attempt.endpoint, attempt.dress())?,
+                body: request.body.clone(),
+            };
+            let reply = send(gateway, &attempt.origin, outgoing, attempt.deadline, trail).await?;
+            (reply.headers, reply.body)
+        }
+    };
+    if speaks && let Some(kind) = sound_type(&headers) {
+        let shown = shown_headers(&headers);
+        return Sound::begin(attempt, kind, body).await.map(|sound| Answered::Sound(shown, Box::new(sound)));
+    }
+    let limit = attempt.answer_limit.max(attempt.snapshot.config.assets.size);
+    let body = body.collect(limit, attempt.deadline, &gateway.0.budget).await.map_err(answer_fault)?;
+    Ok(Answered::Whole { status: 200, headers, body })
+}
+
+/// The media type of an answer that says that it is sound.
+fn sound_type(headers: &HeaderMap) -> Option<String> {
+    let kind = headers.get(http::header::CONTENT_TYPE)?.to_str().ok()?;
+    kind.starts_with("audio/").then(|| kind.to_owned())
+}

@@ -1,0 +1,175 @@
+//! Chat and embeddings: one request whose body is the caller's, spliced, and an answer that passes as it came where
+//! nothing in it must change.
+
+use std::{collections::VecDeque, time::Instant};
+
+use bytes::Bytes;
+use http::{HeaderMap, Method, header::CONTENT_TYPE};
+use net::{Held, Outgoing, RecvBody};
+use types::{Fault, Kind, Operation, Result, SendBody, Sent};
+use wire::openai::{chat, embeddings};
+
+use super::{Content, Reply};
+use crate::{
+    Gateway,
+    doors::answer_fault,
+    steps::{
+        plan::Attempt,
+        pump::{Decoder, Live},
+        send::{answer_id, error_body, now, read_fault, send, shown_headers, too_large},
+    },
+    trail::Trail,
+};
+
+/// Sends a chat and reads until there is an answer or the first event of one.
+pub(super) async fn chat(gateway: &Gateway, attempt: &Attempt, call: &chat::Call, trail: &mut Trail) -> Result<Reply> {
+    let backend = attempt.endpoint.backend.as_str();
+    let Some(dialect) = attempt.endpoint.chat() else {
+        return Err(providers::refusal::unsupported_by(backend, Operation::Chat));
+    };
+    let encoded = chat::encode(call, dialect, &attempt.model, attempt.ask())?;
+    let reply = post(gateway, attempt, encoded.body, "smaller images or a shorter history", trail).await?;
+    let headers = shown_headers(&reply.headers);
+    let content = if call.stream() {
+        Content::Stream(first_event(attempt, call, &reply.headers, reply.body, trail).await?)
+    } else {
+        let held = whole(gateway, attempt, reply.body, trail).await?;
+        let id = answer_id(trail);
+        let answer =
+            chat::answer(&held.bytes, &chat::AnswerContext { id: &id, model: &attempt.model, created: now() })?;
+        trail.record.usage = answer.usage;
+        trail.record.finish = answer.finish;
+        Content::Whole(answer.body)
+    };
+    Ok(Reply { headers, content, dropped: names(encoded.dropped) })
+}
+
+/// Sends inputs to embed, in as many calls as the backend's limit wants, and joins what comes back.
+pub(super) async fn embeddings(
+    gateway: &Gateway,
+    attempt: &Attempt,
+    call: &embeddings::Call,
+    trail: &mut Trail,
+) -> Result<Reply> {
+    let backend = attempt.endpoint.backend.as_str();
+    let Some(dialect) = attempt.endpoint.embeddings() else {
+        return Err(providers::refusal::unsupported_by(backend, Operation::Embeddings));
+    };
+    let calls = match dialect.max_inputs {
+        Some(most) if call.inputs() > most => embeddings::split(call, most)?,
+        _ => vec![call.clone()],
+    };
+    let (mut answers, mut dropped, mut headers) = (Vec::with_capacity(calls.len()), Vec::new(), HeaderMap::new());
+    for call in &calls {
+        let encoded = embeddings::encode(call, dialect, &attempt.model, attempt.ask())?;
+        dropped = names(encoded.dropped);
+        let reply = post(gateway, attempt, encoded.body, "fewer or shorter inputs", trail).await?;
+        headers = shown_headers(&reply.headers);
+        let held = whole(gateway, attempt, reply.body, trail).await?;
+        answers.push(embeddings::answer(&held.bytes, &embeddings::Context::of(call, &attempt.model))?);
+    }
+    let answer = embeddings::join(answers)?;
+    trail.record.usage = (!answer.estimated).then_some(answer.usage);
+    Ok(Reply { headers, content: Content::Whole(answer.body), dropped })
+}
+
+/// What was left out, by name.
+pub(super) fn names(dropped: Vec<chat::Dropped>) -> Vec<String> {
+    dropped.into_iter().map(|dropped| dropped.member.into_owned()).collect()
+}
+
+async fn post(
+    gateway: &Gateway,
+    attempt: &Attempt,
+    body: SendBody,
+    offer: &str,
+    trail: &mut Trail,
+) -> Result<net::Reply> {
+    if body.len() > attempt.body_limit {
+        return Err(too_large(attempt.endpoint.backend.as_str(), body.len(), attempt.body_limit, offer));
+    }
+    let outgoing =
+        Outgoing { method: Method::POST, target: attempt.target.clone(), headers: attempt.headers.clone(), body };
+    send(gateway, &attempt.origin, outgoing, attempt.deadline, trail).await
+}
+
+/// Reads a whole answer under the gateway's limits.
+async fn whole(gateway: &Gateway, attempt: &Attempt, body: RecvBody, trail: &mut Trail) -> Result<Held> {
+    let held = body.collect(attempt.answer_limit, attempt.deadline, &gateway.0.budget).await.map_err(answer_fault)?;
+    trail.record.first_event.get_or_insert_with(Instant::now);
+    Ok(held)
+}
+
+/// Reads a stream up to its first event.
+async fn first_event(
+    attempt: &Attempt,
+    call: &chat::Call,
+    headers: &HeaderMap,
+    body: RecvBody,
+    trail: &mut Trail,
+) -> Result<Box<Live>> {
+    if !is_event_stream(headers) {
+        return Err(no_stream(headers, body).await);
+    }
+    let decoder = chat::Stream::new(chat::StreamContext {
+        show_usage: call.wants_stream_usage(),
+        id: answer_id(trail),
+        model: attempt.model.as_ref().to_owned(),
+        created: now(),
+        ..chat::StreamContext::default()
+    });
+    begin(attempt, Decoder::Chat(decoder), body, trail).await
+}
+
+/// Reads until the decoder has seen an event.
+pub(super) async fn begin(
+    attempt: &Attempt,
+    mut decoder: Decoder,
+    mut body: RecvBody,
+    trail: &mut Trail,
+) -> Result<Box<Live>> {
+    let mut ready = VecDeque::new();
+    let mut ended = false;
+    while decoder.events() == 0 && !ended {
+        match tokio::time::timeout_at(attempt.deadline.into(), body.chunk()).await {
+            Err(_) => {
+                let text = "The backend sent no first event in time.";
+                return Err(Fault::new(Kind::UpstreamTimeout, text).sent(Sent::Yes));
+            }
+            Ok(Some(Ok(chunk))) => decoder.push(chunk, &mut |bytes: Bytes| ready.push_back(bytes))?,
+            Ok(Some(Err(error))) => return Err(read_fault(error)),
+            Ok(None) => {
+                decoder.end(&mut |bytes: Bytes| ready.push_back(bytes))?;
+                ended = true;
+            }
+        }
+    }
+    trail.record.first_event = Some(Instant::now());
+    Ok(Box::new(Live {
+        body,
+        decoder,
+        ready,
+        ended,
+        idle: attempt.idle,
+        until: attempt.stream_until,
+        mask: attempt.mask.clone(),
+    }))
+}
+
+pub(super) fn is_event_stream(headers: &HeaderMap) -> bool {
+    headers.get(CONTENT_TYPE).is_some_and(|kind| kind.as_bytes().to_ascii_lowercase().starts_with(b"text/event-stream"))
+}
+
+/// A stream was asked for and something else came with a good status: an error that says so, or a mistake.
+pub(super) async fn no_stream(headers: &HeaderMap, body: RecvBody) -> Box<Fault> {
+    let text = error_body(body).await;
+    match chat::answer(&text, &chat::AnswerContext { id: "", model: "", created: 0 }) {
+        Err(fault) if fault.kind != Kind::UpstreamBadReply => fault,
+        _ => {
+            let kind = headers.get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or("nothing");
+            let kind: String = kind.chars().take(80).collect();
+            let text = format!("A stream was asked for; the backend answered with `{kind}`.");
+            Fault::new(Kind::UpstreamBadReply, text).sent(Sent::Yes)
+        }
+    }
+}

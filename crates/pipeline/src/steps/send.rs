@@ -1,0 +1,122 @@
+//! One request to a backend: sent, its head read, and a refusal turned into the fault that it is.
+
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use http::{HeaderMap, HeaderValue, StatusCode};
+use net::{NetError, NetErrorKind, Origin, Outgoing, RecvBody, Reply};
+use types::{Fault, Kind, Result, Sent};
+
+use crate::{Gateway, trail::Trail};
+
+/// An error's body is read up to here; the rest says nothing more.
+const ERROR_BODY: usize = 64 * 1024;
+/// How long an error's body may take.
+const ERROR_TIME: Duration = Duration::from_secs(10);
+/// How soon a kept connection must break to count as dead before the call was sent.
+const STALE_WITHIN: Duration = Duration::from_secs(1);
+/// The code of a fault on a kept connection that turned out to be dead before any byte of a reply.
+pub(crate) const STALE: &str = "stale_connection";
+
+/// Sends a request and reads the head of its answer.
+///
+/// # Errors
+/// What went wrong on the way, or what the backend refused, in its own words.
+pub(crate) async fn send(
+    gateway: &Gateway,
+    origin: &Origin,
+    outgoing: Outgoing,
+    until: Instant,
+    trail: &mut Trail,
+) -> Result<Reply> {
+    trail.record.attempts += 1;
+    let begun = Instant::now();
+    let reply = gateway.0.upstream.send(origin, outgoing, until).await.map_err(|error| {
+        // What dies late was not dead before: the backend may have worked on the call.
+        let late = begun.elapsed() > STALE_WITHIN;
+        read_fault(NetError { reused: error.reused && !late, ..error })
+    })?;
+    trail.record.upstream_request_id = request_id(&reply.headers);
+    if reply.status.is_success() { Ok(reply) } else { Err(refused(reply.status, &reply.headers, reply.body).await) }
+}
+
+/// A call that is larger than its backend takes.
+pub(crate) fn too_large(backend: &str, size: usize, limit: usize, offer: &str) -> Box<Fault> {
+    let message = format!(
+        "The call is {size} bytes as `{backend}` would get it; {limit} bytes are taken there at most. Send less, for example {offer}."
+    );
+    Fault::new(Kind::BodyTooLarge, message).backend(backend)
+}
+
+/// A refusal in the backend's own words.
+async fn refused(status: StatusCode, headers: &HeaderMap, body: RecvBody) -> Box<Fault> {
+    let text = error_body(body).await;
+    let header = |name: &str| -> Option<&str> { headers.get(name)?.to_str().ok() };
+    wire::upstream_error::read(status.as_u16(), &header, &text, now()).sent(Sent::Yes)
+}
+
+/// The start of an error's body; what cannot be read is left out.
+pub(crate) async fn error_body(mut body: RecvBody) -> Bytes {
+    let until = Instant::now() + ERROR_TIME;
+    let mut text = Vec::new();
+    while text.len() < ERROR_BODY {
+        match tokio::time::timeout_at(until.into(), body.chunk()).await {
+            Ok(Some(Ok(chunk))) => text.extend_from_slice(&chunk[..chunk.len().min(ERROR_BODY - text.len())]),
+            _ => break,
+        }
+    }
+    text.into()
+}
+
+/// What went wrong on the wire, as a fault; a dead kept connection carries its code, so that one fresh try may follow.
+pub(crate) fn read_fault(error: NetError) -> Box<Fault> {
+    let stale = error.reused && matches!(error.kind, NetErrorKind::Closed | NetErrorKind::Write);
+    let fault: Box<Fault> = error.into();
+    if stale { fault.code(STALE) } else { fault }
+}
+
+/// An id for an answer to which the backend gave none.
+pub(crate) fn answer_id(trail: &Trail) -> String {
+    format!("chatcmpl-{}", trail.request_id.trim_start_matches("req_"))
+}
+
+/// Seconds since 1970, for an answer whose backend does not say when it was made.
+pub(crate) fn now() -> u64 {
+    std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).map_or(0, |since| since.as_secs())
+}
+
+/// The backend's id of a request, under the names in use.
+fn request_id(headers: &HeaderMap) -> Option<String> {
+    ["x-request-id", "request-id", "x-amzn-requestid", "cf-ray"]
+        .iter()
+        .find_map(|name| headers.get(*name))
+        .and_then(|value| value.to_str().ok())
+        .map(|id| id.chars().take(128).collect())
+}
+
+/// Headers of a backend that mean something to its caller; everything else stays inside.
+pub(crate) fn shown_headers(headers: &HeaderMap) -> HeaderMap {
+    let mut shown = HeaderMap::new();
+    for (name, value) in headers {
+        let text = name.as_str();
+        if text.starts_with("x-ratelimit-") || text.starts_with("x-compute-") || text == "openai-processing-ms" {
+            shown.append(name.clone(), HeaderValue::from_bytes(value.as_bytes()).unwrap_or_else(|_| value.clone()));
+        }
+    }
+    shown
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_headers_that_mean_something_to_the_caller_are_shown() {
+        let mut headers = HeaderMap::new();
+        for name in ["x-ratelimit-remaining", "set-cookie", "location", "authorization", "server", "x-compute-time"] {
+            headers.insert(name, HeaderValue::from_static("1"));
+        }
+        let shown: Vec<_> = shown_headers(&headers).keys().map(|k| k.as_str().to_owned()).collect();
+        assert_eq!(shown.len(), 2, "{shown:?}");
+    }
+}
