@@ -17,6 +17,7 @@ use pipeline::{Gateway, Snapshot};
 use policy::Compiled;
 use policy::credentials::Presented;
 use sandbox::Sandbox;
+use store::{Store, StoreError};
 
 use crate::settings::{self, Given};
 use crate::{BAD_CONFIGURATION, cli, logging};
@@ -84,7 +85,7 @@ fn serve(config: Compiled, sandbox: Option<&str>) -> Result<ExitCode, String> {
     let code = runtime.block_on(async {
         let mut signals = Signals::listen().map_err(|e| format!("signals cannot be listened for: {e}"))?;
         let (grace, drain) = (config.timeouts.drain, Drain::new());
-        let serving = start(config, sandbox, &drain)?;
+        let (serving, store) = start(config, sandbox, &drain).await?;
         let signal = signals.next().await;
         tracing::info!(signal, grace_s = grace.as_secs_f64(), running = drain.running(), "draining");
         let drained = tokio::select! {
@@ -99,6 +100,7 @@ fn serve(config: Compiled, sandbox: Option<&str>) -> Result<ExitCode, String> {
             Drained::Aborted(left) => tracing::warn!(?left, "ended at the grace limit"),
         }
         serving.join();
+        store.close().await;
         Ok(ExitCode::SUCCESS)
     });
     runtime.shutdown_timeout(LAST_TASKS);
@@ -106,7 +108,7 @@ fn serve(config: Compiled, sandbox: Option<&str>) -> Result<ExitCode, String> {
 }
 
 /// Takes the port, assembles the gateway, serves, and says so.
-fn start(config: Compiled, sandbox: Option<&str>, drain: &Drain) -> Result<Serving, String> {
+async fn start(config: Compiled, sandbox: Option<&str>, drain: &Drain) -> Result<(Serving, Store), String> {
     let address = config.listener.address;
     let listener = net::Server::bind(address).map_err(|e| format!("cannot listen on {address}: {e}"))?;
     let scheme = if config.listener.tls.is_some() { "https" } else { "http" };
@@ -120,13 +122,27 @@ fn start(config: Compiled, sandbox: Option<&str>, drain: &Drain) -> Result<Servi
         ..UpstreamSettings::default()
     });
     let catalog = Catalog::new(catalog_settings(&config), upstream.clone(), drain.clone())?;
+    let store = open_store(&config).await?;
     let welcome = Welcome::new(&config, &url, sandbox);
     let snapshot = Snapshot::new(config).map_err(|e| e.to_string())?;
-    let gateway = Gateway::new(snapshot, upstream, catalog.clone(), drain.clone());
+    let gateway = Gateway::new(snapshot, upstream, catalog.clone(), store.kept(), drain.clone());
     let serving = net::serve(listener, limits, tls, gateway, drain).map_err(|e| e.to_string())?;
     welcome.say(for_people);
     catalog.start();
-    Ok(serving)
+    Ok((serving, store))
+}
+
+/// What survives a restart, in the data folder; in memory where there is none, or where another process has it.
+async fn open_store(config: &Compiled) -> Result<Store, String> {
+    let Some(folder) = &config.data else { return Ok(Store::memory(store::Limits::MEMORY)) };
+    match Store::open(&folder.join("store"), "local", store::Limits::DISK).await {
+        Ok(store) => Ok(store),
+        Err(StoreError::InUse { .. }) if !config.data_is_named => {
+            tracing::warn!(folder = %folder.display(), "another process uses the data folder: jobs and files are kept in memory");
+            Ok(Store::memory(store::Limits::MEMORY))
+        }
+        Err(error) => Err(format!("the data folder cannot be used: {error}")),
+    }
 }
 
 fn server_limits(config: &Compiled) -> ServerLimits {
@@ -143,11 +159,15 @@ fn server_limits(config: &Compiled) -> ServerLimits {
 }
 
 fn catalog_settings(config: &Compiled) -> catalog::Settings {
-    let chats = providers::TABLE.iter().filter(|b| b.can(types::Operation::Chat) && b.routing == providers::Routing::Live);
+    let listed = providers::TABLE.iter().filter(|backend| backend.routing == providers::Routing::Live);
+    let wanted = listed.map(|backend| catalog::Wanted {
+        backend: Arc::from(backend.id),
+        operations: backend.ops.iter().map(|op| op.operation).collect(),
+    });
     let known = &config.catalog;
     catalog::Settings {
         token: config.keys.for_hub(Presented::default()).cloned(),
-        backends: chats.map(|b| Arc::from(b.id)).collect(),
+        backends: wanted.collect(),
         cache_dir: config.data.clone(),
         fresh: known.fresh,
         stale: known.keep,

@@ -37,6 +37,8 @@ pub struct Compiled {
     pub log: Log,
     /// The folder that may be written to, if any. It may not exist yet.
     pub data: Option<PathBuf>,
+    /// Whether the operator named that folder, so that nothing else may stand in for it.
+    pub data_is_named: bool,
     /// How long knowledge about models is kept.
     pub catalog: Catalog,
     /// Results at addresses of backends.

@@ -70,6 +70,7 @@ pub(crate) fn ready(
         servers: routes.servers,
         log: document.log.clone(),
         data,
+        data_is_named: !matches!(document.data.folder.as_str(), "auto" | "none"),
         catalog,
         assets,
         jobs,

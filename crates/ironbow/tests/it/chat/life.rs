@@ -11,7 +11,7 @@ fn health_readiness_and_metrics_answer_without_a_key() {
     assert_eq!(world.get("/ready").status, 200);
     assert_eq!(world.chat(&ask(&format!("huggingface/groq/{EVERYWHERE}"), "hi")).status, 200);
     let page = world.get("/metrics");
-    assert!(page.header("content-type").unwrap().starts_with("application/openmetrics-text"));
+    assert!(page.header("content-type").unwrap().starts_with("text/plain; version=0.0.4"));
     assert!(
         page.text().contains("ironbow_requests_total{route=\"chat_completions\",backend=\"groq\",status=\"200\"} 1"),
         "{}",
