@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use types::Secret;
 
 /// The version of the files' shape.
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 
 /// The models looked up one by one.
 pub(crate) const MODELS: &str = "models";
@@ -192,7 +192,7 @@ mod tests {
         disk.save("models", &7).unwrap();
         let path = dir.join("models.json");
         let good = fs::read_to_string(&path).unwrap();
-        for bad in ["", "{", &good[..good.len() - 1], &good.replace("\"version\":1", "\"version\":2"), "[]", "\0\0"] {
+        for bad in ["", "{", &good[..good.len() - 1], &good.replace("\"version\":2", "\"version\":1"), "[]", "\0\0"] {
             fs::write(&path, bad).unwrap();
             assert!(disk.load::<i32>("models").is_none(), "{bad:?}");
         }

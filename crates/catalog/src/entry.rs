@@ -120,11 +120,8 @@ mod tests {
 
     #[test]
     fn an_operation_is_found_among_other_tasks_of_the_same_backend() {
-        let entry = entry(vec![
-            serving("a", "text-to-image"),
-            serving("a", "conversational"),
-            serving("b", "text-to-image"),
-        ]);
+        let entry =
+            entry(vec![serving("a", "text-to-image"), serving("a", "conversational"), serving("b", "text-to-image")]);
         assert!(matches!(entry.serving("a", Operation::Chat), Found::Served(s) if &*s.task == "conversational"));
         assert!(matches!(entry.serving("a", Operation::ImageStream), Found::Served(s) if &*s.task == "text-to-image"));
         assert!(matches!(entry.serving("b", Operation::Chat), Found::OtherTask(_)));
@@ -141,7 +138,9 @@ mod tests {
             assert!(matches!(entry.serving("a", Operation::Embeddings), Found::Served(_)), "{task}");
         }
         let both = entry(vec![serving("a", "sentence-similarity"), serving("a", "feature-extraction")]);
-        assert!(matches!(both.serving("a", Operation::Embeddings), Found::Served(s) if &*s.task == "feature-extraction"));
+        assert!(
+            matches!(both.serving("a", Operation::Embeddings), Found::Served(s) if &*s.task == "feature-extraction")
+        );
     }
 
     #[test]

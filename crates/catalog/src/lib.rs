@@ -3,7 +3,7 @@
 //!
 //! * [`Catalog::peek`] and [`Catalog::model`]: one model's entry. Fresh ones cost a lock that is hardly ever contended
 //!   and no allocation; stale ones are served while one look-up refreshes them; a look-up is made once, however many wait for it.
-//! * [`Catalog::list`]: every chat model of every backend, with what the router says of it ([`Catalog::market`]).
+//! * [`Catalog::list`]: every model of every backend that an operation covers, with what the router says of it ([`Catalog::market`]).
 //!
 //! It decides nothing: whether an entry serves a call is for its reader to judge.
 
@@ -16,11 +16,13 @@ mod listing;
 mod lists;
 mod lookup;
 mod market;
+mod merge;
 mod models;
 mod read;
 mod saver;
 mod settings;
 mod source;
+mod task;
 mod tenant;
 
 use std::{sync::Arc, time::Instant};
@@ -29,9 +31,10 @@ use net::{Drain, Upstream};
 use types::{Fault, Kind, Result, Secret};
 
 pub use entry::{Adapter, Found, ModelEntry, Serving, State};
-pub use listing::{Item, Listing, Warning};
+pub use listing::{Item, Listing, Modalities, Warning};
 pub use market::{Market, MarketModel, Offer, Price};
-pub use settings::Settings;
+pub use settings::{Settings, Wanted};
+pub use task::Task;
 
 use crate::{lists::Lists, models::Models, saver::Saver, source::Source, tenant::Tenants};
 
@@ -100,7 +103,7 @@ impl Catalog {
         self.0.models.forget(hub_id)
     }
 
-    /// Every chat model of every backend. Waits only when nothing is kept.
+    /// Every model of every backend that an operation covers. Waits only when nothing is kept.
     ///
     /// # Errors
     /// [`Kind::CatalogUnavailable`] when nobody can be asked by `deadline` and nothing is kept.

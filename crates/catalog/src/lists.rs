@@ -9,17 +9,18 @@ use std::{
 
 use net::Drain;
 use tokio::sync::Semaphore;
-use types::Result;
+use types::{Operation, Result};
 
 use crate::{
     disk,
     flight::Landing,
     kept::{Fetched, Kept},
-    listing::{self, Asked, Listing},
+    listing::{Item, Listing},
     market::{Market, MarketModel},
+    merge::{self, Asked, End},
     read,
     saver::Saver,
-    settings::Settings,
+    settings::{Settings, Wanted},
     source::{Next, Source},
     unavailable,
 };
@@ -28,7 +29,14 @@ use crate::{
 const AT_ONCE: usize = 6;
 
 /// How large one page may be.
-const PAGE_LIMIT: usize = 16 * 1024 * 1024;
+const PAGE_LIMIT: usize = 8 * 1024 * 1024;
+
+/// How large the router's list may be.
+const MARKET_LIMIT: usize = 16 * 1024 * 1024;
+
+/// How long the first listing may take: a caller waits for it. What is missing by then is named, and asked for again
+/// behind the scenes.
+const FIRST_TIME: Duration = Duration::from_secs(25);
 
 /// How soon a listing that is not whole is asked for again.
 const MEND_AFTER: Duration = Duration::from_secs(60);
@@ -41,6 +49,8 @@ pub(crate) struct Lists {
     saver: Arc<Saver>,
     listing: Kept<Listing>,
     market: Kept<Market>,
+    /// One page is read at a time: reading takes a few times the memory of the page.
+    reading: Semaphore,
 }
 
 impl Lists {
@@ -52,7 +62,8 @@ impl Lists {
         saver: Arc<Saver>,
     ) -> Arc<Self> {
         let (listing, market) = (Kept::new(settings.pause), Kept::new(settings.pause));
-        Arc::new(Self { settings, hub, router, drain, saver, listing, market })
+        let reading = Semaphore::new(1);
+        Arc::new(Self { settings, hub, router, drain, saver, listing, market, reading })
     }
 
     pub(crate) async fn list(self: &Arc<Self>, deadline: Instant) -> Result<Arc<Listing>> {
@@ -115,94 +126,105 @@ impl Lists {
     }
 
     async fn listing_now(self: &Arc<Self>) -> Fetched<Listing> {
-        let market = self.fresh_market().await;
+        let previous = self.listing.peek(Instant::now()).map(|(listing, _)| listing);
+        let time = self.settings.list_time;
+        let deadline = Instant::now() + if previous.is_none() { time.min(FIRST_TIME) } else { time };
         let turns = Semaphore::new(AT_ONCE);
         let backends = self.settings.backends.iter();
-        let asked = all(backends.map(|backend| Box::pin(self.ask(backend, &turns)) as Task<'_, Asked>).collect()).await;
-        let now = Instant::now();
-        let previous = self.listing.peek(now).map(|(listing, _)| listing);
-        if market.is_none() && asked.iter().all(|one| one.listed.is_empty() && !one.whole) {
-            self.listing.fail(now);
-            let why = asked.into_iter().find_map(|one| one.trouble).unwrap_or_else(|| "nobody to ask".into());
+        let mut lists: Vec<_> = backends.flat_map(|wanted| lists_of(wanted).map(move |one| (one, wanted))).collect();
+        // Every backend's chat comes before anybody's pictures: should time run out, the short lists are there.
+        lists.sort_by_key(|(operation, _)| *operation);
+        let work = |(operation, wanted)| Box::pin(self.ask(wanted, operation, &turns, deadline)) as Work<'_, Asked>;
+        let (market, asked) = tokio::join!(self.fresh_market(deadline), all(lists.into_iter().map(work).collect()));
+        if market.is_none() && asked.iter().all(|one| one.listed.is_empty() && one.end != End::Whole) {
+            self.listing.fail(Instant::now());
+            let trouble = asked.into_iter().find_map(|one| match one.end {
+                End::Broken(trouble) => Some(trouble),
+                End::Whole | End::Cut => None,
+            });
+            let why = trouble.unwrap_or_else(|| "nobody to ask".into());
             tracing::warn!(reason = %why, "the models could not be listed");
             return previous.ok_or_else(|| why.into());
         }
         let most = self.settings.max_listed;
         let merged = tokio::task::spawn_blocking(move || {
-            listing::merge(previous.as_deref(), asked, market.as_deref(), most, disk::unix_now())
+            merge::merge(previous.as_deref(), asked, market.as_deref(), most, disk::unix_now())
         });
         let listing = Arc::new(merged.await.map_err(|error| Arc::<str>::from(error.to_string()))?);
-        let good_for = if listing.warnings.is_empty() {
-            self.settings.list_fresh
-        } else {
-            self.settings.list_fresh.min(MEND_AFTER)
-        };
+        let fresh = self.settings.list_fresh;
+        let good_for = if listing.complete { fresh } else { fresh.min(MEND_AFTER) };
         self.listing.put(Arc::clone(&listing), Instant::now() + good_for);
         let kept = Arc::clone(&listing);
         self.saver.changed(disk::LISTING, move || Listing::clone(&kept));
         Ok(listing)
     }
 
-    /// One backend's models, page by page.
-    async fn ask(&self, backend: &Arc<str>, turns: &Semaphore) -> Asked {
-        let mut asked = Asked { backend: Arc::clone(backend), listed: Vec::new(), trouble: None, whole: false };
-        let Ok(_turn) = turns.acquire().await else { return asked };
-        let deadline = Instant::now() + self.settings.list_time;
-        let mut target = self.hub.target(&format!(
-            "/api/models?inference_provider={backend}&filter=conversational&sort=likes&direction=-1&limit={}\
-             &expand=inferenceProviderMapping&expand=createdAt",
-            self.settings.page_size
-        ));
-        for _ in 0..self.settings.max_pages {
-            match self.page(&target, backend, deadline).await {
-                Ok((listed, next)) => {
-                    asked.listed.extend(listed);
-                    match next {
-                        None => {
-                            asked.whole = true;
-                            return asked;
-                        }
-                        Some(Next::Here(next)) if next != target => target = next,
-                        Some(_) => {
-                            asked.trouble = Some("its list continues at another place".into());
-                            return asked;
-                        }
-                    }
-                }
-                Err(trouble) => {
-                    asked.trouble = Some(trouble);
-                    return asked;
-                }
-            }
-            if asked.listed.len() > self.settings.max_listed {
+    /// One backend's models for one operation, page by page.
+    async fn ask(&self, wanted: &Wanted, operation: Operation, turns: &Semaphore, deadline: Instant) -> Asked {
+        let broken = End::Broken("no answer in time".into());
+        let backend = Arc::clone(&wanted.backend);
+        let mut asked = Asked { backend, operation, listed: Vec::new(), end: broken };
+        let turn = tokio::time::timeout_at(deadline.into(), turns.acquire()).await;
+        let Ok(Ok(_turn)) = turn else { return asked };
+        for question in questions(operation) {
+            let target = self.hub.target(&format!(
+                "/api/models?inference_provider={}&{question}&sort=likes&direction=-1&limit={}\
+                 &expand=inferenceProviderMapping&expand=createdAt&expand=pipeline_tag",
+                wanted.backend, self.settings.page_size
+            ));
+            asked.end = self.pages(wanted, target, deadline, &mut asked.listed).await;
+            if asked.end != End::Whole {
                 break;
             }
         }
-        asked.trouble = Some("its list is longer than what is read of one".into());
         asked
+    }
+
+    /// Reads a list to its end, or to where it is given up.
+    async fn pages(&self, wanted: &Wanted, first: String, deadline: Instant, listed: &mut Vec<Item>) -> End {
+        let mut target = first;
+        for _ in 0..self.settings.max_pages {
+            let (items, next) = match self.page(&target, wanted, deadline).await {
+                Ok(page) => page,
+                Err(trouble) => return End::Broken(trouble),
+            };
+            listed.extend(items);
+            match next {
+                None => return End::Whole,
+                Some(Next::Here(next)) if next != target => target = next,
+                Some(_) => return End::Broken("its list continues at another place".into()),
+            }
+            if listed.len() >= self.settings.max_per_list {
+                break;
+            }
+        }
+        listed.truncate(self.settings.max_per_list);
+        End::Cut
     }
 
     async fn page(
         &self,
         target: &str,
-        backend: &Arc<str>,
+        wanted: &Wanted,
         deadline: Instant,
-    ) -> std::result::Result<(Vec<listing::Listed>, Option<Next>), String> {
+    ) -> std::result::Result<(Vec<Item>, Option<Next>), String> {
         let got = self.hub.get(target, self.settings.token.as_ref(), PAGE_LIMIT, deadline).await.map_err(|why| {
-            tracing::warn!(backend = %backend, reason = %why, "a list of models could not be fetched");
+            tracing::warn!(backend = %wanted.backend, reason = %why, "a list of models could not be fetched");
             "the Hub gave no answer".to_owned()
         })?;
         if got.status != 200 {
             return Err(format!("the Hub answered {}", got.status));
         }
-        let backend = Arc::clone(backend);
-        let parsed = tokio::task::spawn_blocking(move || read::page(&got.body, &backend)).await;
+        let Ok(_reading) = self.reading.acquire().await else { return Err("the reader is gone".into()) };
+        let (body, next) = (got.body, got.next);
+        let (backend, operations) = (Arc::clone(&wanted.backend), wanted.operations.clone());
+        let parsed = tokio::task::spawn_blocking(move || read::page(&body, &backend, &operations)).await;
         let listed = parsed.unwrap_or_else(|_| Err("the reader failed".into()));
-        listed.map(|listed| (listed, got.next)).map_err(|why| format!("the Hub's list cannot be read ({why})"))
+        listed.map(|listed| (listed, next)).map_err(|why| format!("the Hub's list cannot be read ({why})"))
     }
 
     /// The router's list, waited for; the last known one if it cannot be had.
-    async fn fresh_market(self: &Arc<Self>) -> Option<Arc<Market>> {
+    async fn fresh_market(self: &Arc<Self>, deadline: Instant) -> Option<Arc<Market>> {
         let now = Instant::now();
         let kept = self.market.peek(now);
         if let Some((market, true)) = kept {
@@ -213,7 +235,7 @@ impl Lists {
             return last_known;
         }
         let seat = self.market.join(|landing| self.fetch_market(landing))?;
-        match seat.outcome(now + self.settings.list_time).await {
+        match seat.outcome(deadline).await {
             Some(Ok(market)) => Some(market),
             _ => last_known,
         }
@@ -248,7 +270,7 @@ impl Lists {
     async fn market_now(&self) -> std::result::Result<Arc<Market>, String> {
         let deadline = Instant::now() + self.settings.list_time;
         let target = self.router.target("/v1/models");
-        let got = self.router.get(&target, self.settings.token.as_ref(), PAGE_LIMIT, deadline).await?;
+        let got = self.router.get(&target, self.settings.token.as_ref(), MARKET_LIMIT, deadline).await?;
         if got.status != 200 {
             return Err(format!("the router answered {}", got.status));
         }
@@ -263,10 +285,24 @@ impl Lists {
     }
 }
 
-type Task<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+/// The operations for which a backend has a list of its own: those with the same tasks share one.
+fn lists_of(wanted: &Wanted) -> impl Iterator<Item = Operation> {
+    let operations = &wanted.operations;
+    let is_first =
+        |at: usize, operation: Operation| operations[..at].iter().all(|earlier| earlier.tasks() != operation.tasks());
+    operations.iter().copied().enumerate().filter(move |(at, one)| is_first(*at, *one)).map(|(_, one)| one)
+}
+
+/// How the Hub is asked for models of an operation. Chat has no pipeline of its own there, only a tag.
+fn questions(operation: Operation) -> impl Iterator<Item = String> {
+    let word = if operation == Operation::Chat { "filter" } else { "pipeline_tag" };
+    operation.tasks().iter().map(move |task| format!("{word}={task}"))
+}
+
+type Work<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
 /// Drives all of them at once, in this task.
-async fn all<T>(mut tasks: Vec<Task<'_, T>>) -> Vec<T> {
+async fn all<T>(mut tasks: Vec<Work<'_, T>>) -> Vec<T> {
     let mut done: Vec<Option<T>> = tasks.iter().map(|_| None).collect();
     std::future::poll_fn(|cx| {
         let mut busy = false;

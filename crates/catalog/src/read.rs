@@ -1,12 +1,16 @@
 //! From what `wire` reads of the Hub's and the router's answers to entries: only what can be used, and shared text.
 
-use wire::hub::{self, Mapping, ModelInfo, RouterModel};
+use std::sync::Arc;
+
+use types::Operation;
+use wire::hub::{self, ListedModel, Mapping, ModelInfo, RouterModel};
 
 use crate::{
     entry::{Adapter, ModelEntry, Serving, State},
-    listing::Listed,
+    listing::{Item, Modalities, name},
     lookup::is_hub_id,
     market::{MarketModel, Offer},
+    task::Task,
 };
 
 /// How long a backend's own name of a model may be.
@@ -21,19 +25,36 @@ pub(crate) fn model(body: &[u8]) -> Result<ModelEntry, Unreadable> {
     Ok(ModelEntry { hub_id: info.id.as_str().into(), servings: servings(&info).collect() })
 }
 
-/// One page of the Hub's list: the models that `backend` serves for chat.
-pub(crate) fn page(body: &[u8], backend: &str) -> Result<Vec<Listed>, Unreadable> {
+/// One page of the Hub's list: the models that `backend` serves for any of these operations.
+pub(crate) fn page(body: &[u8], backend: &Arc<str>, operations: &[Operation]) -> Result<Vec<Item>, Unreadable> {
     let models = hub::models(body).map_err(|fault| unreadable(&fault))?;
+    let seeing = Modalities { input: vec!["text".into(), "image".into()], output: vec!["text".into()] };
     let listed = models.iter().filter(|model| is_hub_id(&model.info.id)).filter_map(|model| {
-        let serving = servings(&model.info).find(|s| &*s.backend == backend && s.is_for(types::Operation::Chat))?;
-        Some(Listed {
-            hub_id: model.info.id.as_str().into(),
-            provider_id: serving.provider_id,
-            state: serving.state,
+        let here = || usable(&model.info).filter(|mapping| *mapping.provider == **backend);
+        let fits = |task: Task| operations.iter().any(|operation| task.is_for(*operation));
+        // A backend has one mapping per model; were there several, the first task in our order would count.
+        let (mapping, task) = Task::all().filter(|task| fits(*task)).find_map(|task| {
+            let mapping = here().find(|mapping| mapping.task == task.name())?;
+            Some((mapping, task))
+        })?;
+        let sees = task.is_for(Operation::Chat) && sees_images(model);
+        Some(Item {
+            id: name(backend, &model.info.id),
+            backend: Arc::clone(backend),
+            provider_id: Some(mapping.provider_id.as_str().into()),
+            task,
+            adapter: mapping.adapter.is_some() || mapping.kind.as_deref() == Some("tag-filter"),
+            state: State::from(&mapping.state),
             created: model.created,
+            modalities: sees.then(|| Box::new(seeing.clone())),
+            offer: None,
         })
     });
     Ok(listed.collect())
+}
+
+fn sees_images(model: &ListedModel) -> bool {
+    model.info.pipeline_tag.as_deref() == Some("image-text-to-text")
 }
 
 /// The router's list.
@@ -42,9 +63,13 @@ pub(crate) fn market(body: &[u8]) -> Result<Vec<MarketModel>, Unreadable> {
     Ok(models.into_iter().filter(|model| is_hub_id(&model.id)).map(market_model).collect())
 }
 
+/// The mappings whose name can be used.
+fn usable(info: &ModelInfo) -> impl Iterator<Item = &Mapping> {
+    info.mappings.iter().flatten().filter(|mapping| (1..=LONGEST).contains(&mapping.provider_id.len()))
+}
+
 fn servings(info: &ModelInfo) -> impl Iterator<Item = Serving> {
-    let usable = |mapping: &&Mapping| (1..=LONGEST).contains(&mapping.provider_id.len());
-    info.mappings.iter().flatten().filter(usable).map(|mapping| Serving {
+    usable(info).map(|mapping| Serving {
         backend: mapping.provider.as_str().into(),
         provider_id: mapping.provider_id.as_str().into(),
         task: mapping.task.as_str().into(),
@@ -107,17 +132,32 @@ mod tests {
     }
 
     #[test]
-    fn a_page_gives_the_chat_models_of_one_backend() {
+    fn a_page_gives_the_models_of_one_backend_for_what_it_can_do() {
         let body = br#"[
-            {"id":"o/chat","createdAt":"2024-09-18T15:16:57.000Z","inferenceProviderMapping":
-                [{"provider":"groq","providerId":"p","status":"live","task":"conversational"}]},
-            {"id":"o/image","inferenceProviderMapping":[{"provider":"groq","providerId":"p","task":"text-to-image"}]},
+            {"id":"o/chat","createdAt":"2024-09-18T15:16:57.000Z","pipeline_tag":"image-text-to-text",
+             "inferenceProviderMapping":[{"provider":"groq","providerId":"p","status":"live","task":"conversational"}]},
+            {"id":"o/image","inferenceProviderMapping":[{"provider":"groq","providerId":"p","task":"text-to-image",
+             "adapter":"lora","type":"tag-filter"}]},
+            {"id":"o/similar","inferenceProviderMapping":[{"provider":"groq","providerId":"p","task":"sentence-similarity"}]},
+            {"id":"o/mask","inferenceProviderMapping":[{"provider":"groq","providerId":"p","task":"fill-mask"}]},
+            {"id":"o/unnamed","inferenceProviderMapping":[{"provider":"groq","providerId":"","task":"conversational"}]},
             {"id":"o/other","inferenceProviderMapping":[{"provider":"novita","providerId":"p","task":"conversational"}]},
             {"id":"../evil","inferenceProviderMapping":[{"provider":"groq","providerId":"p","task":"conversational"}]},
             {"no":"id"}, 7]"#;
-        let listed = page(body, "groq").unwrap();
-        assert_eq!(listed.len(), 1);
-        assert_eq!((&*listed[0].hub_id, listed[0].created), ("o/chat", Some(1_726_672_617)));
+        let listed = page(body, &"groq".into(), Operation::ALL).unwrap();
+        let rows: Vec<_> = listed.iter().map(|item| (item.hub_id(), item.task.name(), item.adapter)).collect();
+        assert_eq!(
+            rows,
+            [
+                ("o/chat", "conversational", false),
+                ("o/image", "text-to-image", true),
+                ("o/similar", "sentence-similarity", false)
+            ]
+        );
+        assert_eq!(listed[0].created, Some(1_726_672_617));
+        assert_eq!(listed[0].modalities.as_ref().unwrap().input.len(), 2);
+        let speech = page(body, &"groq".into(), &[Operation::Speech]).unwrap();
+        assert!(speech.is_empty(), "what the backend cannot do with us is not listed");
     }
 
     #[test]

@@ -2,7 +2,16 @@
 
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
-use types::Secret;
+use types::{Operation, Secret};
+
+/// A backend whose models are listed.
+#[derive(Clone, Debug)]
+pub struct Wanted {
+    /// Its id.
+    pub backend: Arc<str>,
+    /// What it can be asked for; models for anything else are left out.
+    pub operations: Vec<Operation>,
+}
 
 /// How a catalogue works. Start from [`Settings::new`] and change what differs.
 #[derive(Clone, Debug)]
@@ -13,8 +22,8 @@ pub struct Settings {
     pub router: String,
     /// The gateway's own Hugging Face token. Never give a key of anybody else.
     pub token: Option<Secret>,
-    /// The backends whose models are listed, by id.
-    pub backends: Vec<Arc<str>>,
+    /// The backends whose models are listed.
+    pub backends: Vec<Wanted>,
     /// Where the last state is kept; `None` keeps nothing.
     pub cache_dir: Option<PathBuf>,
     /// How long a model's entry is taken as it is.
@@ -37,8 +46,10 @@ pub struct Settings {
     pub list_time: Duration,
     /// How many models are asked for per page of a list.
     pub page_size: usize,
-    /// How many pages of a list are read per backend.
+    /// How many pages are read of one list, which is one backend's for one operation.
     pub max_pages: usize,
+    /// How many models are read of one list, the most liked first.
+    pub max_per_list: usize,
     /// How many items a listing may have.
     pub max_listed: usize,
     /// How long a change may wait before it is kept on disk.
@@ -64,7 +75,8 @@ impl Settings {
             list_fresh: Duration::from_secs(600),
             list_time: Duration::from_secs(60),
             page_size: 1000,
-            max_pages: 20,
+            max_pages: 120,
+            max_per_list: 10_000,
             max_listed: 100_000,
             save_after: Duration::from_secs(20),
         }

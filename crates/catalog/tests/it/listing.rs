@@ -1,9 +1,9 @@
 //! The lists.
 
-use std::{sync::Arc, time::Duration};
+use std::time::Duration;
 
-use catalog::{Settings, State};
-use types::{Kind, Secret};
+use catalog::{Settings, State, Wanted};
+use types::{Kind, Operation, Secret};
 
 use crate::hub::{Asked, Hub, Reply, catalog, soon};
 
@@ -12,13 +12,18 @@ const MARKET: &str = r#"{"object":"list","data":[{"id":"o/a","object":"model","c
     "providers":[{"provider":"groq","status":"live","context_length":8192,"pricing":{"input":0.15,"output":3}}]}]}"#;
 
 fn settings(hub: &Hub, backends: &[&str]) -> Settings {
-    Settings { backends: backends.iter().map(|b| Arc::from(*b)).collect(), ..hub.settings() }
+    let chatting = |backend: &&str| Wanted { backend: (*backend).into(), operations: vec![Operation::Chat] };
+    Settings { backends: backends.iter().map(chatting).collect(), ..hub.settings() }
+}
+
+fn asked_for(asked: &Asked, wanted: &str) -> String {
+    let query = asked.target.split('?').nth(1).unwrap_or_default();
+    let pairs = query.split('&').filter_map(|pair| pair.split_once('='));
+    pairs.filter(|(name, _)| *name == wanted).map(|(_, value)| value.to_owned()).collect()
 }
 
 fn backend_of(asked: &Asked) -> String {
-    let query = asked.target.split('?').nth(1).unwrap_or_default();
-    let pairs = query.split('&').filter_map(|pair| pair.split_once('='));
-    pairs.filter(|(name, _)| *name == "inference_provider").map(|(_, value)| value.to_owned()).collect()
+    asked_for(asked, "inference_provider")
 }
 
 fn entry(id: &str, backend: &str) -> String {
@@ -164,4 +169,78 @@ async fn many_who_ask_for_the_list_are_one_fetch() {
     hub.let_go();
     assert!(asking.join_all().await.iter().all(|n| *n == 1));
     assert_eq!(hub.journal().len(), 2);
+}
+
+#[tokio::test]
+async fn each_operation_is_asked_for_by_its_tasks_and_nothing_else_is() {
+    let hub = Hub::start(|asked| match asked.path() {
+        "/v1/models" => Reply::json(MARKET),
+        _ => {
+            let (tag, pipeline) = (asked_for(asked, "filter"), asked_for(asked, "pipeline_tag"));
+            let task = if tag.is_empty() { pipeline } else { tag };
+            let entry = entry(&format!("o/{task}"), &backend_of(asked)).replace("conversational", &task);
+            Reply::json(format!("[{entry}]"))
+        }
+    })
+    .await;
+    let wanted =
+        |backend: &str, operations: &[Operation]| Wanted { backend: backend.into(), operations: operations.to_vec() };
+    let backends = vec![
+        wanted("fal-ai", &[Operation::Image, Operation::ImageStream, Operation::ImageEdit]),
+        wanted("hf-inference", &[Operation::Embeddings, Operation::Chat]),
+    ];
+    let listing = catalog(Settings { backends, ..hub.settings() }).list(soon()).await.unwrap();
+    let rows: Vec<_> = listing.items.iter().map(|item| (&*item.id, item.task.name())).collect();
+    assert_eq!(
+        rows,
+        [
+            ("huggingface/fal-ai/o/image-to-image", "image-to-image"),
+            ("huggingface/fal-ai/o/text-to-image", "text-to-image"),
+            ("huggingface/hf-inference/o/conversational", "conversational"),
+            ("huggingface/hf-inference/o/feature-extraction", "feature-extraction"),
+            ("huggingface/hf-inference/o/sentence-similarity", "sentence-similarity"),
+        ]
+    );
+    assert!(listing.warnings.is_empty() && listing.complete, "{:?}", listing.warnings);
+    assert_eq!(hub.journal().len(), 6, "the streams share a list with their whole answers");
+}
+
+#[tokio::test]
+async fn a_list_longer_than_what_is_read_of_one_is_cut_and_not_asked_for_again_at_once() {
+    let hub = Hub::start(|asked| match asked.path() {
+        "/v1/models" => Reply::json(MARKET),
+        _ => {
+            let n: usize = asked.target.split("cursor=").nth(1).map_or(0, |n| n.parse().unwrap());
+            let next = format!("</api/models?inference_provider=groq&cursor={}>; rel=\"next\"", n + 1);
+            Reply::json(page(&[&format!("o/{n}-a"), &format!("o/{n}-b")], "groq")).header("link", next)
+        }
+    })
+    .await;
+    let catalog = catalog(Settings { max_per_list: 5, ..settings(&hub, &["groq"]) });
+    let listing = catalog.list(soon()).await.unwrap();
+    assert_eq!(listing.items.iter().filter(|item| item.offer.is_none()).count(), 5);
+    assert!(listing.complete && listing.warnings[0].message.contains("most liked"), "{:?}", listing.warnings);
+}
+
+#[tokio::test]
+async fn ten_thousand_models_are_listed() {
+    const PAGES: usize = 10;
+    let hub = Hub::start(|asked| match asked.path() {
+        "/v1/models" => Reply::json(MARKET),
+        _ => {
+            let n: usize = asked.target.split("cursor=").nth(1).map_or(0, |n| n.parse().unwrap());
+            let (backend, ids) = (backend_of(asked), 0..1000);
+            let ids: Vec<String> = ids.map(|i| format!("organisation-{i}/model-of-usual-length-{n}")).collect();
+            let reply = Reply::json(page(&ids.iter().map(String::as_str).collect::<Vec<_>>(), &backend));
+            if n + 1 == PAGES {
+                return reply;
+            }
+            let next = format!("</api/models?inference_provider={backend}&cursor={}>; rel=\"next\"", n + 1);
+            reply.header("link", next)
+        }
+    })
+    .await;
+    let listing = catalog(settings(&hub, &["nscale"])).list(soon()).await.unwrap();
+    assert_eq!(listing.items.len(), 10_000);
+    assert!(listing.warnings.is_empty(), "{:?}", listing.warnings);
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use catalog::{Catalog, Found, Lookup, Settings};
+use catalog::{Catalog, Found, Lookup, Settings, Wanted};
 use net::{Drain, Drained, Upstream, UpstreamSettings};
 use types::{Kind, Operation, Secret};
 
@@ -29,7 +29,11 @@ async fn a_restart_while_the_hub_is_down_still_knows_its_models() {
         _ => Reply::json(model("o/m", "groq", "own")),
     })
     .await;
-    let settings = Settings { cache_dir: Some(dir.clone()), backends: vec!["groq".into()], ..hub.settings() };
+    let settings = Settings {
+        cache_dir: Some(dir.clone()),
+        backends: vec![Wanted { backend: "groq".into(), operations: vec![Operation::Chat] }],
+        ..hub.settings()
+    };
     let drain = Drain::new();
     let first = with(settings.clone(), &drain);
     let mine = Secret::new("hf_mine");

@@ -2,7 +2,7 @@
 
 use std::{fmt, str::FromStr as _};
 
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, value::RawValue};
 use types::{Fault, Kind, Result};
 
 /// One model of the Hub, with the backends that serve it.
@@ -121,13 +121,11 @@ pub fn mapping(body: &[u8]) -> Result<ModelInfo> {
 /// # Errors
 /// `CatalogUnavailable` when it is no list.
 pub fn models(body: &[u8]) -> Result<Vec<ListedModel>> {
-    let list = match serde_json::from_slice(body) {
-        Ok(Value::Array(list)) => list,
-        Ok(_) => return Err(unreadable("no list")),
-        Err(error) => return Err(unreadable(&error.to_string())),
-    };
-    let listed = |value: &Value| {
-        let object = value.as_object()?;
+    // A page may be megabytes: only one entry at a time becomes a tree.
+    let list: Vec<&RawValue> = serde_json::from_slice(body).map_err(|error| unreadable(&error.to_string()))?;
+    let listed = |raw: &&RawValue| {
+        let object: Map<String, Value> = serde_json::from_str(raw.get()).ok()?;
+        let object = &object;
         Some(ListedModel {
             info: info(object)?,
             created: text(object, "createdAt").and_then(|date| seconds_of(&date)),

@@ -1,33 +1,40 @@
 //! Writing OpenAI's list of models, with what Hugging Face knows of each beside it.
 
 use serde::Serialize;
+use types::{Operation, SendBody};
 
 use crate::hub::Price;
 
 /// One model of the list. What is not known is left out.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
-pub struct Model {
+pub struct Model<'a> {
     /// What to put into a call's `model`.
-    pub id: String,
+    pub id: &'a str,
     /// Seconds since 1970; 0 when nobody knows, since OpenAI's schema wants a number.
     pub created: u64,
     /// The organisation.
-    pub owned_by: String,
-    /// The task, e.g. `conversational`.
+    pub owned_by: &'a str,
+    /// The Hub's task, e.g. `conversational`.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub task: Option<String>,
+    pub task: Option<&'a str>,
+    /// What it can be asked for, e.g. `chat`.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub operations: Vec<Operation>,
     /// `live`, `staging` or `error`.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub state: Option<String>,
+    pub state: Option<&'a str>,
     /// The backend that serves it.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub backend: Option<String>,
+    pub backend: Option<&'a str>,
     /// The id at the Hub.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub hub_id: Option<String>,
+    pub hub_id: Option<&'a str>,
     /// The backend's own name for it.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub backend_model: Option<String>,
+    pub backend_model: Option<&'a str>,
+    /// Whether it is weights on a base model; left out when it is a model of its own.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub adapter: bool,
     /// Most tokens of prompt and answer together.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub context_length: Option<u64>,
@@ -42,10 +49,10 @@ pub struct Model {
     pub supports_structured_output: Option<bool>,
     /// What goes in, e.g. `text`, `image`.
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub input_modalities: Vec<String>,
+    pub input_modalities: Vec<&'a str>,
     /// What comes out.
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub output_modalities: Vec<String>,
+    pub output_modalities: Vec<&'a str>,
 }
 
 /// Prices as exact decimal texts.
@@ -68,26 +75,64 @@ fn decimal<S: serde::Serializer>(price: &Option<Price>, out: S) -> Result<S::Ok,
 }
 
 #[derive(Serialize)]
-struct Tagged<'a> {
+struct Tagged<'a, 'm> {
     object: &'static str,
     #[serde(flatten)]
-    model: &'a Model,
+    model: &'a Model<'m>,
+}
+
+/// What is said of a list beside its models.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Page<'a> {
+    /// Whether there are more models than these.
+    pub has_more: bool,
+    /// The first id of these.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub first_id: Option<&'a str>,
+    /// The last id of these.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub last_id: Option<&'a str>,
+    /// Where the next page begins.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub next_cursor: Option<&'a str>,
+    /// Sentences on backends that could not be asked.
+    #[serde(skip_serializing_if = "<[String]>::is_empty")]
+    pub warnings: &'a [String],
 }
 
 /// One model, as `GET /v1/models/{id}` answers it.
-pub fn one(model: &Model) -> Vec<u8> {
+pub fn one(model: &Model<'_>) -> Vec<u8> {
     serde_json::to_vec(&Tagged { object: "model", model }).unwrap_or_default()
 }
 
-/// The list, as `GET /v1/models` answers it; warnings name backends that could not be asked.
-pub fn list(models: &[Model], warnings: &[String]) -> Vec<u8> {
-    #[derive(Serialize)]
-    struct List<'a> {
-        object: &'static str,
-        data: Vec<Tagged<'a>>,
-        #[serde(skip_serializing_if = "<[String]>::is_empty")]
-        warnings: &'a [String],
+/// How large a piece of a list grows before the next one is begun.
+const PIECE: usize = 64 * 1024;
+
+/// The list, as `GET /v1/models` answers it. Models are written as they come; none is held.
+pub fn list<'a>(models: impl IntoIterator<Item = Model<'a>>, page: &Page<'_>) -> SendBody {
+    let mut body = SendBody::empty();
+    let mut piece = br#"{"object":"list","data":["#.to_vec();
+    let mut is_first = true;
+    for model in models {
+        if !is_first {
+            piece.push(b',');
+        }
+        is_first = false;
+        piece.extend_from_slice(&one(&model));
+        if piece.len() >= PIECE {
+            body.push(std::mem::take(&mut piece).into());
+        }
     }
-    let data = models.iter().map(|model| Tagged { object: "model", model }).collect();
-    serde_json::to_vec(&List { object: "list", data, warnings }).unwrap_or_default()
+    piece.push(b']');
+    // The rest is an object too: its members go on after ours.
+    let rest = serde_json::to_vec(page).unwrap_or_default();
+    match rest.strip_prefix(b"{") {
+        Some(members) if members != b"}" => {
+            piece.push(b',');
+            piece.extend_from_slice(members);
+        }
+        _ => piece.push(b'}'),
+    }
+    body.push(piece.into());
+    body
 }

@@ -1,9 +1,10 @@
 //! The Hub's and the router's lists.
 
 use serde_json::{Value, json};
+use types::Operation;
 use wire::{
     hub::{Adapter, State, mapping, models, router_model, router_models},
-    openai::models::{Model, Pricing, list, one},
+    openai::models::{Model, Page, Pricing, list, one},
 };
 
 #[test]
@@ -112,23 +113,42 @@ fn the_routers_list_gives_exact_prices_and_what_is_not_said_stays_unknown() {
 #[test]
 fn the_list_for_callers_has_openais_shape_and_leaves_out_what_is_unknown() {
     let known = Model {
-        id: "huggingface/b/org/m".into(),
+        id: "huggingface/b/org/m",
         created: 5,
-        owned_by: "org".into(),
-        task: Some("conversational".into()),
+        owned_by: "org",
+        task: Some("conversational"),
+        operations: vec![Operation::Chat],
         pricing: Some(Pricing { input: wire::hub::Price::dollars("0.15"), output: None }),
         supports_tools: Some(true),
         ..Model::default()
     };
-    let bare = Model { id: "x".into(), owned_by: "y".into(), ..Model::default() };
-    let value: Value = serde_json::from_slice(&list(&[known.clone(), bare], &["b did not answer".into()])).unwrap();
+    let bare = Model { id: "x", owned_by: "y", adapter: true, ..Model::default() };
+    let warnings = ["b did not answer".to_owned()];
+    let page = Page {
+        has_more: true,
+        first_id: Some("huggingface/b/org/m"),
+        last_id: Some("x"),
+        next_cursor: Some("m:x"),
+        warnings: &warnings,
+    };
+    let read = |body: types::SendBody| serde_json::from_slice::<Value>(&body.to_bytes()).unwrap();
+    let value = read(list([known.clone(), bare], &page));
     assert_eq!(
         value,
         json!({"object": "list", "data": [
-        {"id": "huggingface/b/org/m", "object": "model", "created": 5, "owned_by": "org", "task": "conversational", "pricing": {"input": "0.15"}, "supports_tools": true},
-        {"id": "x", "object": "model", "created": 0, "owned_by": "y"},
-    ], "warnings": ["b did not answer"]})
+        {"id": "huggingface/b/org/m", "object": "model", "created": 5, "owned_by": "org", "task": "conversational", "operations": ["chat"], "pricing": {"input": "0.15"}, "supports_tools": true},
+        {"id": "x", "object": "model", "created": 0, "owned_by": "y", "adapter": true},
+    ], "has_more": true, "first_id": "huggingface/b/org/m", "last_id": "x", "next_cursor": "m:x", "warnings": ["b did not answer"]})
     );
     assert_eq!(serde_json::from_slice::<Value>(&one(&known)).unwrap(), value["data"][0]);
-    assert!(serde_json::from_slice::<Value>(&list(&[], &[])).unwrap().get("warnings").is_none());
+    assert_eq!(read(list([], &Page::default())), json!({"object": "list", "data": [], "has_more": false}));
+}
+
+#[test]
+fn a_long_list_is_whole_and_in_pieces() {
+    let ids: Vec<String> = (0..5000).map(|i| format!("huggingface/b/org/m{i}")).collect();
+    let body = list(ids.iter().map(|id| Model { id, owned_by: "org", ..Model::default() }), &Page::default());
+    assert!(body.segments().len() > 3 && body.segments().iter().all(|piece| piece.len() < 70 * 1024));
+    let value: Value = serde_json::from_slice(&body.to_bytes()).unwrap();
+    assert_eq!((value["data"].as_array().unwrap().len(), &value["data"][4999]["id"]), (5000, &json!(ids[4999])));
 }

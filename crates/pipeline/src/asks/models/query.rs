@@ -3,8 +3,6 @@
 use catalog::Task;
 use types::{BackendName, Fault, Kind, Operation, Result};
 
-use crate::Snapshot;
-
 /// How many models one answer has at most, and when nothing is asked.
 pub(super) const MOST: usize = 10_000;
 
@@ -55,11 +53,11 @@ impl After {
 }
 
 impl Query {
-    /// Reads a query. Names that mean nothing here are passed over, as OpenAI does.
+    /// Reads a query; `servers` are the declared ones. Names that mean nothing here are passed over, as OpenAI does.
     ///
     /// # Errors
     /// `BadRequest` naming the parameter whose value cannot be read.
-    pub(super) fn read(query: &str, snapshot: &Snapshot) -> Result<Self> {
+    pub(super) fn read(query: &str, servers: &[&BackendName]) -> Result<Self> {
         let mut read = Self { backends: Vec::new(), wanted: Vec::new(), limit: MOST, after: None };
         for pair in query.split('&').filter(|pair| !pair.is_empty()) {
             let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
@@ -67,7 +65,7 @@ impl Query {
             match name {
                 "backend" => {
                     for one in value.split(',') {
-                        read.backends.push(backend(one.trim(), snapshot)?);
+                        read.backends.push(backend(one.trim(), servers)?);
                     }
                 }
                 "task" => {
@@ -103,15 +101,14 @@ impl Query {
     }
 }
 
-fn backend(name: &str, snapshot: &Snapshot) -> Result<BackendName> {
+fn backend(name: &str, servers: &[&BackendName]) -> Result<BackendName> {
     if let Some(backend) = providers::find(name) {
         return Ok(BackendName::new(backend.id));
     }
-    let servers = || snapshot.config.servers.iter().map(|server| &server.name);
-    if let Some(server) = servers().find(|server| server.as_str() == name) {
-        return Ok(server.clone());
+    if let Some(server) = servers.iter().find(|server| server.as_str() == name) {
+        return Ok(BackendName::clone(server));
     }
-    let ids = providers::TABLE.iter().map(|backend| backend.id).chain(servers().map(BackendName::as_str));
+    let ids = providers::TABLE.iter().map(|backend| backend.id).chain(servers.iter().map(|server| server.as_str()));
     let known: Vec<_> = ids.map(|id| format!("`{id}`")).collect();
     Err(bad("backend", &format!("There is no backend `{}`. There are: {}.", short(name), known.join(", "))))
 }
@@ -169,11 +166,63 @@ pub(super) fn decoded(text: &str) -> Option<String> {
 mod tests {
     use super::*;
 
+    fn read(query: &str) -> Result<Query, String> {
+        Query::read(query, &[&BackendName::new("mine")]).map_err(|fault| format!("{:?}: {}", fault.param, fault.message))
+    }
+
+    #[test]
+    fn a_query_says_which_part_is_wanted() {
+        let all = read("").unwrap();
+        assert_eq!((all.limit, &all.after, all.backends.len(), all.wanted.len()), (MOST, &None, 0, 0));
+        assert_eq!(read("_=17&api-version=1&&").unwrap(), all, "what means nothing here is passed over");
+        let part = read("backend=groq,mine&task=chat&task=text-to-image&limit=5&after=huggingface%2Fgroq%2Fo%2Fm").unwrap();
+        assert_eq!(part.backends, [BackendName::new("groq"), BackendName::new("mine")]);
+        assert_eq!((part.wanted.len(), part.limit), (2, 5));
+        assert_eq!(part.after, Some(After::Id("huggingface/groq/o/m".into())));
+        for (query, name, word) in [
+            ("backend=nobody", "backend", "`groq`"),
+            ("backend=", "backend", "`mine`"),
+            ("task=paint", "task", "`chat`"),
+            ("limit=all", "limit", "10000"),
+            ("cursor=x", "cursor", "next_cursor"),
+            ("cursor=m:a&after=b", "after", "one of them"),
+            ("task=%ff", "task", "UTF-8"),
+        ] {
+            let fault = read(query).unwrap_err();
+            assert!(fault.contains(name) && fault.contains(word), "{query}: {fault}");
+        }
+    }
+
+    #[test]
+    fn an_alias_of_a_backend_means_the_backend() {
+        for backend in providers::TABLE {
+            for name in backend.names() {
+                let read = read(&format!("backend={name}")).unwrap();
+                assert_eq!(read.backends, [BackendName::new(backend.id)], "{name}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_task_picks_models_and_an_operation_also_what_backends_can_do_with_them() {
+        let text_to_image = Task::named("text-to-image");
+        let (whole, both) = (&[Operation::Image][..], &[Operation::Image, Operation::ImageStream][..]);
+        assert!(read("").unwrap().has_work(whole, text_to_image));
+        assert!(!read("").unwrap().has_work(&[], text_to_image), "nobody could ask for it");
+        assert!(read("task=text-to-image").unwrap().has_work(whole, text_to_image));
+        assert!(read("task=image").unwrap().has_work(whole, text_to_image));
+        assert!(!read("task=image_stream").unwrap().has_work(whole, text_to_image));
+        assert!(read("task=image_stream").unwrap().has_work(both, text_to_image));
+        assert!(!read("task=image-to-image").unwrap().has_work(both, text_to_image));
+        assert!(read("task=conversational").unwrap().has_work(&[Operation::Chat], None));
+        assert!(!read("task=image-to-image").unwrap().has_work(&[Operation::Chat], None));
+    }
+
     #[test]
     fn tasks_are_called_as_the_hub_and_as_openais_endpoints_call_them() {
         let task = |name| Ok(Wanted::Task(Task::named(name).unwrap()));
         let operation = |operation| Ok(Wanted::Operation(operation));
-        let read = |name| wanted(name).map_err(|fault| fault.message);
+        let read = |name| super::wanted(name).map_err(|fault| fault.message);
         assert_eq!(read("conversational"), task("conversational"));
         assert_eq!(read("feature-extraction"), task("feature-extraction"));
         assert_eq!(read("chat"), operation(Operation::Chat));

@@ -1,0 +1,187 @@
+//! The rows of the list of models: what the catalogue has and what the operator declared, in one order.
+
+use catalog::{Item, Listing, Task};
+use types::{BackendName, Fault, Kind, Operation, Result};
+use wire::openai::models::{Model, Pricing};
+
+use super::query::{After, Query};
+use crate::Snapshot;
+
+/// A model of a server that the operator declared and wants listed.
+pub(super) struct Declared<'s> {
+    /// What a caller writes.
+    pub(super) id: String,
+    server: &'s str,
+    model: &'s str,
+    /// What can be asked of the server; which of it the model does, only the operator knows.
+    operations: Vec<Operation>,
+}
+
+impl<'s> Declared<'s> {
+    /// All of them, in the order of their names.
+    pub(super) fn all(snapshot: &'s Snapshot) -> Vec<Self> {
+        let servers = snapshot.config.servers.iter().filter(|server| server.advertised);
+        let mut all: Vec<_> = servers
+            .flat_map(|server| {
+                let can = |operation: &Operation| providers::dialects::declared(server.dialect, *operation).is_some();
+                let operations: Vec<_> = Operation::ALL.iter().copied().filter(can).collect();
+                server.models.iter().map(move |model| Self {
+                    id: format!("huggingface/{}/{model}", server.name),
+                    server: server.name.as_str(),
+                    model,
+                    operations: operations.clone(),
+                })
+            })
+            .collect();
+        all.sort_by(|a, b| a.id.cmp(&b.id));
+        all
+    }
+}
+
+/// One line of the list.
+pub(super) enum Row<'a> {
+    /// Of a declared server.
+    Declared(&'a Declared<'a>),
+    /// Of a backend, with what it can be asked for there.
+    Item(&'a Item, Vec<Operation>),
+}
+
+impl<'a> Row<'a> {
+    /// The row of a listed model; nothing when its backend is switched off or can do nothing with it.
+    pub(super) fn of_item(item: &'a Item, snapshot: &Snapshot) -> Option<Self> {
+        let backend = providers::find(&item.backend)?;
+        let operations: Vec<_> = item.task.operations().filter(|operation| backend.can(*operation)).collect();
+        let shown = !operations.is_empty() && snapshot.config.enabled(&BackendName::new(&item.backend));
+        shown.then_some(Self::Item(item, operations))
+    }
+
+    /// Where it stands in the list.
+    pub(super) fn place(&self) -> (bool, &'a str) {
+        match *self {
+            Self::Declared(declared) => (false, declared.id.as_str()),
+            Self::Item(item, _) => item.place(),
+        }
+    }
+
+    fn is_wanted(&self, query: &Query) -> bool {
+        match self {
+            Self::Declared(model) => query.has_backend(model.server) && query.has_work(&model.operations, None),
+            Self::Item(item, operations) => {
+                query.has_backend(&item.backend) && query.has_work(operations, Some(item.task))
+            }
+        }
+    }
+
+    /// The row as the answer has it.
+    pub(super) fn model(&self) -> Model<'a> {
+        match self {
+            Self::Declared(declared) => Model {
+                id: &declared.id,
+                owned_by: declared.server,
+                task: only(&declared.operations).map(|operation| Task::of(operation).name()),
+                operations: declared.operations.clone(),
+                backend: Some(declared.server),
+                backend_model: Some(declared.model),
+                ..Model::default()
+            },
+            Self::Item(item, operations) => listed(item, operations.clone()),
+        }
+    }
+}
+
+fn only(operations: &[Operation]) -> Option<Operation> {
+    if let [one] = operations { Some(*one) } else { None }
+}
+
+fn listed(item: &Item, operations: Vec<Operation>) -> Model<'_> {
+    let offer = item.offer.as_deref();
+    let (input, output) = (offer.and_then(|o| o.input_price), offer.and_then(|o| o.output_price));
+    let pricing = (input.is_some() || output.is_some()).then_some(Pricing { input, output });
+    let hub_id = item.hub_id();
+    let (input_modalities, output_modalities) = match &item.modalities {
+        Some(said) => (said.input.iter().map(AsRef::as_ref).collect(), said.output.iter().map(AsRef::as_ref).collect()),
+        None => item.task.modalities().map(|(input, output)| (input.to_vec(), output.to_vec())).unwrap_or_default(),
+    };
+    Model {
+        id: &item.id,
+        created: item.created.unwrap_or(0),
+        owned_by: hub_id.split('/').next().unwrap_or_default(),
+        task: Some(item.task.name()),
+        operations,
+        state: Some(item.state.name()),
+        backend: Some(&item.backend),
+        hub_id: Some(hub_id),
+        backend_model: item.provider_id.as_deref(),
+        adapter: item.adapter,
+        context_length: offer.and_then(|offer| offer.context_length),
+        pricing,
+        supports_tools: offer.and_then(|offer| offer.tools),
+        supports_structured_output: offer.and_then(|offer| offer.structured_output),
+        input_modalities,
+        output_modalities,
+    }
+}
+
+/// The place after which the wanted page begins.
+///
+/// # Errors
+/// `BadRequest` when `after` names a model that is not there: where to go on cannot be told then.
+pub(super) fn start(query: &Query, listing: &Listing, declared: &[Declared<'_>]) -> Result<Option<(bool, String)>> {
+    match &query.after {
+        None => Ok(None),
+        Some(After::Place(adapter, id)) => Ok(Some((*adapter, id.clone()))),
+        Some(After::Id(id)) => {
+            let item = listing.find(id).map(|item| item.adapter);
+            let adapter = item.or_else(|| declared.iter().any(|model| model.id == *id).then_some(false));
+            let adapter = adapter.ok_or_else(|| {
+                let id: String = id.chars().take(256).collect();
+                let text = format!("`after` must be the id of a listed model; `{id}` is none. Begin anew without it.");
+                Fault::new(Kind::BadRequest, text).param("after")
+            })?;
+            Ok(Some((adapter, id.clone())))
+        }
+    }
+}
+
+/// The wanted rows after `start`, and whether there are more.
+pub(super) fn page<'a>(
+    query: &Query,
+    listing: &'a Listing,
+    declared: &'a [Declared<'a>],
+    start: Option<&(bool, String)>,
+    snapshot: &Snapshot,
+) -> (Vec<Row<'a>>, bool) {
+    let start = start.map(|(adapter, id)| (*adapter, id.as_str()));
+    let items = start.map_or(&listing.items[..], |place| listing.after(place));
+    let mut items = items.iter().filter_map(|item| Row::of_item(item, snapshot)).peekable();
+    let declared = declared.iter().map(Row::Declared);
+    let mut declared = declared.filter(|row| start.is_none_or(|start| row.place() > start)).peekable();
+    // Two lists in the same order become one.
+    let merged = std::iter::from_fn(|| match (items.peek(), declared.peek()) {
+        (Some(item), Some(own)) if own.place() <= item.place() => declared.next(),
+        (None, _) => declared.next(),
+        (Some(_), _) => items.next(),
+    });
+    let mut rows: Vec<_> = merged.filter(|row| row.is_wanted(query)).take(query.limit + 1).collect();
+    let has_more = rows.len() > query.limit;
+    rows.truncate(query.limit);
+    (rows, has_more)
+}
+
+/// The sentences that concern what was asked for.
+pub(super) fn warnings(query: &Query, listing: &Listing, snapshot: &Snapshot) -> Vec<String> {
+    let concerns = |source: &str| providers::find(source).is_none() || query.has_backend(source);
+    let listed = listing.warnings.iter().filter(|warning| concerns(&warning.source));
+    let listed = listed.map(|warning| format!("{}: {}", warning.source, warning.message));
+    let named = query.backends.iter().filter_map(|id| {
+        let backend = providers::find(id.as_str())?;
+        if !snapshot.config.enabled(id) {
+            Some(format!("{id}: It is switched off in this gateway's configuration."))
+        } else if backend.routing != providers::Routing::Live {
+            Some(format!("{id}: Hugging Face does not list its models; call them by the names that it gives them."))
+        } else {
+            None
+        }
+    });
+    listed.chain(named).collect()
+}
