@@ -35,21 +35,29 @@ const DIRECT = {
   "https://api.together.xyz": "together",
   "https://api.z.ai": "zai-org",
 };
+/** Those of backends without chat. */
+const MEDIA_ONLY = {
+  "https://fal.run": "fal-ai",
+  "https://queue.fal.run": "fal-ai-queue",
+  "https://api.replicate.com": "replicate",
+  "https://api.wavespeed.ai": "wavespeed",
+};
+const platformFetch = globalThis.fetch;
 
 /** Sends what was meant for the real services to the sandbox. */
 export function toSandbox(url, options) {
   const to = new URL(url);
   const rest = to.pathname + to.search;
-  if (to.origin === SANDBOX) return fetch(url, options);
+  if (to.origin === SANDBOX || to.protocol === "data:") return platformFetch(url, options);
   if (to.origin === "https://huggingface.co" || to.origin === "https://router.huggingface.co") {
-    return fetch(SANDBOX + rest, options);
+    return platformFetch(SANDBOX + rest, options);
   }
-  const backend = DIRECT[to.origin];
+  const backend = DIRECT[to.origin] ?? MEDIA_ONLY[to.origin];
   if (!backend) throw new Error(`the client wants to call ${to.origin}`);
-  return fetch(`${SANDBOX}/direct/${backend}${rest}`, options);
+  return platformFetch(`${SANDBOX}/direct/${backend}${rest}`, options);
 }
 
-const PICTURE =
+export const PICTURE =
   "data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==";
 export const PICTURE_BYTES = Buffer.from(PICTURE.split(",")[1], "base64").length;
 const TOOLS = [

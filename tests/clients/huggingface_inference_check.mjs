@@ -1,8 +1,9 @@
-// Checks the sandbox with the official JavaScript client: every chat backend, routed and with its own key.
+// Checks the sandbox with the official JavaScript client: every backend and task, routed and with its own key.
 //
 // Usage: huggingface_inference_check.mjs http://127.0.0.1:PORT (or SANDBOX_URL). Ends with the counts; exit 1 if a check failed.
 import assert from "node:assert/strict";
 import { InferenceClient } from "@huggingface/inference";
+import { MEDIA, callMedia, expectMedia, made } from "./huggingface_inference_media.mjs";
 import { BACKENDS, CALLS, NAME, PICTURE_BYTES, SANDBOX, TOKEN, VERSION, call, lastChat, sandbox, toSandbox } from "./huggingface_inference_calls.mjs";
 
 const text = (answer) => answer.choices[0].message.content;
@@ -59,6 +60,21 @@ for (const backend of BACKENDS) {
   }
 }
 
+for (const [name, { backends }] of Object.entries(MEDIA)) {
+  for (const backend of backends) {
+    for (const direct of backend === "hf-inference" ? [false] : [false, true]) {
+      checks.push([`${backend} ${direct ? "direct" : "routed"} ${name}`, async () => {
+        // Z.ai is polled every five seconds.
+        await sandbox("POST", "/_sandbox/settings", { queue_polls: backend === "zai-org" ? 0 : 1 });
+        expectMedia(backend, name, await callMedia(backend, name, { direct }));
+        const [first, ...then] = made(await sandbox("GET", "/_sandbox/journal"));
+        assert.deepEqual([first.backend, first.area], [backend, direct ? "direct" : "routed"]);
+        assert.ok(then.every((entry) => !entry.leaked && [200, 202].includes(entry.status)), JSON.stringify(then));
+      }]);
+    }
+  }
+}
+
 checks.push(["the router chooses by policy", async () => {
   const model = async (name) => (await call("auto", "plain", { model: name })).model;
   assert.equal(await model("sandbox/everywhere"), "everywhere-1b");
@@ -104,7 +120,7 @@ checks.push(["faults arrive", async () => {
 
 let failed = 0;
 for (const [name, run] of checks) {
-  for (const room of ["faults", "settings", "journal"]) await sandbox("DELETE", `/_sandbox/${room}`);
+  for (const room of ["faults", "settings", "journal", "jobs"]) await sandbox("DELETE", `/_sandbox/${room}`);
   try {
     await run();
   } catch (error) {

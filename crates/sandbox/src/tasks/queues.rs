@@ -5,7 +5,7 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 
 use super::pictures::Drawing;
-use super::{Answered, Call, bad, maybe, text};
+use super::{Answered, Call, maybe, text};
 use crate::chat::errors::{Kind, Refusal};
 use crate::reply::Reply;
 use crate::works::{Job, Order, Phase};
@@ -70,11 +70,6 @@ pub(super) fn zai(call: &Call<'_>) -> Answered {
     let body = call.json()?;
     let model = text(&body, "model")?;
     call.task(model, &["text-to-image"])?;
-    for unknown in ["width", "height", "n", "response_format"] {
-        if body.get(unknown).is_some() {
-            return bad(unknown, format!("{unknown} is not a parameter of this model"));
-        }
-    }
     let mut drawing = Drawing::of(text(&body, "prompt")?).with(&body)?;
     if let Some(size) = maybe(&body, "size")? {
         drawing = drawing.size_text("size", size, 'x')?;
