@@ -73,11 +73,28 @@ pub(crate) const VLLM: Dialect = TOLERANT;
 /// llama.cpp ignores members that it does not know.
 pub(crate) const LLAMACPP: Dialect = TOLERANT;
 
-/// Embeddings in OpenAI's shape, of which only floats are expected.
-pub(crate) const EMBEDDINGS: embeddings::Dialect = embeddings::Dialect::COMPATIBLE;
+/// Embeddings in OpenAI's shape, of which only floats are expected, in batches as large as OpenAI's own.
+pub(crate) const EMBEDDINGS: embeddings::Dialect =
+    embeddings::Dialect { max_inputs: Some(2048), ..embeddings::Dialect::COMPATIBLE };
 
-/// Hugging Face's feature extraction: bare arrays.
-pub(crate) const HF_FEATURES: embeddings::Dialect = embeddings::Dialect::HF_INFERENCE;
+/// Smaller batches.
+pub(crate) const DEEPINFRA_EMBEDDINGS: embeddings::Dialect =
+    embeddings::Dialect { max_inputs: Some(1024), ..EMBEDDINGS };
+
+/// Small batches, and vectors of one length.
+pub(crate) const SAMBANOVA_EMBEDDINGS: embeddings::Dialect =
+    embeddings::Dialect { max_inputs: Some(32), refuse: &["dimensions"], ..EMBEDDINGS };
+
+/// Vectors of one length.
+pub(crate) const TOGETHER_EMBEDDINGS: embeddings::Dialect =
+    embeddings::Dialect { refuse: &["dimensions"], ..EMBEDDINGS };
+
+/// A server of one's own: it says itself whether it takes tokens, and ignores what it does not know.
+pub(crate) const OWN_EMBEDDINGS: embeddings::Dialect = embeddings::Dialect { tokens: true, drop: &[], ..EMBEDDINGS };
+
+/// Hugging Face's feature extraction: bare arrays. Its servers (TEI) take batches of 32.
+pub(crate) const HF_FEATURES: embeddings::Dialect =
+    embeddings::Dialect { max_inputs: Some(32), ..embeddings::Dialect::HF_INFERENCE };
 
 /// Where a declared server has an operation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -97,7 +114,7 @@ pub const fn declared(kind: config::Dialect, operation: Operation) -> Option<(Pl
         },
         Operation::Embeddings => match kind {
             config::Dialect::Openai | config::Dialect::Vllm | config::Dialect::Llamacpp => {
-                Some((Place::Api("embeddings"), Codec::Embeddings(EMBEDDINGS)))
+                Some((Place::Api("embeddings"), Codec::Embeddings(OWN_EMBEDDINGS)))
             }
             config::Dialect::Tei => Some((Place::Own("embed"), Codec::Embeddings(embeddings::Dialect::TEI))),
             config::Dialect::InferenceEndpoint => Some((Place::Own(""), Codec::Embeddings(HF_FEATURES))),

@@ -1,7 +1,10 @@
 //! The capability table of the documentation, rendered from the data.
 
+mod operations;
+
 use std::fmt::Write as _;
 
+use types::Operation;
 use wire::openai::chat::{Dialect, JsonSchema, MaxTokens, Messages, StreamOptions, Tools, dialect::ADVISORY};
 
 use crate::{Backend, Promise, Routing, Scheme, TABLE, dialects};
@@ -36,17 +39,27 @@ pub fn page() -> String {
 /// The page for this table.
 pub fn page_of(table: &[Backend]) -> String {
     let mut page = String::from(HEAD);
-    page.push_str(
-        "## Capabilities\n\n| backend | also accepted | chat | path of chat | routed | own address | key on it |\n",
-    );
-    page.push_str("|---|---|---|---|---|---|---|\n");
+    page.push_str("## Capabilities\n\n| backend | also accepted |");
+    for operation in Operation::ALL {
+        let _ = write!(page, " {} |", operation.name());
+    }
+    page.push_str(" routed | own address | key on it |\n|---|---|");
+    page.push_str(&"---|".repeat(Operation::ALL.len()));
+    page.push_str("---|---|---|\n");
     for backend in table {
         capability(backend, &mut page);
     }
+    for kind in dialects::DECLARED {
+        let marks = Operation::ALL.iter().map(|op| if dialects::declared(*kind, *op).is_some() { "U" } else { "–" });
+        let marks = marks.collect::<Vec<_>>().join(" | ");
+        let _ = writeln!(page, "| a server of your own: {} |  | {marks} | – | its own | `Bearer` |", kind.name());
+    }
     page.push_str(
         "\n`auto` and the suffixes `:fastest`, `:cheapest` and `:preferred` go to the router's own `v1/chat/completions`, \
-         which chooses.\n\n## How backends differ from OpenAI's chat\n\n",
+         which chooses.\n\n",
     );
+    page.push_str(&operations::paths(table));
+    page.push_str("## How backends differ from OpenAI's chat\n\n");
     page.push_str(&common());
     page.push_str("| backend | differences from these rules |\n|---|---|\n");
     for backend in table {
@@ -67,19 +80,22 @@ pub fn page_of(table: &[Backend]) -> String {
     }
     page.push_str(
         "\nAn address that ends in `/chat/completions` is taken as it is; one that ends in `/v1` gets `/chat/completions`; any \
-         other gets `/v1/chat/completions`.\n",
+         other gets `/v1/chat/completions`. The other operations of OpenAI's API stand beside that. `tei` is asked at \
+         `/embed`; an `inference-endpoint` gets what is not chat at its address itself, as hf-inference gets it.\n\n",
     );
+    page.push_str(&operations::rules());
     page
 }
 
 fn capability(backend: &Backend, page: &mut String) {
     let also = code_list(backend.aliases);
-    let (mark, path) = match (&backend.op(types::Operation::Chat), backend.routing) {
-        (None, _) => ("–", "–".to_owned()),
-        (Some(chat), Routing::Removed) => ("R", format!("`{}`", chat.path)),
-        (Some(chat), _) if chat.promise == Promise::First => ("P", format!("`{}`", chat.path)),
-        (Some(chat), _) => ("U", format!("`{}`", chat.path)),
+    let mark = |operation: &Operation| match (backend.op(*operation), backend.routing) {
+        (None, _) => "–",
+        (Some(_), Routing::Removed) => "R",
+        (Some(op), _) if op.promise == Promise::First => "P",
+        (Some(_), _) => "U",
     };
+    let marks = Operation::ALL.iter().map(mark).collect::<Vec<_>>().join(" | ");
     let routed = match backend.routing {
         Routing::Live => "yes",
         Routing::Removed => "no longer",
@@ -91,7 +107,7 @@ fn capability(backend: &Backend, page: &mut String) {
         (Some(_), Scheme::Bearer) => "`Bearer`".to_owned(),
         (Some(_), Scheme::Key) => "`Key`".to_owned(),
     };
-    let _ = writeln!(page, "| {} | {also} | {mark} | {path} | {routed} | {direct} | {key} |", backend.id);
+    let _ = writeln!(page, "| {} | {also} | {marks} | {routed} | {direct} | {key} |", backend.id);
 }
 
 fn row(name: &str, differences: impl Iterator<Item = String>, page: &mut String) {
@@ -189,6 +205,6 @@ const fn tools(kind: Tools) -> &'static str {
     }
 }
 
-fn code_list(names: &[&str]) -> String {
+pub(crate) fn code_list(names: &[&str]) -> String {
     names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
 }

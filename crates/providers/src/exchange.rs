@@ -7,12 +7,12 @@
 mod answer;
 mod body;
 mod edit;
-mod image;
+pub(crate) mod image;
 pub mod image_stream;
 mod places;
 mod poll;
 mod speech;
-mod takes;
+pub(crate) mod takes;
 mod transcript;
 mod transcription;
 
@@ -64,9 +64,9 @@ pub enum Flow {
     Wavespeed,
     /// Submit and poll, slower.
     Zai,
-    /// OpenAI's sound under a prefix.
+    /// OpenAI's speech, with voices of its own.
     Deepinfra,
-    /// OpenAI's sound as it is, for servers that an operator declared.
+    /// OpenAI's sound as it is.
     Openai,
 }
 

@@ -6,6 +6,8 @@
 mod captured;
 #[path = "it/docs.rs"]
 mod docs;
+#[path = "it/exchanges.rs"]
+mod exchanges;
 #[path = "it/expected.rs"]
 mod expected;
 #[path = "it/mutation.rs"]
@@ -16,3 +18,5 @@ mod probe;
 mod recorded;
 #[path = "it/sent.rs"]
 mod sent;
+#[path = "it/works.rs"]
+mod works;

@@ -31,6 +31,10 @@ pub(super) fn write(flow: Flow, ask: &EditAsk, model: &Model<'_>, leave: &mut Le
     }
     let Some(names) = image::names(flow) else { return Err(super::no_codec(flow)) };
     let mut draft = image::draft(names, &ask.image, model, leave)?;
+    // Models that want no prompt are not told an empty one, except where the prompt must be there.
+    if flow != Flow::Together && draft.inner.get(names.prompt).is_some_and(|prompt| prompt == "") {
+        draft.inner.shift_remove(names.prompt);
+    }
     match flow {
         Flow::Fal | Flow::FalQueue | Flow::FalStream => fal(ask, model, &mut draft, leave)?,
         Flow::Replicate => replicate(ask, model, &mut draft, leave)?,
@@ -126,7 +130,7 @@ fn hf_inference(ask: &EditAsk, draft: &mut Draft, leave: &mut Leave<'_>) -> Resu
     if let Some(prompt) = prompt.filter(|prompt| prompt != "") {
         draft.say("prompt", prompt);
     }
-    if let (Some(width), Some(height)) = (draft.inner.remove("width"), draft.inner.remove("height")) {
+    if let (Some(width), Some(height)) = (draft.inner.shift_remove("width"), draft.inner.shift_remove("height")) {
         draft.say("target_size", serde_json::json!({"width": width, "height": height}));
     }
     refuse_mask(ask, leave)

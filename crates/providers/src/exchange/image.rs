@@ -16,24 +16,24 @@ const OPENAIS: &[&str] = &["background", "input_fidelity", "moderation", "output
 
 /// What a backend calls the members of a call for pictures. `None`: it has no such thing.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Names {
+pub(crate) struct Names {
     /// The prompt.
-    pub(super) prompt: &'static str,
+    pub(crate) prompt: &'static str,
     /// Whether the prompt stands at the root, apart from the parameters.
     prompt_at_root: bool,
     /// The model's name, where the path does not hold it.
-    pub(super) model: Option<&'static str>,
+    pub(crate) model: Option<&'static str>,
     /// Where the parameters stand; none: at the root.
-    pub(super) within: Option<&'static str>,
-    n: Option<&'static str>,
-    pub(super) size: Size,
-    steps: Option<&'static str>,
-    guidance: Option<&'static str>,
+    pub(crate) within: Option<&'static str>,
+    pub(crate) n: Option<&'static str>,
+    pub(crate) size: Size,
+    pub(crate) steps: Option<&'static str>,
+    pub(crate) guidance: Option<&'static str>,
     negative: Option<&'static str>,
     seed: Option<&'static str>,
     /// The member for the format of the pictures, and what it calls JPEG.
-    format: Option<(&'static str, &'static str)>,
-    pub(super) delivery: Hand,
+    pub(crate) format: Option<(&'static str, &'static str)>,
+    pub(crate) delivery: Hand,
     /// Whether its safety checker can be switched off.
     safety: bool,
     lora: Adapter,
@@ -43,7 +43,7 @@ pub(super) struct Names {
 
 /// How a size is said.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Size {
+pub(crate) enum Size {
     /// `WxH` as `size`.
     Text,
     /// `width` and `height`.
@@ -58,7 +58,7 @@ pub(super) enum Size {
 
 /// How to say whether bytes or an address are wanted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Hand {
+pub(crate) enum Hand {
     /// It cannot be said; the gateway converts.
     Unspoken,
     /// `response_format` with this word for base64; with whether it gives addresses at all.
@@ -165,7 +165,7 @@ const WAVESPEED: Names = Names { lora: Adapter::PathOfRepository, ..COMMON };
 const ZAI: Names = Names { model: Some("model"), size: Size::Text, format: None, ..COMMON };
 
 /// What a flow calls the members; `None` when it makes no pictures.
-pub(super) const fn names(flow: Flow) -> Option<&'static Names> {
+pub(crate) const fn names(flow: Flow) -> Option<&'static Names> {
     Some(match flow {
         Flow::HfInference => &HF_INFERENCE,
         Flow::Fal | Flow::FalQueue | Flow::FalStream => &FAL,
@@ -201,7 +201,7 @@ pub(super) fn draft(names: &Names, ask: &ImageAsk, model: &Model<'_>, leave: &mu
         draft.version_of(model);
     }
     parameters(names, ask, &mut draft, leave)?;
-    adapter(names.lora, model, &mut draft.inner, leave)?;
+    adapter(names.lora, model, &mut draft.inner);
     leave.extra(&ask.extra, names.drop, &mut draft.inner);
     Ok(draft)
 }
@@ -275,13 +275,14 @@ fn delivery(how: Hand, wanted: Option<Delivery>, draft: &mut Draft) {
 }
 
 /// Names the adapter that the Hub's mapping stands for.
-fn adapter(how: Adapter, model: &Model<'_>, inner: &mut Map<String, Value>, leave: &mut Leave<'_>) -> Result<()> {
-    let Some(lora) = model.lora else { return Ok(()) };
+fn adapter(how: Adapter, model: &Model<'_>, inner: &mut Map<String, Value>) {
+    let Some(lora) = model.lora else { return };
     let id = model.hub_id.unwrap_or(model.id);
     let repository = format!("https://huggingface.co/{id}");
     let weights = lora.weights.map_or_else(|| repository.clone(), |path| format!("{repository}/resolve/main/{path}"));
     match how {
-        Adapter::None => leave.refuse("model", " as an adapter (LoRA)")?,
+        // The backend knows the adapter by its own name for the model.
+        Adapter::None => {}
         Adapter::PathOfWeights => {
             inner.insert("loras".to_owned(), json!([{"path": weights, "scale": 1}]));
             if model.id == "fal-ai/lora" {
@@ -298,5 +299,4 @@ fn adapter(how: Adapter, model: &Model<'_>, inner: &mut Map<String, Value>, leav
             inner.insert("loras".to_owned(), json!([{"url": weights, "scale": 1}]));
         }
     }
-    Ok(())
 }

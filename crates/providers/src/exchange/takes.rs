@@ -54,7 +54,7 @@ impl Flow {
                 "audio/aiff" | "audio/x-caf" | "audio/x-matroska" => Takes::Convert(AudioFormat::Flac),
                 known => Takes::AsIs(known),
             },
-            Self::Together | Self::Deepinfra | Self::Openai => match sound {
+            Self::Together | Self::Openai => match sound {
                 known @ ("audio/mpeg" | "audio/wav" | "audio/flac" | "audio/ogg" | "audio/webm" | "audio/mp4") => {
                     Takes::AsIs(known)
                 }
@@ -73,6 +73,13 @@ const fn fal(sound: &'static str) -> Takes {
         b"audio/webm" => Takes::AsIs("video/webm"),
         _ => Takes::Convert(AudioFormat::Flac),
     }
+}
+
+/// Every kind of sound, once.
+pub(crate) fn kinds() -> Vec<&'static str> {
+    let mut kinds: Vec<_> = SOUNDS.iter().map(|(_, kind)| *kind).collect();
+    kinds.dedup();
+    kinds
 }
 
 /// The usual ending of a file of this type.

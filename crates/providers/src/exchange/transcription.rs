@@ -18,7 +18,7 @@ pub(super) fn write(flow: Flow, ask: &TranscriptionAsk, model: &Model<'_>, leave
         Flow::Fal => fal(ask, label, leave),
         Flow::Replicate => replicate(ask, label, model, leave),
         Flow::Together => Ok(form(ask, label, model, leave, "timestamp_granularities")),
-        Flow::Deepinfra | Flow::Openai => Ok(form(ask, label, model, leave, "timestamp_granularities[]")),
+        Flow::Openai => Ok(form(ask, label, model, leave, "timestamp_granularities[]")),
         _ => Err(super::no_codec(flow)),
     }
 }
@@ -52,7 +52,9 @@ const fn needs_times(ask: &TranscriptionAsk) -> bool {
 fn hf_inference(ask: &TranscriptionAsk, label: &str, leave: &mut Leave<'_>) -> Result<Written> {
     let mut draft = Draft::new(Some("parameters"));
     if ask.translate {
-        leave.refuse("translations", "")?;
+        let message = "The backend `hf-inference` writes down what is said, and does not translate it. Backends that do: \
+                       fal-ai, replicate, together, deepinfra.";
+        return Err(Fault::new(Kind::UnsupportedOperation, message).param("model").code("unsupported_operation"));
     }
     for (name, said) in [("language", ask.language.is_some()), ("prompt", ask.prompt.is_some())] {
         if said {

@@ -10,9 +10,9 @@ pub(crate) const BACKEND: Backend = Backend {
     direct: Some("https://api.deepinfra.com"),
     ops: &[
         Op::chat("v1/openai/chat/completions", dialects::COMPATIBLE).upstream(),
-        Op::embeddings("v1/openai/embeddings", dialects::EMBEDDINGS).upstream(),
+        Op::embeddings("v1/openai/embeddings", dialects::DEEPINFRA_EMBEDDINGS).upstream(),
         Op::exchange(Operation::Speech, "v1/openai/audio/speech", Flow::Deepinfra).upstream(),
-        Op::exchange(Operation::Transcription, "v1/openai/audio/transcriptions", Flow::Deepinfra).upstream(),
+        Op::exchange(Operation::Transcription, "v1/openai/audio/transcriptions", Flow::Openai).upstream(),
     ],
     ..Backend::ROUTED
 };

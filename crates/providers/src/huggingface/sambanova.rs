@@ -7,6 +7,9 @@ pub(crate) const BACKEND: Backend = Backend {
     hub_org: "sambanovasystems",
     routing: Routing::Removed,
     direct: Some("https://api.sambanova.ai"),
-    ops: &[Op::chat("v1/chat/completions", dialects::SAMBANOVA), Op::embeddings("v1/embeddings", dialects::EMBEDDINGS)],
+    ops: &[
+        Op::chat("v1/chat/completions", dialects::SAMBANOVA),
+        Op::embeddings("v1/embeddings", dialects::SAMBANOVA_EMBEDDINGS),
+    ],
     ..Backend::ROUTED
 };

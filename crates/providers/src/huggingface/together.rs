@@ -11,7 +11,7 @@ pub(crate) const BACKEND: Backend = Backend {
     direct: Some("https://api.together.xyz"),
     ops: &[
         Op::chat("v1/chat/completions", dialects::TOGETHER),
-        Op::embeddings("v1/embeddings", dialects::EMBEDDINGS).upstream(),
+        Op::embeddings("v1/embeddings", dialects::TOGETHER_EMBEDDINGS).upstream(),
         Op::exchange(Operation::Speech, "v1/audio/speech", Flow::Together).upstream(),
         Op::exchange(Operation::Transcription, "v1/audio/transcriptions", Flow::Together).upstream(),
         Op::exchange(Operation::Image, "v1/images/generations", Flow::Together),

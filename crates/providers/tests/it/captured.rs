@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use providers::{Endpoint, Routing, TABLE, find};
 use serde_json::Value;
+use types::Operation;
 use wire::openai::chat::Ask;
 
 use crate::sent::{differing, json_files, send};
@@ -113,8 +114,8 @@ fn endpoint(backend: &str, way: &str) -> Endpoint {
     let known = find(backend).unwrap_or_else(|| panic!("{backend} is not in the table"));
     assert_eq!(known.id, backend, "the official clients know ids only");
     let endpoint = match way {
-        "routed" => Endpoint::routed(known, ROUTER),
-        _ => Endpoint::direct(known, None),
+        "routed" => Endpoint::routed(known, Operation::Chat, ROUTER),
+        _ => Endpoint::direct(known, Operation::Chat, None),
     };
     endpoint.unwrap().unwrap_or_else(|| panic!("{backend} cannot chat {way}"))
 }
@@ -143,7 +144,7 @@ fn their_headers(headers: &Value) -> BTreeMap<String, String> {
 fn every_backend_in_service_has_fixtures_of_both_clients() {
     for client in ["python", "js"] {
         let fixtures: BTreeMap<_, _> = json_files(&format!("tests/captured/{client}")).into_iter().collect();
-        for backend in TABLE.iter().filter(|b| b.chat.is_some() && b.routing != Routing::Removed) {
+        for backend in TABLE.iter().filter(|b| b.can(Operation::Chat) && b.routing != Routing::Removed) {
             for call in ["plain", "stream", "tools", "json_schema", "vision"] {
                 let name = format!("{}.{call}", backend.id);
                 let fixture = fixtures.get(&name).unwrap_or_else(|| panic!("{client}/{name}.json is missing"));

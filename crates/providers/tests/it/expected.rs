@@ -5,6 +5,7 @@ use std::{collections::BTreeMap, sync::Once};
 
 use providers::{Backend, TABLE};
 use serde_json::{Value, json};
+use types::Operation;
 
 use crate::{
     probe::{calls, calls_of, observe, others},
@@ -28,8 +29,8 @@ pub(crate) fn golden(id: &str) -> Value {
 }
 
 fn write_golden() {
-    let of_table = TABLE.iter().filter(|b| b.chat.is_some()).map(|b| (b.id.to_owned(), calls_of(b)));
-    let of_others = others().into_iter().map(|(name, endpoint)| (name, calls(&endpoint)));
+    let of_table = TABLE.iter().map(|b| (b.id.to_owned(), calls_of(b)));
+    let of_others = others().into_iter().map(|(name, endpoints)| (name, calls(&endpoints)));
     for (name, calls) in of_table.chain(of_others) {
         let path = folder(&format!("tests/expected/calls/{name}.json"));
         std::fs::create_dir_all(path.parent().unwrap()).unwrap();
@@ -47,8 +48,25 @@ pub(crate) fn check(backend: &Backend, facts: &Value, golden: &Value) -> Result<
     for name in ["names", "hub_org", "routing", "documented"] {
         same(name, &seen[name], &facts[name])?;
     }
-    let chats = !facts["path"].is_null();
-    let path = |model: &str| facts["path"].as_str().unwrap_or_default().replace("{model}", model);
+    for operation in Operation::ALL {
+        let name = operation.name();
+        for (way, expected) in ways(facts, name) {
+            same(&format!("{name} {way}"), &seen["ways"][name][way], &expected)?;
+        }
+    }
+    same("calls", &calls_of(backend), golden)
+}
+
+/// Where an operation is on each way, by the facts.
+fn ways(facts: &Value, operation: &str) -> [(&'static str, Value); 3] {
+    let Some(path) = facts["ops"][operation].as_str() else {
+        return [("routed", Value::Null), ("direct", Value::Null), ("elsewhere", Value::Null)];
+    };
+    let queue = Some(&facts["queue"])
+        .filter(|queue| queue["ops"].as_array().is_some_and(|ops| ops.iter().any(|op| op == operation)));
+    let query = queue.map_or(String::new(), |queue| format!("?{}", queue["query"].as_str().unwrap()));
+    let versioned = facts["versioned"].as_str().unwrap_or(path).replace("{model}", "org/m%3A5599");
+    let path = path.replace("{model}", "org/the%20model");
     let headers = |scheme: &str| {
         let mut headers = json!({"content-type": "application/json", "authorization": format!("{scheme} KEY")});
         for (name, value) in facts["headers"].as_object().into_iter().flatten() {
@@ -56,15 +74,16 @@ pub(crate) fn check(backend: &Backend, facts: &Value, golden: &Value) -> Result<
         }
         headers
     };
-    let target = |before: &str| format!("{before}/{}", path("org/the%20model"));
-    let routed = json!({"origin": "https://router.example",
-        "target": target(&format!("/{}", facts["names"][0].as_str().unwrap_or_default())), "headers": headers("Bearer")});
-    same("routed", &seen["routed"], if chats { &routed } else { &Value::Null })?;
-    let direct = json!({"origin": facts["direct"], "target": target(""),
-        "headers": headers(facts["key"].as_str().unwrap_or("Bearer"))});
-    let has_direct = chats && !facts["direct"].is_null();
-    same("direct", &seen["direct"], if has_direct { &direct } else { &Value::Null })?;
-    same("calls", &calls_of(backend), golden)
+    let place = |origin: &Value, before: &str, query: &str, scheme: &str| {
+        json!({"origin": origin, "target": format!("{before}/{path}{query}"),
+            "versioned": format!("{before}/{versioned}{query}"), "headers": headers(scheme)})
+    };
+    let id = facts["names"][0].as_str().unwrap_or_default();
+    let routed = place(&json!("https://router.example"), &format!("/{id}"), &query, "Bearer");
+    let own = queue.map_or(&facts["direct"], |queue| &queue["direct"]);
+    let direct = place(own, "", "", facts["key"].as_str().unwrap_or("Bearer"));
+    let direct = if facts["direct"].is_null() { Value::Null } else { direct };
+    [("routed", routed), ("direct", direct), ("elsewhere", json!(format!("/b/{path}{query}")))]
 }
 
 #[test]
@@ -85,10 +104,10 @@ fn every_backend_is_what_the_sources_say() {
 
 #[test]
 fn the_router_and_every_kind_of_declared_server_is_spoken_to_as_before() {
-    for (name, endpoint) in others() {
-        assert!(calls(&endpoint) == golden(&name), "{name}: if on purpose: UPDATE_CALLS=1 cargo test -p providers");
+    for (name, endpoints) in others() {
+        assert!(calls(&endpoints) == golden(&name), "{name}: if on purpose: UPDATE_CALLS=1 cargo test -p providers");
     }
-    assert_eq!(others().len(), 6);
+    assert_eq!(others().len(), 7);
 }
 
 #[test]
@@ -96,7 +115,7 @@ fn the_quirks_that_the_sources_name_are_in_the_golden_calls() {
     let format = |id: &str| golden(id)["schema"]["body"]["response_format"].clone();
     let schema = json!({"type": "object", "properties": {"a": {"type": "string"}}});
     let openai = json!({"type": "json_schema", "json_schema": {"name": "s", "schema": schema, "strict": true}});
-    for backend in TABLE.iter().filter(|b| b.chat.is_some()) {
+    for backend in TABLE.iter().filter(|b| b.can(Operation::Chat)) {
         let expected = match backend.id {
             "together" => json!({"type": "json_schema", "schema": schema}),
             "cohere" | "fireworks-ai" => json!({"type": "json_object", "schema": schema}),

@@ -1,8 +1,12 @@
 //! Changing any one part of any backend's data is noticed: each part is changed in memory, and the check against the
 //! expectations must then fail.
 
-use providers::{Backend, Chat, Promise, Routing, Scheme, TABLE};
-use wire::openai::chat::{Dialect, JsonSchema, MaxTokens, Messages, StreamOptions, Tools};
+use providers::{Backend, Codec, Endpoint, Flow, Op, Promise, Queue, Routing, Scheme, TABLE};
+use types::Operation;
+use wire::openai::{
+    chat::{Dialect, JsonSchema, MaxTokens, Messages, StreamOptions, Tools},
+    embeddings,
+};
 
 use crate::{
     expected::{check, facts, golden},
@@ -29,34 +33,27 @@ fn a_change_of_any_one_part_of_any_backend_is_noticed() {
 
 #[test]
 fn a_change_of_any_one_part_of_another_dialect_is_noticed() {
-    for (name, endpoint) in others() {
+    for (name, endpoints) in others() {
         let golden = golden(&name);
-        assert!(calls(&endpoint) == golden, "{name}");
-        for (what, dialect) in dialects(&endpoint.dialect) {
-            let mutant = {
-                let mut mutant = endpoint.clone();
-                mutant.dialect = dialect;
-                mutant
-            };
-            assert!(calls(&mutant) != golden, "{name}: nobody notices {what}");
+        assert!(calls(&endpoints) == golden, "{name}");
+        for at in 0..endpoints.len() {
+            for (what, codec) in codecs(&endpoints[at].codec) {
+                let mut mutant: Vec<Endpoint> = endpoints.clone();
+                mutant[at].codec = codec;
+                assert!(calls(&mutant) != golden, "{name}, {}: nobody notices {what}", endpoints[at].operation.name());
+            }
         }
     }
 }
 
 fn mutants(backend: &Backend) -> Vec<Mutant> {
     // A new part does not compile here until it is changed below, too.
-    let Backend { id: _, aliases: _, hub_org: _, routing: _, direct: _, scheme: _, headers: _, chat: _ } = backend;
+    let Backend { id: _, aliases: _, hub_org: _, routing: _, direct: _, scheme: _, headers: _, ops: _ } = backend;
     let mut all = Vec::new();
     names(backend, &mut all);
     ways(backend, &mut all);
     headers(backend, &mut all);
-    match backend.chat {
-        Some(chat) => chats(backend, chat, &mut all),
-        None => {
-            let chat = TABLE.iter().find_map(|other| other.chat);
-            all.push(("gaining chat".into(), Backend { chat, ..*backend }));
-        }
-    }
+    ops(backend, &mut all);
     all
 }
 
@@ -85,9 +82,6 @@ fn ways(backend: &Backend, all: &mut Vec<Mutant>) {
 }
 
 fn headers(backend: &Backend, all: &mut Vec<Mutant>) {
-    if backend.chat.is_none() {
-        return;
-    }
     for headers in one_less(backend.headers) {
         all.push((format!("the headers {headers:?}"), Backend { headers, ..*backend }));
     }
@@ -99,25 +93,108 @@ fn headers(backend: &Backend, all: &mut Vec<Mutant>) {
     all.push(("one more header".into(), Backend { headers: with(backend.headers, ("x-more", "1")), ..*backend }));
 }
 
-fn chats(backend: &Backend, chat: Chat, all: &mut Vec<Mutant>) {
-    let Chat { path: _, dialect: _, promise: _ } = chat;
-    let mut push = |what: String, chat: Option<Chat>| all.push((what, Backend { chat, ..*backend }));
-    push("no chat".into(), None);
-    push("another path".into(), Some(Chat { path: leak(format!("{}x", chat.path)), ..chat }));
-    push("a path one segment shorter".into(), Some(Chat { path: chat.path.split_once('/').unwrap().1, ..chat }));
-    push("the model in the path or not".into(), {
-        let path =
-            if chat.path_has_model() { chat.path.replace("{model}", "m") } else { format!("{{model}}/{}", chat.path) };
-        Some(Chat { path: leak(path), ..chat })
-    });
+fn ops(backend: &Backend, all: &mut Vec<Mutant>) {
+    for ops in one_less(backend.ops) {
+        all.push(("one operation less".into(), Backend { ops, ..*backend }));
+    }
+    for operation in Operation::ALL.iter().filter(|op| !backend.can(**op)) {
+        let found = TABLE.iter().find_map(|other| other.op(*operation)).unwrap();
+        all.push((format!("gaining {}", operation.name()), Backend { ops: with(backend.ops, *found), ..*backend }));
+    }
+    for (at, op) in backend.ops.iter().enumerate() {
+        for (what, mutant) in mutated(backend, op) {
+            let mut ops = backend.ops.to_vec();
+            ops[at] = mutant;
+            let what = format!("{} of {}", what, op.operation.name());
+            all.push((what, Backend { ops: Vec::leak(ops), ..*backend }));
+        }
+    }
+}
+
+fn mutated(backend: &Backend, op: &Op) -> Vec<(String, Op)> {
+    // A new part does not compile here until it is changed below, too.
+    let Op { operation: _, path, versioned: _, queue, codec: _, promise } = op;
+    let mut all = vec![
+        ("another path".to_owned(), Op { path: leak(format!("{path}x")), ..*op }),
+        ("another path for versions".to_owned(), Op { versioned: Some("v9"), ..*op }),
+    ];
+    if let Some((_, shorter)) = path.split_once('/') {
+        all.push(("a path one segment shorter".to_owned(), Op { path: shorter, ..*op }));
+    }
+    let moved = if op.path_has_model() { path.replace("{model}", "m") } else { format!("{{model}}/{path}") };
+    all.push(("the model in the path or not".to_owned(), Op { path: leak(moved), ..*op }));
+    if op.versioned.is_some() {
+        all.push(("no path for versions".to_owned(), Op { versioned: None, ..*op }));
+    }
+    match *queue {
+        None => {
+            let queue = Some(Queue { direct: "https://queue.example", query: "queue=1" });
+            all.push(("a queue".to_owned(), Op { queue, ..*op }));
+        }
+        Some(queue) => {
+            all.push(("no queue".to_owned(), Op { queue: None, ..*op }));
+            let other = Queue { direct: "https://queue.example", ..queue };
+            all.push(("another queue".to_owned(), Op { queue: Some(other), ..*op }));
+            let other = Queue { query: "queue=1", ..queue };
+            all.push(("another query of the queue".to_owned(), Op { queue: Some(other), ..*op }));
+        }
+    }
     // A backend that is no longer routed is marked so, whatever was promised.
     if backend.routing != Routing::Removed {
-        let promise = if chat.promise == Promise::First { Promise::Upstream } else { Promise::First };
-        push("another promise".into(), Some(Chat { promise, ..chat }));
+        let promise = if *promise == Promise::First { Promise::Upstream } else { Promise::First };
+        all.push(("another promise".to_owned(), Op { promise, ..*op }));
     }
-    for (what, dialect) in dialects(&chat.dialect) {
-        push(what, Some(Chat { dialect, ..chat }));
+    all.extend(codecs(&op.codec).into_iter().map(|(what, codec)| (what, Op { codec, ..*op })));
+    all
+}
+
+fn codecs(of: &Codec) -> Vec<(String, Codec)> {
+    match of {
+        Codec::Chat(dialect) => dialects(dialect).into_iter().map(|(what, d)| (what, Codec::Chat(d))).collect(),
+        Codec::Embeddings(dialect) => {
+            vectors(dialect).into_iter().map(|(what, d)| (what, Codec::Embeddings(d))).collect()
+        }
+        Codec::Exchange(flow) => {
+            let others = FLOWS.iter().filter(|other| *other != flow);
+            others.map(|other| (format!("{other:?}"), Codec::Exchange(*other))).collect()
+        }
     }
+}
+
+const FLOWS: &[Flow] = &[
+    Flow::HfInference,
+    Flow::Fal,
+    Flow::FalQueue,
+    Flow::FalStream,
+    Flow::Replicate,
+    Flow::Together,
+    Flow::Nebius,
+    Flow::Nscale,
+    Flow::Hyperbolic,
+    Flow::Wavespeed,
+    Flow::Zai,
+    Flow::Deepinfra,
+    Flow::Openai,
+];
+
+fn vectors(of: &embeddings::Dialect) -> Vec<(String, embeddings::Dialect)> {
+    use embeddings::{Dialect, Formats, Shape};
+    let Dialect { shape: _, formats: _, tokens, drop: _, refuse: _, max_inputs: _ } = *of;
+    let mut all = vec![("taking tokens or not".to_owned(), Dialect { tokens: !tokens, ..*of })];
+    for shape in [Shape::Openai, Shape::Inputs] {
+        all.push((format!("{shape:?}"), Dialect { shape, ..*of }));
+    }
+    for formats in [Formats::FloatAndBase64, Formats::Unspoken] {
+        all.push((format!("{formats:?}"), Dialect { formats, ..*of }));
+    }
+    for max_inputs in [None, Some(32), Some(2048)] {
+        all.push((format!("at most {max_inputs:?}"), Dialect { max_inputs, ..*of }));
+    }
+    all.push(("dropping less".to_owned(), Dialect { drop: if of.drop.is_empty() { &["user"] } else { &[] }, ..*of }));
+    let refuse: &[&str] = if of.refuse.is_empty() { &["dimensions"] } else { &[] };
+    all.push(("refusing otherwise".to_owned(), Dialect { refuse, ..*of }));
+    all.retain(|(_, dialect)| dialect != of);
+    all
 }
 
 fn dialects(of: &Dialect) -> Vec<(String, Dialect)> {

@@ -1,24 +1,33 @@
 //! All that can be observed of a backend's data, as one value: what it is called, where calls go, how they are
 //! dressed, and what becomes of a set of calls that touches every part of a dialect.
 
-use providers::{Backend, Endpoint, docs};
+use providers::{Backend, Dress, Endpoint, docs};
 use serde_json::{Value, json};
-use types::{BackendName, config};
+use types::{BackendName, Operation, Secret, config};
 use wire::openai::chat::Ask;
 
-use crate::sent::{KEY, send};
+use crate::{
+    sent::{KEY, send},
+    works::outcomes,
+};
 
 const ROUTER: &str = "https://router.example";
 
 /// What is observed. A backend whose data cannot be made an endpoint shows that.
 pub(crate) fn observe(backend: &Backend) -> Value {
-    let routed = Endpoint::routed(backend, ROUTER).map_err(|_| "bad");
-    let direct = Endpoint::direct(backend, None).map_err(|_| "bad");
-    let seen = |endpoint: &Result<Option<Endpoint>, &str>| match endpoint {
-        Ok(Some(endpoint)) => place(endpoint),
+    let seen = |endpoint: Result<Option<Endpoint>, String>| match endpoint {
+        Ok(Some(endpoint)) => place(&endpoint),
         Ok(None) => Value::Null,
-        Err(why) => json!(why),
+        Err(_) => json!("bad"),
     };
+    let mut ways = json!({});
+    for op in Operation::ALL {
+        ways[op.name()] = json!({
+            "routed": seen(Endpoint::routed(backend, *op, ROUTER)),
+            "direct": seen(Endpoint::direct(backend, *op, None)),
+            "elsewhere": seen(Endpoint::direct(backend, *op, Some("http://elsewhere.example/b")))["target"],
+        });
+    }
     let page = docs::page_of(&[*backend]);
     let row = page.lines().find(|line| line.starts_with(&format!("| {} |", backend.id))).unwrap_or_default();
     json!({
@@ -27,25 +36,49 @@ pub(crate) fn observe(backend: &Backend) -> Value {
         "routing": format!("{:?}", backend.routing),
         "routable": backend.is_routable(),
         "documented": row,
-        "routed": seen(&routed),
-        "direct": seen(&direct),
+        "ways": ways,
     })
 }
 
 /// What becomes of each probe at this backend, on whichever way it has.
 pub(crate) fn calls_of(backend: &Backend) -> Value {
-    let routed = Endpoint::routed(backend, ROUTER).ok().flatten();
-    routed.or_else(|| Endpoint::direct(backend, None).ok().flatten()).map_or(Value::Null, |endpoint| calls(&endpoint))
+    let mut all = serde_json::Map::new();
+    for operation in Operation::ALL {
+        let endpoint = Endpoint::routed(backend, *operation, ROUTER).ok().flatten();
+        match endpoint.or_else(|| Endpoint::direct(backend, *operation, None).ok().flatten()) {
+            Some(endpoint) if *operation == Operation::Chat => chats(&endpoint, &mut all),
+            Some(endpoint) => outcomes(&endpoint, &mut all),
+            None => {}
+        }
+    }
+    Value::Object(all)
 }
 
-/// The endpoints that are not of the table: the router's own, and a declared server of each kind that chats.
-pub(crate) fn others() -> Vec<(String, Endpoint)> {
-    let mut all = vec![("router".to_owned(), Endpoint::router(ROUTER).unwrap())];
+/// The endpoints that are not of the table: the router's own, and all of a declared server of each kind.
+pub(crate) fn others() -> Vec<(String, Vec<Endpoint>)> {
+    let mut all = vec![("router".to_owned(), vec![Endpoint::router(ROUTER).unwrap()])];
     for kind in KINDS {
-        let server = Endpoint::declared(&BackendName::new("mine"), "http://mine.example", *kind).unwrap();
-        all.extend(server.map(|endpoint| (format!("declared-{}", kind.name()), endpoint)));
+        let server = |op: &Operation| {
+            Endpoint::declared(&BackendName::new("mine"), "http://mine.example/x", *kind, *op).unwrap()
+        };
+        all.push((format!("declared-{}", kind.name()), Operation::ALL.iter().filter_map(server).collect()));
     }
     all
+}
+
+/// What becomes of each probe at several endpoints, and where they are.
+pub(crate) fn calls(endpoints: &[Endpoint]) -> Value {
+    let mut all = serde_json::Map::new();
+    for endpoint in endpoints {
+        match endpoint.operation {
+            Operation::Chat => chats(endpoint, &mut all),
+            operation => {
+                all.insert(format!("{}: at", operation.name()), endpoint.target("own-name").unwrap().into());
+                outcomes(endpoint, &mut all);
+            }
+        }
+    }
+    Value::Object(all)
 }
 
 const KINDS: &[config::Dialect] = &[
@@ -58,19 +91,18 @@ const KINDS: &[config::Dialect] = &[
 ];
 
 fn place(endpoint: &Endpoint) -> Value {
-    let call = json!({"messages": [{"role": "user", "content": "hi"}]});
-    let sent = send(endpoint, &call, "org/the model", Ask::default()).unwrap();
-    let mut headers = sent.headers;
-    headers.remove("user-agent");
-    if let Some(key) = headers.get_mut("authorization") {
-        *key = key.replace(KEY, "KEY");
+    let key = Secret::new(KEY);
+    let headers = endpoint.headers(Dress { key: Some(&key), bill_to: None }).unwrap();
+    let mut shown = json!({});
+    for (name, value) in headers.iter().filter(|(name, _)| *name != "user-agent") {
+        shown[name.as_str()] = value.to_str().unwrap().replace(KEY, "KEY").into();
     }
-    json!({"origin": endpoint.origin(), "target": sent.target, "headers": headers})
+    let target = |model| endpoint.target(model).unwrap();
+    json!({"origin": endpoint.origin(), "target": target("org/the model"), "versioned": target("org/m:5599"), "headers": shown})
 }
 
-/// What becomes of each probe: the body, what was dropped, or what was refused.
-pub(crate) fn calls(endpoint: &Endpoint) -> Value {
-    let mut all = serde_json::Map::new();
+/// What becomes of each chat: the body, what was dropped, or what was refused.
+fn chats(endpoint: &Endpoint, all: &mut serde_json::Map<String, Value>) {
     for (name, call) in probes() {
         let outcome = |lenient| {
             let ask = Ask { lenient, backend: endpoint.backend.as_str() };
@@ -85,7 +117,6 @@ pub(crate) fn calls(endpoint: &Endpoint) -> Value {
         }
         all.insert(name, strict);
     }
-    Value::Object(all)
 }
 
 /// A call for each part of a dialect, and one for each member that a list of a dialect could name.

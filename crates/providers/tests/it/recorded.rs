@@ -3,7 +3,7 @@
 
 use providers::{Endpoint, TABLE};
 use serde_json::Value;
-use types::Kind;
+use types::{Kind, Operation};
 use wire::openai::chat::Ask;
 
 use crate::sent::{differing, json_files, send};
@@ -92,8 +92,8 @@ fn compare(id: &str, recording: &Value) {
 /// The endpoint that a recorded address belongs to.
 fn endpoint(url: &str) -> Option<Endpoint> {
     TABLE.iter().find_map(|backend| {
-        let routed = Endpoint::routed(backend, ROUTER).unwrap();
-        let direct = Endpoint::direct(backend, None).unwrap();
+        let routed = Endpoint::routed(backend, Operation::Chat, ROUTER).unwrap();
+        let direct = Endpoint::direct(backend, Operation::Chat, None).unwrap();
         routed.into_iter().chain(direct).find(|endpoint| {
             let here = endpoint.target("m").unwrap();
             let start = here.split("/m/").next().unwrap();

@@ -28,7 +28,7 @@ pub(crate) fn send(endpoint: &Endpoint, asked: &Value, model: &str, ask: Ask<'_>
     let mut call = asked.clone();
     call["model"] = "huggingface/some/name".into();
     let call = Call::read(Bytes::from(call.to_string()), &Limits::default())?;
-    let encoded = encode(&call, &endpoint.dialect, model, ask)?;
+    let encoded = encode(&call, endpoint.chat().unwrap(), model, ask)?;
     let text = String::from_utf8(encoded.body.to_bytes().to_vec()).unwrap();
     let key = Secret::new(KEY);
     let headers = endpoint.headers(Dress { key: Some(&key), bill_to: None })?;
