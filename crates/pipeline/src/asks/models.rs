@@ -84,3 +84,6 @@ fn json(body: SendBody) -> Answer {
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     Answer::Whole { status: StatusCode::OK, headers, body }
 }
+
+#[cfg(test)]
+mod tests;

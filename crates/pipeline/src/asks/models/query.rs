@@ -167,7 +167,8 @@ mod tests {
     use super::*;
 
     fn read(query: &str) -> Result<Query, String> {
-        Query::read(query, &[&BackendName::new("mine")]).map_err(|fault| format!("{:?}: {}", fault.param, fault.message))
+        Query::read(query, &[&BackendName::new("mine")])
+            .map_err(|fault| format!("{:?}: {}", fault.param, fault.message))
     }
 
     #[test]
@@ -175,7 +176,8 @@ mod tests {
         let all = read("").unwrap();
         assert_eq!((all.limit, &all.after, all.backends.len(), all.wanted.len()), (MOST, &None, 0, 0));
         assert_eq!(read("_=17&api-version=1&&").unwrap(), all, "what means nothing here is passed over");
-        let part = read("backend=groq,mine&task=chat&task=text-to-image&limit=5&after=huggingface%2Fgroq%2Fo%2Fm").unwrap();
+        let part =
+            read("backend=groq,mine&task=chat&task=text-to-image&limit=5&after=huggingface%2Fgroq%2Fo%2Fm").unwrap();
         assert_eq!(part.backends, [BackendName::new("groq"), BackendName::new("mine")]);
         assert_eq!((part.wanted.len(), part.limit), (2, 5));
         assert_eq!(part.after, Some(After::Id("huggingface/groq/o/m".into())));
@@ -222,7 +224,7 @@ mod tests {
     fn tasks_are_called_as_the_hub_and_as_openais_endpoints_call_them() {
         let task = |name| Ok(Wanted::Task(Task::named(name).unwrap()));
         let operation = |operation| Ok(Wanted::Operation(operation));
-        let read = |name| super::wanted(name).map_err(|fault| fault.message);
+        let read = |name| wanted(name).map_err(|fault| fault.message);
         assert_eq!(read("conversational"), task("conversational"));
         assert_eq!(read("feature-extraction"), task("feature-extraction"));
         assert_eq!(read("chat"), operation(Operation::Chat));
