@@ -331,6 +331,7 @@ impl Exchange {
     ///
     /// # Errors
     /// What the backend says went wrong, in its words; `UpstreamBadReply` when its answer cannot be read.
+    #[expect(clippy::needless_pass_by_value, reason = "an answer is used up: nothing of it is left to the driver")]
     pub fn next(&mut self, reply: Got<'_>, now: Duration) -> Result<Step> {
         let step = match std::mem::replace(&mut self.state, State::Over) {
             State::Submitted => self.submitted(&reply, now),

@@ -4,6 +4,8 @@
 
 #[path = "it/captured.rs"]
 mod captured;
+#[path = "it/captured_tasks.rs"]
+mod captured_tasks;
 #[path = "it/docs.rs"]
 mod docs;
 #[path = "it/exchanges.rs"]

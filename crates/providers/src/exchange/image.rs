@@ -162,7 +162,8 @@ const HYPERBOLIC: Names = Names {
 
 const WAVESPEED: Names = Names { lora: Adapter::PathOfRepository, ..COMMON };
 
-const ZAI: Names = Names { model: Some("model"), size: Size::Text, format: None, ..COMMON };
+const ZAI: Names =
+    Names { model: Some("model"), size: Size::Text, steps: None, guidance: None, format: None, ..COMMON };
 
 /// What a flow calls the members; `None` when it makes no pictures.
 pub(crate) const fn names(flow: Flow) -> Option<&'static Names> {

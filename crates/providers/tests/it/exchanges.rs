@@ -42,7 +42,7 @@ fn bytes(exchange: &mut Exchange, status: u16, body: &[u8], after: u64) -> types
     exchange.next(got, Duration::from_millis(after))
 }
 
-fn next(exchange: &mut Exchange, status: u16, body: Value, after: u64) -> types::Result<Step> {
+fn next(exchange: &mut Exchange, status: u16, body: impl std::fmt::Display, after: u64) -> types::Result<Step> {
     bytes(exchange, status, body.to_string().as_bytes(), after)
 }
 

@@ -30,12 +30,12 @@ pub(crate) fn picture(bytes: &'static [u8]) -> Picture {
     Picture::Bytes(upload(bytes, "application/octet-stream"))
 }
 
-pub(crate) fn extra(value: Value) -> Map<String, Value> {
-    value.as_object().unwrap().clone()
+pub(crate) fn extra(value: impl Into<Value>) -> Map<String, Value> {
+    value.into().as_object().unwrap().clone()
 }
 
-fn number(value: Value) -> Option<serde_json::Number> {
-    value.as_number().cloned()
+fn number(value: impl Into<Value>) -> Option<serde_json::Number> {
+    value.into().as_number().cloned()
 }
 
 fn case(name: &'static str, work: Work) -> Case {
