@@ -5,8 +5,12 @@ mod it {
     mod chat;
     mod client;
     mod control;
+    mod embeddings;
     mod faults;
     mod hub;
+    mod jobs;
     mod manual;
+    mod pictures;
+    mod sound;
     mod strict;
 }

@@ -66,9 +66,10 @@ impl Active {
                 headers.iter().fold(Reply { status: *status, ..reply }, |reply, (name, value)| reply.with(name, value))
             }
             Fault::Loading { estimated_time } => {
-                let model = crate::ask::text(&serde_json::from_slice(&ask.body).unwrap_or_default(), "model")
-                    .unwrap_or("sandbox")
-                    .to_owned();
+                let body: serde_json::Value = serde_json::from_slice(&ask.body).unwrap_or_default();
+                let in_path =
+                    ask.path.split_once("/models/").map(|(_, rest)| rest.split("/pipeline/").next().unwrap_or(rest));
+                let model = crate::ask::text(&body, "model").or(in_path).unwrap_or("sandbox");
                 let message = quoted(&format!("Model {model} is currently loading"));
                 Reply::json(503, format!(r#"{{"error":{message},"estimated_time":{estimated_time:?}}}"#))
             }

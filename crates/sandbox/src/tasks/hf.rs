@@ -22,13 +22,27 @@ pub(super) fn answer(call: &Call<'_>, model: &str, pipeline: bool) -> Answered {
         &["text-to-speech", "automatic-speech-recognition", "text-to-image", "image-to-image"]
     };
     let reply = match call.task(model, tasks)? {
-        "text-to-speech" => speech(call),
-        "automatic-speech-recognition" => transcription(call),
-        "text-to-image" => picture(call),
-        "image-to-image" => edit(call),
-        _ => embeddings(call, model),
-    }?;
+        "text-to-speech" => own_words(speech(call)),
+        "automatic-speech-recognition" => own_words(transcription(call)),
+        "text-to-image" => own_words(picture(call)),
+        "image-to-image" => own_words(edit(call)),
+        _ => embeddings(call, model)?,
+    };
     Ok(reply.with("x-compute-time", "0.042").with("x-compute-type", "cache"))
+}
+
+/// Pipelines refuse in other words than TGI and TEI do.
+fn own_words(answered: Answered) -> Reply {
+    let refusal = match answered {
+        Ok(reply) => return reply,
+        Err(refusal) => refusal,
+    };
+    let body = if refusal.kind == Kind::Malformed {
+        json!({"error": [format!("{}: `{}`", refusal.message, refusal.param.as_deref().unwrap_or("inputs"))]})
+    } else {
+        json!({"error": refusal.message, "warnings": [format!("There was an inference error: {}", refusal.message)]})
+    };
+    Reply::json(refusal.status, body.to_string())
 }
 
 fn one_of(body: &Value, known: &[&str]) -> Result<(), Refusal> {

@@ -68,6 +68,31 @@ pub(crate) async fn send(running: &Running, method: &str, target: &str, headers:
     read(&mut stream).await.unwrap()
 }
 
+/// A POST of bytes under a media type.
+pub(crate) async fn upload(running: &Running, target: &str, token: &str, media: &str, body: &[u8]) -> Got {
+    let mut stream = connect(running).await;
+    let head = format!(
+        "POST {target} HTTP/1.1\r\nhost: {}\r\nauthorization: Bearer {token}\r\ncontent-type: {media}\r\ncontent-length: {}\r\n\r\n",
+        running.addr,
+        body.len()
+    );
+    stream.write_all(&[head.as_bytes(), body].concat()).await.unwrap();
+    read(&mut stream).await.unwrap()
+}
+
+/// The target of an address that an answer names, if it is this sandbox's.
+pub(crate) fn asset(running: &Running, url: &Value) -> String {
+    let base = format!("http://{}", running.addr);
+    let url = url.as_str().unwrap_or_else(|| panic!("no address: {url}"));
+    url.strip_prefix(&base).or_else(|| url.strip_prefix("http://sandbox")).unwrap_or_else(|| panic!("{url}")).to_owned()
+}
+
+/// The own id of a backend for a model.
+pub(crate) fn own(backend: &str, hub: &str) -> String {
+    let route = |found: &&(&str, &str, &str, &str)| found.1 == backend && found.2 == hub;
+    sandbox::routes().iter().find(route).map(|found| found.3.to_owned()).unwrap()
+}
+
 pub(crate) async fn get(running: &Running, target: &str, token: Option<&str>) -> Got {
     let bearer = token.map(|token| format!("Bearer {token}"));
     let headers: Vec<(&str, &str)> = bearer.iter().map(|bearer| ("authorization", bearer.as_str())).collect();
