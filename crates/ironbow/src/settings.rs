@@ -43,6 +43,7 @@ pub(crate) fn load(given: &Given<'_>) -> Result<Compiled, Refused> {
         None => None,
     };
     let name = given.file.map(|path| path.display().to_string()).unwrap_or_default();
+    let allowed;
     let (mut env, mut flags) = (environment(), Vec::new());
     if let Some(address) = given.listen {
         flags.push(Flag { name: "--listen", setting: "listener.address", text: address });
@@ -55,7 +56,9 @@ pub(crate) fn load(given: &Given<'_>) -> Result<Compiled, Refused> {
         env.insert(TOKEN_NAMES[0].to_owned(), SANDBOX_TOKEN.to_owned());
         // Hugging Face is the sandbox, real keys stay unused, and what it says about models is not kept for the real one.
         let sandbox = |setting, text| Flag { name: "--sandbox", setting, text };
+        allowed = format!("[\"{url}\"]");
         flags.extend([
+            sandbox("assets.allow", &allowed),
             sandbox("huggingface.hub", url),
             sandbox("huggingface.router", url),
             sandbox("huggingface.keys", "[]"),

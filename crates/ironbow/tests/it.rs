@@ -10,5 +10,6 @@ mod it {
     mod raw;
     mod refusals;
     mod serving;
+    mod works;
     mod world;
 }

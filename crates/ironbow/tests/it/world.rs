@@ -60,6 +60,7 @@ impl World {
             ("HF_ROUTER_URL", sandbox.url()),
             ("IRONBOW_DATA__FOLDER", folder.join("data").display().to_string()),
             ("IRONBOW_LOG__FORMAT", "json".to_owned()),
+            ("IRONBOW_ASSETS__ALLOW", format!("[\"{}\"]", sandbox.url())),
             ("HOME", folder.display().to_string()),
         ]);
         if !with.without_token {

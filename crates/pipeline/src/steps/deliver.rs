@@ -82,7 +82,8 @@ impl Site<'_> {
             if events {
                 return Ok(Answer::events(headers, Flow::Sound(sound, true)));
             }
-            let kind = kind.unwrap_or(&sound.claimed_type);
+            let named = format.map(AudioFormat::media_type);
+            let kind = kind.or(named).unwrap_or(&sound.claimed_type);
             headers.insert(CONTENT_TYPE, HeaderValue::from_str(kind).unwrap_or(HeaderValue::from_static("audio/mpeg")));
             return Ok(Answer::Stream { headers, flow: Flow::Sound(sound, false) });
         }
@@ -102,7 +103,7 @@ impl Site<'_> {
             Some(format) if !is(kind, format) => {
                 (conversion::for_listening(bytes.to_vec(), format).await?.into(), format.media_type())
             }
-            _ => (bytes, kind.unwrap_or("application/octet-stream")),
+            _ => (bytes, kind.or(format.map(AudioFormat::media_type)).unwrap_or("application/octet-stream")),
         };
         if events {
             let mut body = SendBody::with_capacity(2);
@@ -144,9 +145,10 @@ impl Site<'_> {
     }
 }
 
-/// Whether bytes of this kind are what a format names.
+/// Whether bytes of this kind are what a format names. Bare samples look like nothing: what cannot be told is them, when
+/// they were asked for.
 fn is(kind: Option<&str>, format: AudioFormat) -> bool {
-    kind == Some(format.media_type())
+    kind.map_or(format == AudioFormat::Pcm, |kind| kind == format.media_type())
 }
 
 fn transcript(headers: HeaderMap, mut heard: Transcript, ask: &TranscriptionAsk, events: bool) -> Result<Answer> {

@@ -1,0 +1,6 @@
+//! Embeddings, sound and pictures from door to door, compared with what went in.
+
+mod capabilities;
+mod embeddings;
+mod pictures;
+mod sound;
