@@ -17,6 +17,7 @@ use types::{
 };
 
 use crate::{
+    asks::models::Sheet,
     Gateway, Snapshot,
     call::Call,
     steps::pump::{Live, Sound},
@@ -107,6 +108,8 @@ pub(crate) enum Flow {
     Events(Box<Live>),
     /// Sound, as events or bare.
     Sound(Box<Sound>, bool),
+    /// A list of models, and the piece of it that is written.
+    Models(Box<Sheet>, bytes::Bytes),
 }
 
 impl Answer {

@@ -40,6 +40,7 @@ pub(crate) async fn serve(gateway: &Gateway, request: Request) -> Response {
             let body: Box<dyn net::StreamBody> = match flow {
                 Flow::Events(live) => Box::new(Pump::new(live, trail)),
                 Flow::Sound(sound, events) => Box::new(SoundPump::new(*sound, events, trail)),
+                Flow::Models(sheet, first) => Box::new(asks::models::SheetPump::new(*sheet, first, trail)),
             };
             stamp(Response { status: StatusCode::OK, headers, body: Body::Stream(body) }, &id)
         }

@@ -1,7 +1,8 @@
 //! Writing OpenAI's list of models, with what Hugging Face knows of each beside it.
 
+use bytes::Bytes;
 use serde::Serialize;
-use types::{Operation, SendBody};
+use types::Operation;
 
 use crate::hub::Price;
 
@@ -108,31 +109,47 @@ pub fn one(model: &Model<'_>) -> Vec<u8> {
 /// How large a piece of a list grows before the next one is begun.
 const PIECE: usize = 64 * 1024;
 
-/// The list, as `GET /v1/models` answers it. Models are written as they come; none is held.
-pub fn list<'a>(models: impl IntoIterator<Item = Model<'a>>, page: &Page<'_>) -> SendBody {
-    let mut body = SendBody::empty();
-    let mut piece = br#"{"object":"list","data":["#.to_vec();
-    let mut is_first = true;
-    for model in models {
-        if !is_first {
-            piece.push(b',');
-        }
-        is_first = false;
-        piece.extend_from_slice(&one(&model));
-        if piece.len() >= PIECE {
-            body.push(std::mem::take(&mut piece).into());
-        }
+/// Writes the list, as `GET /v1/models` answers it, piece by piece.
+#[derive(Debug)]
+pub struct List {
+    piece: Vec<u8>,
+    is_empty: bool,
+}
+
+impl Default for List {
+    fn default() -> Self {
+        Self { piece: br#"{"object":"list","data":["#.to_vec(), is_empty: true }
     }
-    piece.push(b']');
-    // The rest is an object too: its members go on after ours.
-    let rest = serde_json::to_vec(page).unwrap_or_default();
-    match rest.strip_prefix(b"{") {
-        Some(members) if members != b"}" => {
-            piece.push(b',');
-            piece.extend_from_slice(members);
+}
+
+impl List {
+    /// Writes one more model.
+    pub fn push(&mut self, model: &Model<'_>) {
+        if !self.is_empty {
+            self.piece.push(b',');
         }
-        _ => piece.push(b'}'),
+        self.is_empty = false;
+        self.piece.extend_from_slice(&one(model));
     }
-    body.push(piece.into());
-    body
+
+    /// What is written, once it is enough for a piece.
+    pub fn piece(&mut self) -> Option<Bytes> {
+        (self.piece.len() >= PIECE).then(|| std::mem::take(&mut self.piece).into())
+    }
+
+    /// The last piece.
+    pub fn end(&mut self, page: &Page<'_>) -> Bytes {
+        let mut piece = std::mem::take(&mut self.piece);
+        piece.push(b']');
+        // The rest is an object too: its members go on after ours.
+        let rest = serde_json::to_vec(page).unwrap_or_default();
+        match rest.strip_prefix(b"{") {
+            Some(members) if members != b"}" => {
+                piece.push(b',');
+                piece.extend_from_slice(members);
+            }
+            _ => piece.push(b'}'),
+        }
+        piece.into()
+    }
 }

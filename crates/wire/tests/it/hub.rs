@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 use types::Operation;
 use wire::{
     hub::{Adapter, State, mapping, models, router_model, router_models},
-    openai::models::{Model, Page, Pricing, list, one},
+    openai::models::{List, Model, Page, Pricing, one},
 };
 
 #[test]
@@ -131,8 +131,12 @@ fn the_list_for_callers_has_openais_shape_and_leaves_out_what_is_unknown() {
         next_cursor: Some("m:x"),
         warnings: &warnings,
     };
-    let read = |body: types::SendBody| serde_json::from_slice::<Value>(&body.to_bytes()).unwrap();
-    let value = read(list([known.clone(), bare], &page));
+    let read = |models: &[&Model<'_>], page: &Page<'_>| {
+        let mut list = List::default();
+        models.iter().for_each(|model| list.push(model));
+        serde_json::from_slice::<Value>(&list.end(page)).unwrap()
+    };
+    let value = read(&[&known, &bare], &page);
     assert_eq!(
         value,
         json!({"object": "list", "data": [
@@ -141,14 +145,19 @@ fn the_list_for_callers_has_openais_shape_and_leaves_out_what_is_unknown() {
     ], "has_more": true, "first_id": "huggingface/b/org/m", "last_id": "x", "next_cursor": "m:x", "warnings": ["b did not answer"]})
     );
     assert_eq!(serde_json::from_slice::<Value>(&one(&known)).unwrap(), value["data"][0]);
-    assert_eq!(read(list([], &Page::default())), json!({"object": "list", "data": [], "has_more": false}));
+    assert_eq!(read(&[], &Page::default()), json!({"object": "list", "data": [], "has_more": false}));
 }
 
 #[test]
 fn a_long_list_is_whole_and_in_pieces() {
     let ids: Vec<String> = (0..5000).map(|i| format!("huggingface/b/org/m{i}")).collect();
-    let body = list(ids.iter().map(|id| Model { id, owned_by: "org", ..Model::default() }), &Page::default());
-    assert!(body.segments().len() > 3 && body.segments().iter().all(|piece| piece.len() < 70 * 1024));
-    let value: Value = serde_json::from_slice(&body.to_bytes()).unwrap();
+    let (mut list, mut pieces) = (List::default(), Vec::new());
+    for id in &ids {
+        list.push(&Model { id, owned_by: "org", ..Model::default() });
+        pieces.extend(list.piece());
+    }
+    pieces.push(list.end(&Page::default()));
+    assert!(pieces.len() > 3 && pieces.iter().all(|piece| piece.len() < 70 * 1024));
+    let value: Value = serde_json::from_slice(&pieces.concat()).unwrap();
     assert_eq!((value["data"].as_array().unwrap().len(), &value["data"][4999]["id"]), (5000, &json!(ids[4999])));
 }

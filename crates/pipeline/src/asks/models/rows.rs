@@ -1,5 +1,7 @@
 //! The rows of the list of models: what the catalogue has and what the operator declared, in one order.
 
+use std::sync::Arc;
+
 use catalog::{Item, Listing, Task};
 use types::{BackendName, Fault, Kind, Operation, Result};
 use wire::openai::models::{Model, Pricing};
@@ -8,18 +10,18 @@ use super::query::{After, Query};
 use crate::Snapshot;
 
 /// A model of a server that the operator declared and wants listed.
-pub(super) struct Declared<'s> {
+pub(super) struct Declared {
     /// What a caller writes.
     pub(super) id: String,
-    server: &'s str,
-    model: &'s str,
+    server: BackendName,
+    model: Arc<str>,
     /// What can be asked of the server; which of it the model does, only the operator knows.
     operations: Vec<Operation>,
 }
 
-impl<'s> Declared<'s> {
+impl Declared {
     /// All of them, in the order of their names.
-    pub(super) fn all(snapshot: &'s Snapshot) -> Vec<Self> {
+    pub(super) fn all(snapshot: &Snapshot) -> Vec<Self> {
         let servers = snapshot.config.servers.iter().filter(|server| server.advertised);
         let mut all: Vec<_> = servers
             .flat_map(|server| {
@@ -27,8 +29,8 @@ impl<'s> Declared<'s> {
                 let operations: Vec<_> = Operation::ALL.iter().copied().filter(can).collect();
                 server.models.iter().map(move |model| Self {
                     id: format!("huggingface/{}/{model}", server.name),
-                    server: server.name.as_str(),
-                    model,
+                    server: server.name.clone(),
+                    model: Arc::clone(model),
                     operations: operations.clone(),
                 })
             })
@@ -41,7 +43,7 @@ impl<'s> Declared<'s> {
 /// One line of the list.
 pub(super) enum Row<'a> {
     /// Of a declared server.
-    Declared(&'a Declared<'a>),
+    Declared(&'a Declared),
     /// Of a backend, with what it can be asked for there.
     Item(&'a Item, Vec<Operation>),
 }
@@ -63,9 +65,12 @@ impl<'a> Row<'a> {
         }
     }
 
-    fn is_wanted(&self, query: &Query) -> bool {
+    /// Whether the query asks for it.
+    pub(super) fn is_wanted(&self, query: &Query) -> bool {
         match self {
-            Self::Declared(model) => query.has_backend(model.server) && query.has_work(&model.operations, None),
+            Self::Declared(model) => {
+                query.has_backend(model.server.as_str()) && query.has_work(&model.operations, None)
+            }
             Self::Item(item, operations) => {
                 query.has_backend(&item.backend) && query.has_work(operations, Some(item.task))
             }
@@ -77,11 +82,11 @@ impl<'a> Row<'a> {
         match self {
             Self::Declared(declared) => Model {
                 id: &declared.id,
-                owned_by: declared.server,
+                owned_by: declared.server.as_str(),
                 task: only(&declared.operations).map(|operation| Task::of(operation).name()),
                 operations: declared.operations.clone(),
-                backend: Some(declared.server),
-                backend_model: Some(declared.model),
+                backend: Some(declared.server.as_str()),
+                backend_model: Some(&declared.model),
                 ..Model::default()
             },
             Self::Item(item, operations) => listed(item, operations.clone()),
@@ -126,7 +131,7 @@ fn listed(item: &Item, operations: Vec<Operation>) -> Model<'_> {
 ///
 /// # Errors
 /// `BadRequest` when `after` names a model that is not there: where to go on cannot be told then.
-pub(super) fn start(query: &Query, listing: &Listing, declared: &[Declared<'_>]) -> Result<Option<(bool, String)>> {
+pub(super) fn start(query: &Query, listing: &Listing, declared: &[Declared]) -> Result<Option<(bool, String)>> {
     match &query.after {
         None => Ok(None),
         Some(After::Place(adapter, id)) => Ok(Some((*adapter, id.clone()))),
@@ -141,31 +146,6 @@ pub(super) fn start(query: &Query, listing: &Listing, declared: &[Declared<'_>])
             Ok(Some((adapter, id.clone())))
         }
     }
-}
-
-/// The wanted rows after `start`, and whether there are more.
-pub(super) fn page<'a>(
-    query: &Query,
-    listing: &'a Listing,
-    declared: &'a [Declared<'a>],
-    start: Option<&(bool, String)>,
-    snapshot: &Snapshot,
-) -> (Vec<Row<'a>>, bool) {
-    let start = start.map(|(adapter, id)| (*adapter, id.as_str()));
-    let items = start.map_or(&listing.items[..], |place| listing.after(place));
-    let mut items = items.iter().filter_map(|item| Row::of_item(item, snapshot)).peekable();
-    let declared = declared.iter().map(Row::Declared);
-    let mut declared = declared.filter(|row| start.is_none_or(|start| row.place() > start)).peekable();
-    // Two lists in the same order become one.
-    let merged = std::iter::from_fn(|| match (items.peek(), declared.peek()) {
-        (Some(item), Some(own)) if own.place() <= item.place() => declared.next(),
-        (None, _) => declared.next(),
-        (Some(_), _) => items.next(),
-    });
-    let mut rows: Vec<_> = merged.filter(|row| row.is_wanted(query)).take(query.limit + 1).collect();
-    let has_more = rows.len() > query.limit;
-    rows.truncate(query.limit);
-    (rows, has_more)
 }
 
 /// The sentences that concern what was asked for.

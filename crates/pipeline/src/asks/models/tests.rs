@@ -8,15 +8,16 @@ use serde_json::Value;
 use types::Operation;
 
 use super::*;
+use crate::Snapshot;
 
-fn snapshot(text: &str) -> Snapshot {
+fn snapshot(text: &str) -> Arc<Snapshot> {
     let sources = Sources {
         file: Some(File { name: "gateway.toml", text }),
         env: &BTreeMap::new(),
         read_file: &|_| Err(io::ErrorKind::NotFound.into()),
         flags: &[],
     };
-    Snapshot::new(policy::compile(&sources, &crate::backend_ids()).unwrap()).unwrap()
+    Arc::new(Snapshot::new(policy::compile(&sources, &crate::backend_ids()).unwrap()).unwrap())
 }
 
 fn item(backend: &str, hub_id: &str, operation: Operation) -> Item {
@@ -33,13 +34,13 @@ fn item(backend: &str, hub_id: &str, operation: Operation) -> Item {
     }
 }
 
-fn listing(mut items: Vec<Item>) -> Listing {
+fn listing(mut items: Vec<Item>) -> Arc<Listing> {
     items.sort_by(|a, b| a.place().cmp(&b.place()));
     let warnings = vec![Warning { source: "groq".into(), message: "It did not answer.".into() }];
-    Listing { items, warnings, taken_at: 0, complete: false }
+    Arc::new(Listing { items, warnings, taken_at: 0, complete: false })
 }
 
-fn some() -> Listing {
+fn some() -> Arc<Listing> {
     listing(vec![
         item("groq", "o/a", Operation::Chat),
         item("groq", "o/b", Operation::Chat),
@@ -57,10 +58,12 @@ url = "http://127.0.0.1:1"
 models = ["own"]
 "#;
 
-fn ask(query: &str, listing: &Listing, snapshot: &Snapshot) -> Result<Value> {
+fn ask(query: &str, listing: &Arc<Listing>, snapshot: &Arc<Snapshot>) -> Result<Value> {
     let servers: Vec<_> = snapshot.config.servers.iter().map(|server| &server.name).collect();
-    let body = page(&Query::read(query, &servers)?, listing, snapshot)?;
-    Ok(serde_json::from_slice(&body.to_bytes()).unwrap())
+    let mut sheet = Sheet::new(Query::read(query, &servers)?, Arc::clone(listing), Arc::clone(snapshot))?;
+    let pieces: Vec<_> = std::iter::from_fn(|| sheet.next_piece()).collect();
+    assert!(sheet.is_over() && pieces.iter().all(|piece| piece.len() < 100_000));
+    Ok(serde_json::from_slice(&pieces.concat()).unwrap())
 }
 
 fn ids(list: &Value) -> Vec<&str> {
@@ -155,7 +158,7 @@ fn a_backend_that_is_switched_off_is_not_listed_and_said_so_when_it_is_asked_for
 #[test]
 fn ten_thousand_models_are_one_answer_and_one_more_is_cut() {
     let items = |n: usize| (0..n).map(|i| item("groq", &format!("o/m{i:05}"), Operation::Chat)).collect();
-    let snapshot = Arc::new(snapshot(""));
+    let snapshot = snapshot("");
     let whole = ask("", &listing(items(10_000)), &snapshot).unwrap();
     assert_eq!((ids(&whole).len(), &whole["has_more"]), (10_000, &false.into()));
     let cut = ask("", &listing(items(10_001)), &snapshot).unwrap();

@@ -1,0 +1,147 @@
+//! The answer to `GET /v1/models`, written while it is read: a caller costs one piece of it, however long it is.
+
+use std::{
+    sync::Arc,
+    task::{Context, Poll},
+};
+
+use bytes::Bytes;
+use catalog::Listing;
+use net::{Abort, StreamBody};
+use types::Result;
+use wire::openai::models::{List, Page};
+
+use super::{
+    query::{After, Query},
+    rows::{self, Declared, Row},
+};
+use crate::{Snapshot, trail::Trail};
+
+/// A part of the list of models, on its way.
+pub(crate) struct Sheet {
+    query: Query,
+    listing: Arc<Listing>,
+    snapshot: Arc<Snapshot>,
+    declared: Vec<Declared>,
+    /// How far the two lists are read.
+    item_at: usize,
+    declared_at: usize,
+    left: usize,
+    first: Option<String>,
+    last: Option<(bool, String)>,
+    list: List,
+    ended: bool,
+}
+
+impl Sheet {
+    /// The part that was asked for.
+    ///
+    /// # Errors
+    /// `BadRequest` when `after` names no listed model.
+    pub(super) fn new(query: Query, listing: Arc<Listing>, snapshot: Arc<Snapshot>) -> Result<Self> {
+        let declared = Declared::all(&snapshot);
+        let start = rows::start(&query, &listing, &declared)?;
+        let start = start.as_ref().map(|(adapter, id)| (*adapter, id.as_str()));
+        let item_at = start.map_or(0, |start| listing.items.len() - listing.after(start).len());
+        let declared_at = declared.partition_point(|own| start.is_some_and(|start| (false, own.id.as_str()) <= start));
+        let left = query.limit;
+        let (first, last, list) = (None, None, List::default());
+        Ok(Self { query, listing, snapshot, declared, item_at, declared_at, left, first, last, list, ended: false })
+    }
+
+    /// The next piece; nothing when all of it was given.
+    pub(super) fn next_piece(&mut self) -> Option<Bytes> {
+        if self.ended {
+            return None;
+        }
+        // What `advance` needs stays here while its rows are looked at.
+        let (listing, declared) = (Arc::clone(&self.listing), std::mem::take(&mut self.declared));
+        let mut has_more = false;
+        let mut piece = None;
+        while let Some(row) = self.advance(&listing, &declared) {
+            if self.left == 0 {
+                has_more = true;
+                break;
+            }
+            self.left -= 1;
+            self.list.push(&row.model());
+            let (adapter, id) = row.place();
+            self.first.get_or_insert_with(|| id.to_owned());
+            self.last = Some((adapter, id.to_owned()));
+            piece = self.list.piece();
+            if piece.is_some() {
+                break;
+            }
+        }
+        self.declared = declared;
+        Some(piece.unwrap_or_else(|| self.end(has_more)))
+    }
+
+    /// Whether everything was given.
+    pub(super) const fn is_over(&self) -> bool {
+        self.ended
+    }
+
+    /// The next wanted row: two lists in the same order become one.
+    fn advance<'a>(&mut self, listing: &'a Listing, declared: &'a [Declared]) -> Option<Row<'a>> {
+        loop {
+            let (item, own) = (listing.items.get(self.item_at), declared.get(self.declared_at).map(Row::Declared));
+            let row = match (item, own) {
+                (None, None) => return None,
+                (Some(item), own) if own.as_ref().is_none_or(|own| item.place() < own.place()) => {
+                    self.item_at += 1;
+                    let maybe = self.query.has_backend(&item.backend);
+                    maybe.then(|| Row::of_item(item, &self.snapshot)).flatten()
+                }
+                (_, own) => {
+                    self.declared_at += 1;
+                    own
+                }
+            };
+            if let Some(row) = row.filter(|row| row.is_wanted(&self.query)) {
+                return Some(row);
+            }
+        }
+    }
+
+    fn end(&mut self, has_more: bool) -> Bytes {
+        self.ended = true;
+        let last = self.last.as_ref();
+        let cursor = last.filter(|_| has_more).map(|(adapter, id)| After::cursor(*adapter, id));
+        let warnings = rows::warnings(&self.query, &self.listing, &self.snapshot);
+        self.list.end(&Page {
+            has_more,
+            first_id: self.first.as_deref(),
+            last_id: last.map(|(_, id)| id.as_str()),
+            next_cursor: cursor.as_deref(),
+            warnings: &warnings,
+        })
+    }
+}
+
+/// A sheet in the caller's connection.
+pub(crate) struct SheetPump {
+    sheet: Sheet,
+    /// The piece that was written to learn whether there are more.
+    first: Option<Bytes>,
+    trail: Option<Trail>,
+}
+
+impl SheetPump {
+    /// Takes the sheet over after its first piece, with the trail that it settles at its end.
+    pub(crate) fn new(sheet: Sheet, first: Bytes, trail: Trail) -> Self {
+        Self { sheet, first: Some(first), trail: Some(trail) }
+    }
+}
+
+impl StreamBody for SheetPump {
+    fn poll_chunk(&mut self, _: &mut Context<'_>) -> Poll<Option<Result<Bytes, Abort>>> {
+        let piece = self.first.take().or_else(|| self.sheet.next_piece());
+        if piece.is_none()
+            && let Some(trail) = self.trail.take()
+        {
+            trail.settle();
+        }
+        Poll::Ready(piece.map(Ok))
+    }
+}
