@@ -101,7 +101,10 @@ fn deepinfra(ask: &SpeechAsk, model: &Model<'_>, leave: &mut Leave<'_>) -> Resul
         draft.say("voice", voice);
     }
     if let Some(format) = ask.format {
-        draft.say("response_format", if format == AudioFormat::Aac { "wav" } else { format.name() });
+        draft.say(
+            "response_format",
+            if matches!(format, AudioFormat::Aac | AudioFormat::Opus) { "wav" } else { format.name() },
+        );
     }
     speed(ask, &mut draft);
     instructions(ask, leave)?;
