@@ -18,6 +18,8 @@ mod mutation;
 mod probe;
 #[path = "it/recorded.rs"]
 mod recorded;
+#[path = "it/recorded_tasks.rs"]
+mod recorded_tasks;
 #[path = "it/sent.rs"]
 mod sent;
 #[path = "it/works.rs"]
