@@ -5,6 +5,7 @@
 //! data ([`openai::chat::Dialect`]).
 
 mod calendar;
+pub mod events;
 pub mod hub;
 pub mod json;
 pub mod multipart;

@@ -42,6 +42,11 @@ impl Finish {
         }
     }
 
+    /// The reason of OpenAI's word for it.
+    pub fn named(word: &str) -> Self {
+        Self::read(word.as_bytes(), false).0
+    }
+
     /// OpenAI's word for it.
     pub const fn name(self) -> &'static str {
         match self {
