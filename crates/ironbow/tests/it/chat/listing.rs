@@ -1,5 +1,7 @@
 //! `GET /v1/models`.
 
+use std::collections::BTreeSet;
+
 use serde_json::{Value, json};
 
 use crate::it::world::{EVERYWHERE, World};
@@ -9,7 +11,7 @@ fn ids(list: &Value) -> Vec<String> {
 }
 
 #[test]
-fn every_chat_model_of_every_backend_is_listed_by_route() {
+fn every_model_of_every_backend_is_listed_by_route() {
     let world = World::plain();
     let list = world.get("/v1/models").json();
     let ids = ids(&list);
@@ -32,13 +34,16 @@ fn every_chat_model_of_every_backend_is_listed_by_route() {
     ] {
         assert!(ids.contains(&format!("huggingface/{backend}/{EVERYWHERE}")), "{backend}");
     }
-    assert!(
-        !ids.iter().any(|id| id.contains("whisper") || id.contains("FLUX") || id.contains("gpt2")),
-        "chat models only"
-    );
-    let mut once = ids.clone();
-    once.dedup();
-    assert_eq!(once, ids);
+    let tasks: BTreeSet<_> = list["data"].as_array().unwrap().iter().filter_map(|m| m["task"].as_str()).collect();
+    for task in ["conversational", "text-to-speech", "automatic-speech-recognition", "text-to-image", "image-to-image"]
+    {
+        assert!(tasks.contains(task), "{task}: {tasks:?}");
+    }
+    assert!(tasks.contains("feature-extraction") || tasks.contains("sentence-similarity"), "{tasks:?}");
+    assert!(!ids.iter().any(|id| id.contains("gpt2")), "only what can be asked for");
+    let once: BTreeSet<_> = ids.iter().collect();
+    assert_eq!(once.len(), ids.len());
+    assert_eq!(list["has_more"], false);
     let groq =
         list["data"].as_array().unwrap().iter().find(|m| m["id"] == format!("huggingface/groq/{EVERYWHERE}")).unwrap();
     assert_eq!(groq["context_length"], 131_072);
@@ -70,4 +75,33 @@ fn a_backend_that_cannot_be_asked_is_named_and_the_rest_is_served() {
     let list = reply.json();
     assert!(!list["warnings"].as_array().unwrap().is_empty(), "{list}");
     assert!(ids(&list).len() > 20);
+}
+
+#[test]
+fn a_part_is_asked_for_by_backend_and_task_and_page_by_page() {
+    let world = World::plain();
+    let list = world.get("/v1/models?backend=groq").json();
+    assert!(!ids(&list).is_empty() && ids(&list).iter().all(|id| id.starts_with("huggingface/groq/")), "{list}");
+    let list = world.get("/v1/models?task=text-to-image").json();
+    assert!(!ids(&list).is_empty());
+    for model in list["data"].as_array().unwrap() {
+        assert_eq!((&model["task"], &model["operations"][0]), (&json!("text-to-image"), &json!("image")), "{model}");
+    }
+    let whole = ids(&world.get("/v1/models").json());
+    let (mut seen, mut next) = (Vec::new(), String::new());
+    loop {
+        let list = world.get(&format!("/v1/models?limit=7{next}")).json();
+        seen.extend(ids(&list));
+        assert!(seen.len() <= whole.len(), "without end");
+        let Some(cursor) = list["next_cursor"].as_str() else { break };
+        assert_eq!((&list["has_more"], ids(&list).len()), (&json!(true), 7));
+        next = format!("&cursor={cursor}");
+    }
+    assert_eq!(seen, whole);
+    for (query, name) in
+        [("limit=0", "limit"), ("task=paint", "task"), ("backend=nobody", "backend"), ("after=x", "after")]
+    {
+        let reply = world.get(&format!("/v1/models?{query}"));
+        assert_eq!((reply.status, &reply.json()["error"]["param"]), (400, &json!(name)), "{}", reply.text());
+    }
 }
