@@ -208,7 +208,13 @@ impl Lists {
         wanted: &Wanted,
         deadline: Instant,
     ) -> std::result::Result<(Vec<Item>, Option<Next>), String> {
-        let got = self.hub.get(target, self.settings.token.as_ref(), PAGE_LIMIT, deadline).await.map_err(|why| {
+        let token = self.settings.token.as_ref();
+        let mut got = self.hub.get(target, token, PAGE_LIMIT, deadline).await;
+        if token.is_some() && got.as_ref().is_ok_and(|got| got.status == 401) {
+            // A token that the Hub refuses hides public models, too: ask as nobody.
+            got = self.hub.get(target, None, PAGE_LIMIT, deadline).await;
+        }
+        let got = got.map_err(|why| {
             tracing::warn!(backend = %wanted.backend, reason = %why, "a list of models could not be fetched");
             "the Hub gave no answer".to_owned()
         })?;

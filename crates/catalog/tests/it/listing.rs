@@ -122,6 +122,19 @@ async fn a_backend_that_fails_is_named_and_the_rest_is_served() {
 }
 
 #[tokio::test]
+async fn a_token_that_the_hub_refuses_does_not_hide_the_public_lists() {
+    let hub = Hub::start(|asked| match (asked.path(), &asked.authorization) {
+        ("/v1/models", _) => Reply::json(MARKET),
+        (_, Some(_)) => Reply::status(401, r#"{"error":"Invalid credentials"}"#),
+        _ => Reply::json(page(&["o/a"], "groq")),
+    })
+    .await;
+    let settings = Settings { token: Some(Secret::new("hf_expired")), ..settings(&hub, &["groq"]) };
+    let listing = catalog(settings).list(soon()).await.unwrap();
+    assert!(listing.items.len() == 1 && listing.complete, "{:?}", listing.warnings);
+}
+
+#[tokio::test]
 async fn when_nobody_answers_there_is_a_fault_and_later_what_was_known() {
     let hub = Hub::start(|_| Reply::status(500, "{}")).await;
     let catalog = catalog(Settings { list_fresh: Duration::ZERO, ..settings(&hub, &["groq"]) });
