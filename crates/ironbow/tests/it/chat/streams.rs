@@ -120,17 +120,13 @@ fn a_caller_who_leaves_before_the_answer_cancels_too() {
 }
 
 #[test]
-fn events_arrive_one_by_one_and_are_not_gathered() {
+fn events_arrive_while_the_backend_still_holds_the_rest_back() {
     let world = World::plain();
-    world.settings(&json!({"chunks": 4, "gap_ms": 150}));
+    world.settings(&json!({"chunks": 10}));
+    world.fault(&json!({"fault": {"kind": "stall", "after": 4}, "match": {"area": "routed"}}));
+    // Whoever gathers a stream shows nothing of this one: it never ends.
     let mut exchange = world.open(&stream("novita", "count"), &[]);
-    let mut seen = Vec::new();
-    for n in 1..=4 {
-        exchange.read_until(&format!("c{n}"), 1);
-        seen.push(Instant::now());
-    }
-    let gaps: Vec<_> = seen.windows(2).map(|w| w[1] - w[0]).collect();
-    assert!(gaps.iter().all(|gap| *gap > Duration::from_millis(50)), "arrived together: {gaps:?}");
+    exchange.read_until("c3", 1);
 }
 
 #[test]
