@@ -2,4 +2,5 @@
 
 pub(crate) mod files;
 pub(crate) mod health;
+pub(crate) mod jobs;
 pub(crate) mod models;

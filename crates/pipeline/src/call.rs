@@ -10,6 +10,8 @@ use crate::steps::dispatch::Shown;
 pub(crate) enum Call {
     /// Chat: bytes that are spliced.
     Chat(chat::Call),
+    /// Chat that was said in another dialect: the answer is read as events, and needs its usage.
+    Translated(chat::Call),
     /// Embeddings: bytes that are spliced.
     Embeddings(embeddings::Call),
     /// A stream of pictures, with how it is shown.
@@ -22,7 +24,7 @@ impl Call {
     /// The operation that a backend must be able to do.
     pub(crate) const fn operation(&self) -> Operation {
         match self {
-            Self::Chat(_) => Operation::Chat,
+            Self::Chat(_) | Self::Translated(_) => Operation::Chat,
             Self::Embeddings(_) => Operation::Embeddings,
             Self::Pictures(Work::Edit(_), _) => Operation::ImageEditStream,
             Self::Pictures(..) => Operation::ImageStream,
@@ -36,7 +38,7 @@ impl Call {
     /// Whether a stream of events is asked for.
     pub(crate) const fn stream(&self) -> bool {
         match self {
-            Self::Chat(call) => call.stream(),
+            Self::Chat(call) | Self::Translated(call) => call.stream(),
             Self::Pictures(..) => true,
             Self::Embeddings(_) | Self::Work(_) => false,
         }

@@ -6,15 +6,20 @@ mod texts;
 
 use std::time::{Duration, Instant};
 
+use bytes::Bytes;
 use http::{
     HeaderMap, HeaderName, HeaderValue, StatusCode,
     header::{CACHE_CONTROL, CONTENT_TYPE, HOST},
 };
 use net::{BytePermit, CollectError, Request};
+use serde::{Deserialize, Serialize};
 use types::{
     Fault, Kind, Result, SendBody, Sent,
     ask::{AudioFormat, Delivery, TranscriptionAsk},
 };
+use wire::json::Limits;
+
+use wire::events;
 
 use crate::{
     asks::models::Sheet,
@@ -25,7 +30,8 @@ use crate::{
 };
 
 /// A door, by the endpoint that it is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub(crate) enum Door {
     /// `/v1/chat/completions`
     Chat,
@@ -53,12 +59,21 @@ pub(crate) struct Heard {
     pub(crate) wants: Wants,
     /// The part of the budget that the call's body uses.
     pub(crate) held: BytePermit,
+    /// The call as it came, where its caller does not want to wait for the answer and need not.
+    pub(crate) later: Option<Stored>,
 }
 
 /// What the answer must be, as far as the call says.
 pub(crate) enum Wants {
     /// What the codec wrote.
     AsItIs,
+    /// The same in another dialect.
+    Translated {
+        /// What writes it.
+        write: Box<dyn events::Write>,
+        /// Members that had no place in the translation.
+        dropped: Vec<String>,
+    },
     /// Sound.
     Speech {
         /// In this format; none: the backend's own.
@@ -80,6 +95,31 @@ pub(crate) enum Wants {
         /// Where this gateway was called: the begin of addresses that lead to it.
         base: String,
     },
+}
+
+impl Wants {
+    /// Whether the answer is a stream of events.
+    const fn events(&self) -> bool {
+        matches!(self, Self::Speech { events: true, .. } | Self::Transcript { events: true, .. })
+    }
+}
+
+/// A call as it came, to be read again later.
+pub(crate) struct Stored {
+    /// The door.
+    pub(crate) door: Door,
+    /// The media type of its body.
+    pub(crate) kind: String,
+    /// The address at which the gateway was called.
+    pub(crate) base: String,
+    /// The body.
+    pub(crate) body: Bytes,
+}
+
+/// Whether the caller would rather not wait (RFC 7240).
+fn wants_job(headers: &HeaderMap) -> bool {
+    let values = headers.get_all("prefer").into_iter().filter_map(|value| value.to_str().ok());
+    values.flat_map(|text| text.split([',', ';'])).any(|word| word.trim().eq_ignore_ascii_case("respond-async"))
 }
 
 /// An answer that only lacks our request id.
@@ -109,7 +149,7 @@ pub(crate) enum Flow {
     /// Sound, as events or bare.
     Sound(Box<Sound>, bool),
     /// A list of models, and the piece of it that is written.
-    Models(Box<Sheet>, bytes::Bytes),
+    Models(Box<Sheet>, Bytes),
 }
 
 impl Answer {
@@ -125,8 +165,13 @@ impl Answer {
     }
 
     /// A stream of events that nothing between us and the caller may keep back.
-    pub(crate) fn events(mut headers: HeaderMap, flow: Flow) -> Self {
-        headers.insert(CONTENT_TYPE, HeaderValue::from_static(EVENTS));
+    pub(crate) fn events(headers: HeaderMap, flow: Flow) -> Self {
+        Self::typed_events(headers, EVENTS, flow)
+    }
+
+    /// The same under a media type of the dialect's own.
+    pub(crate) fn typed_events(mut headers: HeaderMap, kind: &'static str, flow: Flow) -> Self {
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static(kind));
         headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
         headers.insert("x-accel-buffering", HeaderValue::from_static("no"));
         Self::Stream { headers, flow }
@@ -150,21 +195,31 @@ impl Door {
     ) -> Result<Heard> {
         let until = request.received + snapshot.config.timeouts.body;
         let (kind, base) = (content_type(&request.headers), called_at(&request));
+        let later = wants_job(&request.headers);
         let held = request.body.collect(snapshot.config.limits.body, until, &gateway.0.budget).await;
         let held = held.map_err(body_fault)?;
-        let (body, limits) = (held.bytes, &snapshot.json_limits);
-        let (call, model, wants) = match self {
-            Self::Chat => texts::chat(body, limits)?,
-            Self::Embeddings => texts::embeddings(body, limits)?,
-            Self::Speech => audio::speech(&body, limits)?,
-            Self::Transcriptions => audio::transcription(&kind, body, false)?,
-            Self::Translations => audio::transcription(&kind, body, true)?,
-            Self::Images => images::generation(&body, limits, base)?,
-            Self::Edits => images::edit(&kind, body, limits, base)?,
-        };
+        let later = later.then(|| Stored { door: self, kind: kind.clone(), base: base.clone(), body: held.bytes.clone() });
+        let (call, model, wants) = self.read(&kind, held.bytes, &snapshot.json_limits, base)?;
+        let later = later.filter(|_| matches!(call, Call::Work(_)) && !wants.events());
         trail.record.stream = call.stream();
         trail.record.model = Some(model.chars().take(256).collect());
-        Ok(Heard { call, model, wants, held: held.permit })
+        Ok(Heard { call, model, wants, held: held.permit, later })
+    }
+
+    /// Reads the call in a body of this media type; `base` is the address at which the gateway was called.
+    ///
+    /// # Errors
+    /// What is wrong with the body, naming the member.
+    pub(crate) fn read(self, kind: &str, body: Bytes, limits: &Limits, base: String) -> Result<(Call, String, Wants)> {
+        match self {
+            Self::Chat => texts::chat(body, limits),
+            Self::Embeddings => texts::embeddings(body, limits),
+            Self::Speech => audio::speech(&body, limits),
+            Self::Transcriptions => audio::transcription(kind, body, false),
+            Self::Translations => audio::transcription(kind, body, true),
+            Self::Images => images::generation(&body, limits, base),
+            Self::Edits => images::edit(kind, body, limits, base),
+        }
     }
 
     /// Whether the body may be a form.
@@ -270,6 +325,8 @@ pub(crate) struct Ask {
     pub(crate) lenient: bool,
     /// The longest that the caller wants to wait (`x-ironbow-timeout`, seconds).
     pub(crate) timeout: Option<Duration>,
+    /// When the job that the call has become must be done.
+    pub(crate) job_until: Option<Instant>,
 }
 
 impl Ask {
@@ -295,7 +352,7 @@ impl Ask {
                 _ => return Err(bad_header(TIMEOUT, "a number of seconds above 0")),
             },
         };
-        Ok(Self { received: request.received, lenient, timeout })
+        Ok(Self { received: request.received, lenient, timeout, job_until: None })
     }
 }
 

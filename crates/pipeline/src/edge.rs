@@ -81,6 +81,11 @@ async fn route(gateway: &Gateway, request: Request, trail: &mut Trail) -> Result
             "Image variations are not supported by any backend. Edits are: `POST /v1/images/edits`.",
         )),
         Route::File => asks::files::get(gateway, rest).await,
+        Route::Jobs => asks::jobs::list(gateway, &request).await,
+        Route::Job if request.method == Method::DELETE => asks::jobs::cancel(gateway, &request, rest).await,
+        Route::Job => asks::jobs::one(gateway, &request, rest).await,
+        Route::JobResult => asks::jobs::result(gateway, &request, rest).await,
+        Route::JobCancel => asks::jobs::cancel(gateway, &request, rest).await,
         Route::Models => asks::models::list(gateway, &request).await,
         Route::Model => asks::models::one(gateway, &request, rest).await,
         Route::Health => Ok(asks::health::alive()),
@@ -125,7 +130,7 @@ fn check_body(headers: &HeaderMap, door: Door) -> Result<()> {
 }
 
 /// Runs a request to its end; a panic becomes a fault of this request only.
-async fn contain<F: Future>(work: F) -> Result<F::Output> {
+pub(crate) async fn contain<F: Future>(work: F) -> Result<F::Output> {
     let mut work = pin!(work);
     poll_fn(|cx| match catch_unwind(AssertUnwindSafe(|| work.as_mut().poll(cx))) {
         Ok(poll) => poll.map(Ok),

@@ -12,6 +12,7 @@ mod router;
 mod snapshot;
 mod steps;
 mod trail;
+mod workers;
 
 use std::{
     sync::Arc,
@@ -35,6 +36,8 @@ use steps::{
     admit::admit, authenticate::authenticate, deliver::deliver, dispatch::dispatch, plan::plan, resolve::resolve,
 };
 use trail::Trail;
+use workers::Desk;
+pub use workers::Keepers;
 
 /// The walk of a call, whole. Each step takes what the one before returned; faults leave by `?` and are encoded by the
 /// edge. The pump and the account follow while the answer is written: see `edge`.
@@ -46,6 +49,9 @@ async fn walk(gateway: &Gateway, request: Request, door: Door, trail: &mut Trail
     let ticket = admit(snapshot.clone(), caller, ask, &heard.model, &heard.call)?;
     let candidates = resolve(gateway, &ticket).await?;
     let plan = plan(ticket, candidates)?;
+    if let Some(later) = heard.later {
+        return asks::jobs::accept(gateway, &plan, &heard.call, later).await;
+    }
     let until = plan.attempt.deadline;
     let reply = dispatch(gateway, plan, &heard.call, trail).await?;
     drop(heard.held);
@@ -69,17 +75,25 @@ struct Shared {
     drain: Drain,
     budget: ByteBudget,
     kept: Arc<dyn Kept>,
+    desk: Desk,
     metrics: Arc<Metrics>,
     routes: Routes,
 }
 
 impl Gateway {
     /// A gateway that reads `snapshot` and reaches backends through `upstream`.
-    pub fn new(snapshot: Snapshot, upstream: Upstream, catalog: Catalog, kept: Arc<dyn Kept>, drain: Drain) -> Self {
+    pub fn new(snapshot: Snapshot, upstream: Upstream, catalog: Catalog, keepers: Keepers, drain: Drain) -> Self {
         let budget = ByteBudget::new(snapshot.config.limits.held_bodies);
         let metrics = Arc::new(Metrics::new());
         let snapshot = ArcSwap::from_pointee(snapshot);
-        Self(Arc::new(Shared { snapshot, upstream, catalog, drain, budget, kept, metrics, routes: Routes::new() }))
+        let (kept, desk) = (keepers.kept.clone(), Desk::new(keepers));
+        let routes = Routes::new();
+        Self(Arc::new(Shared { snapshot, upstream, catalog, drain, budget, kept, desk, metrics, routes }))
+    }
+
+    /// Does the jobs, and forgets what has expired, on the current runtime until the process goes down.
+    pub fn start_workers(&self) {
+        workers::start(self);
     }
 
     /// The configuration as it is now; a request reads it once and keeps it to its end.

@@ -14,6 +14,14 @@ pub(crate) enum Route {
     Variations,
     /// A result that is kept.
     File,
+    /// The caller's jobs.
+    Jobs,
+    /// One job: how it stands, and away with it.
+    Job,
+    /// What came of a job.
+    JobResult,
+    /// Away with a job.
+    JobCancel,
     /// The list of models.
     Models,
     /// One model of the list.
@@ -41,6 +49,10 @@ impl Route {
             Self::Call(Door::Edits) => "image_edits",
             Self::Variations => "image_variations",
             Self::File => "file",
+            Self::Jobs => "jobs",
+            Self::Job => "job",
+            Self::JobResult => "job_result",
+            Self::JobCancel => "job_cancel",
             Self::Models => "models",
             Self::Model => "model",
             Self::Health => "health",
@@ -52,7 +64,7 @@ impl Route {
 
     const fn method(self) -> &'static Method {
         match self {
-            Self::Call(_) | Self::Variations => &Method::POST,
+            Self::Call(_) | Self::Variations | Self::JobCancel => &Method::POST,
             _ => &Method::GET,
         }
     }
@@ -81,6 +93,10 @@ const TABLE: &[(&str, Route)] = &[
     ("/v1/images/variations", Route::Variations),
     ("/openai/v1/images/variations", Route::Variations),
     ("/v1/files/{id}", Route::File),
+    ("/v1/jobs", Route::Jobs),
+    ("/v1/jobs/{id}", Route::Job),
+    ("/v1/jobs/{id}/result", Route::JobResult),
+    ("/v1/jobs/{id}/cancel", Route::JobCancel),
     ("/v1/models", Route::Models),
     ("/openai/v1/models", Route::Models),
     ("/v1/models/{*id}", Route::Model),
@@ -117,7 +133,9 @@ impl Routes {
         match self.0.at(path) {
             Ok(hit) => {
                 let route = *hit.value;
-                let allowed = method == route.method() || (method == Method::HEAD && route.method() == Method::GET);
+                let allowed = method == route.method()
+                    || (method == Method::HEAD && route.method() == Method::GET)
+                    || (method == Method::DELETE && route == Route::Job);
                 if allowed {
                     Found::Route(route, hit.params.get("id").unwrap_or(""))
                 } else {
@@ -147,7 +165,7 @@ mod tests {
         for (path, route) in TABLE {
             let path = path.replace("{*id}", "org/name").replace("{id}", "x");
             assert!(matches!(routes.find(route.method(), &path), Found::Route(r, _) if r == *route), "{path}");
-            assert_eq!(routes.find(&Method::DELETE, &path), Found::WrongMethod(route.method()));
+            assert_eq!(routes.find(&Method::PATCH, &path), Found::WrongMethod(route.method()));
         }
     }
 

@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Instant};
 
 use types::{BackendName, Fault, Kind, Usage};
 
-use crate::{metrics::Metrics, router::Route, steps};
+use crate::{metrics::Metrics, router::Route, steps, workers::Diary};
 
 /// One request's trail. It is settled exactly once: by the end of its answer, or by `Drop` when the caller left.
 pub(crate) struct Trail {
@@ -12,6 +12,8 @@ pub(crate) struct Trail {
     pub(crate) received: Instant,
     pub(crate) route: Option<Route>,
     pub(crate) record: Record,
+    /// Where a job's exchange is written down; none for a call that somebody waits for.
+    pub(crate) diary: Option<Diary>,
     metrics: Arc<Metrics>,
     settled: bool,
 }
@@ -50,13 +52,15 @@ impl Trail {
     pub(crate) fn new(metrics: Arc<Metrics>, received: Instant) -> Self {
         metrics.request_begins();
         let request_id = format!("req_{:016x}{:016x}", fastrand::u64(..), fastrand::u64(..));
-        Self { request_id, received, route: None, record: Record::default(), metrics, settled: false }
+        let record = Record::default();
+        Self { request_id, received, route: None, record, diary: None, metrics, settled: false }
     }
 
     /// A trail that leaves no record: for what is done after its request has ended.
     pub(crate) fn silent(metrics: Arc<Metrics>) -> Self {
         let received = Instant::now();
-        Self { request_id: String::new(), received, route: None, record: Record::default(), metrics, settled: true }
+        let (request_id, record) = (String::new(), Record::default());
+        Self { request_id, received, route: None, record, diary: None, metrics, settled: true }
     }
 
     /// Notes a fault; the first one counts.

@@ -18,21 +18,27 @@ const PART: usize = 1 << 20;
 pub(crate) async fn get(gateway: &Gateway, id: &str) -> Result<Answer> {
     let missing = || Fault::new(Kind::NotFound, "There is no such file here, or not any more.");
     let id = FileId::parse(id).ok_or_else(missing)?;
-    let kept = gateway.0.kept.get(&id, crate::clock()).await?.ok_or_else(missing)?;
-    let mut body = SendBody::empty();
-    while (body.len() as u64) < kept.size {
-        let part = gateway.0.kept.read(&id, body.len() as u64, PART).await?;
-        if part.is_empty() {
-            return Err(missing());
-        }
-        body.push(part);
-    }
+    let (kind, body) = whole(gateway, &id).await?.ok_or_else(missing)?;
     let mut headers = HeaderMap::new();
     headers.insert(
         CONTENT_TYPE,
-        HeaderValue::from_str(&kept.media_type).unwrap_or(HeaderValue::from_static("application/octet-stream")),
+        HeaderValue::from_str(&kind).unwrap_or(HeaderValue::from_static("application/octet-stream")),
     );
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("private, max-age=300"));
     headers.insert("x-content-type-options", HeaderValue::from_static("nosniff"));
     Ok(Answer::Whole { status: StatusCode::OK, headers, body })
+}
+
+/// The media type and the bytes of a kept file, if it is there.
+pub(super) async fn whole(gateway: &Gateway, id: &FileId) -> Result<Option<(String, SendBody)>> {
+    let Some(kept) = gateway.0.kept.get(id, crate::clock()).await? else { return Ok(None) };
+    let mut body = SendBody::empty();
+    while (body.len() as u64) < kept.size {
+        let part = gateway.0.kept.read(id, body.len() as u64, PART).await?;
+        if part.is_empty() {
+            return Ok(None);
+        }
+        body.push(part);
+    }
+    Ok(Some((kept.media_type, body)))
 }

@@ -2,7 +2,10 @@
 
 use bytes::Bytes;
 use providers::exchange::Work;
-use types::{Result, ask::ImageAsk};
+use types::{
+    Result,
+    ask::{Delivery, ImageAsk},
+};
 use wire::{
     json::Limits,
     multipart::{self, Form},
@@ -14,7 +17,8 @@ use crate::{call::Call, steps::dispatch::Shown};
 
 /// Reads `/v1/images/generations`.
 pub(super) fn generation(body: &Bytes, limits: &Limits, base: String) -> Result<(Call, String, Wants)> {
-    let GenerationCall { model, stream, partial_images, ask } = GenerationCall::read(body, limits)?;
+    let GenerationCall { model, stream, partial_images, mut ask } = GenerationCall::read(body, limits)?;
+    unless_said(stream, &mut ask);
     let wants = Wants::Pictures { delivery: ask.delivery, base };
     let shown = stream.then(|| shown(What::Generation, &ask, partial_images));
     Ok((call(Work::Image(ask), shown), model, wants))
@@ -27,10 +31,18 @@ pub(super) fn edit(kind: &str, body: Bytes, limits: &Limits, base: String) -> Re
     } else {
         EditCall::of_json(&body, limits)?
     };
-    let EditCall { model, stream, partial_images, ask } = read;
+    let EditCall { model, stream, partial_images, mut ask } = read;
+    unless_said(stream, &mut ask.image);
     let wants = Wants::Pictures { delivery: ask.image.delivery, base };
     let shown = stream.then(|| shown(What::Edit, &ask.image, partial_images));
     Ok((call(Work::Edit(ask), shown), model, wants))
+}
+
+/// Events carry their pictures, as OpenAI's SDKs expect, unless the caller wants addresses.
+fn unless_said(stream: bool, ask: &mut ImageAsk) {
+    if stream {
+        ask.delivery.get_or_insert(Delivery::B64Json);
+    }
 }
 
 fn shown(what: What, ask: &ImageAsk, partial_images: Option<u8>) -> Shown {

@@ -9,9 +9,12 @@ use http::{HeaderMap, HeaderValue, StatusCode, header::CONTENT_TYPE};
 use types::{
     Fault, Kind, Result, SendBody, Sent,
     ask::{AudioFormat, Delivery, Made, Outcome, Transcript, TranscriptionAsk},
-    ports::kept::NewFile,
+    ports::{Moment, kept::NewFile},
 };
-use wire::openai::{audio, images};
+use wire::{
+    events,
+    openai::{audio, images},
+};
 
 use super::{
     dispatch::{Content, Reply},
@@ -38,9 +41,27 @@ pub(crate) async fn deliver(
     until: Instant,
     trail: &Trail,
 ) -> Result<Answer> {
-    let headers = dress(reply.headers, &reply.dropped, trail);
-    let site = Site { gateway, snapshot, until };
+    let mut dropped = reply.dropped;
+    if let Wants::Translated { dropped: before, .. } = &wants {
+        dropped.extend_from_slice(before);
+    }
+    let headers = dress(reply.headers, &dropped, trail);
+    let expires = match &trail.diary {
+        Some(diary) => diary.expires(),
+        None => crate::clock().after(snapshot.config.assets.keep),
+    };
+    let site = Site { gateway, snapshot, until, expires };
     match (reply.content, wants) {
+        (Content::Whole(body), Wants::Translated { mut write, .. }) => {
+            let said = events::of_answer(&body.to_bytes())?;
+            Ok(Answer::dressed(headers, JSON, write.whole(&said)))
+        }
+        (Content::Stream(live), Wants::Translated { write, .. }) => {
+            let kind = write.stream_type();
+            let mut live = *live;
+            live.decoder = live.decoder.translated(write, &mut live.ready)?;
+            Ok(Answer::typed_events(headers, kind, Flow::Events(Box::new(live))))
+        }
         (Content::Whole(body), _) => Ok(Answer::dressed(headers, JSON, body)),
         (Content::Stream(live), _) => Ok(Answer::events(headers, Flow::Events(live))),
         (Content::Sound(sound), Wants::Speech { format, events }) => site.sound(headers, sound, format, events).await,
@@ -66,6 +87,8 @@ struct Site<'a> {
     gateway: &'a Gateway,
     snapshot: &'a Arc<Snapshot>,
     until: Instant,
+    /// When what is kept is forgotten.
+    expires: Moment,
 }
 
 impl Site<'_> {
@@ -138,8 +161,7 @@ impl Site<'_> {
     async fn keep(&self, bytes: Bytes, base: &str) -> Result<Made> {
         let now = crate::clock();
         let kind = media::sniff(&bytes).map_or("application/octet-stream", media::Kind::media_type);
-        let expires = now.after(self.snapshot.config.assets.keep);
-        let file = NewFile { media_type: kind.to_owned(), body: bytes.into(), expires };
+        let file = NewFile { media_type: kind.to_owned(), body: bytes.into(), expires: self.expires };
         let kept = self.gateway.0.kept.put(file, now).await?;
         Ok(Made::Url(format!("{base}/v1/files/{}", kept.id)))
     }

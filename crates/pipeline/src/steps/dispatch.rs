@@ -8,6 +8,7 @@ mod spliced;
 use std::time::{Duration, Instant};
 
 use http::HeaderMap;
+use providers::exchange::Exchange;
 
 pub(crate) use pictures::{PictureStream, Shown};
 use types::{Fault, Kind, Result, Secret, SendBody, ask::Outcome};
@@ -94,6 +95,37 @@ pub(crate) async fn dispatch(gateway: &Gateway, mut plan: Plan, call: &Call, tra
     }
 }
 
+/// Goes on with a job's exchange where it was left.
+///
+/// # Errors
+/// As [`dispatch`].
+pub(crate) async fn resume(
+    gateway: &Gateway,
+    attempt: &Attempt,
+    exchange: Exchange,
+    trail: &mut Trail,
+) -> Result<Reply> {
+    trail.record.backend = Some(attempt.endpoint.backend.clone());
+    let resumed = exchange::resume(gateway, attempt, exchange, trail).await;
+    resumed.map_err(|fault| attempt.mask.apply(fault.backend(attempt.endpoint.backend.as_str())))
+}
+
+/// Finds what is wrong with a call before it becomes a job.
+///
+/// # Errors
+/// What [`dispatch`] would say without asking anybody.
+pub(crate) async fn rehearse(attempt: &Attempt, call: &Call) -> Result<()> {
+    match call {
+        Call::Work(work) => exchange::rehearse(attempt, work).await,
+        Call::Chat(_) | Call::Embeddings(_) | Call::Pictures(..) => Ok(()),
+    }
+}
+
+/// Tells the backend that a job is not wanted any more, where it can be told.
+pub(crate) fn give_up(gateway: &Gateway, attempt: &Attempt, exchange: &Exchange) {
+    exchange::give_up(gateway, attempt, exchange);
+}
+
 /// What was tried already. Fail-over to other backends and keys will find its place here.
 #[derive(Default)]
 struct Tries {
@@ -138,7 +170,8 @@ impl Tries {
 /// One attempt, as the call's kind wants it.
 async fn attempt(gateway: &Gateway, attempt: &Attempt, call: &Call, trail: &mut Trail) -> Result<Reply> {
     let tried = match call {
-        Call::Chat(call) => spliced::chat(gateway, attempt, call, trail).await,
+        Call::Chat(call) => spliced::chat(gateway, attempt, call, call.wants_stream_usage(), trail).await,
+        Call::Translated(call) => spliced::chat(gateway, attempt, call, true, trail).await,
         Call::Embeddings(call) => spliced::embeddings(gateway, attempt, call, trail).await,
         Call::Pictures(work, shown) => pictures::stream(gateway, attempt, work, shown, trail).await,
         Call::Work(work) => exchange::run(gateway, attempt, work, trail).await,

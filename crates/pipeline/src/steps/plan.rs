@@ -7,7 +7,7 @@ use std::{
 
 use http::HeaderMap;
 use net::Origin;
-use policy::credentials::{Presented, Target as For, Way};
+use policy::credentials::{Presented, Target as For, Way, Whose};
 use providers::{
     Dress, Endpoint,
     exchange::{Lora, Model},
@@ -46,6 +46,10 @@ pub(crate) struct Attempt {
     pub(crate) answer_limit: usize,
     /// When the whole answer, or the first event of a stream, must be there.
     pub(crate) deadline: Instant,
+    /// How long one request may take, where the deadline is further away.
+    pub(crate) patience: Duration,
+    /// Whose key it goes out with.
+    pub(crate) whose: Whose,
     /// The longest silence in a stream.
     pub(crate) idle: Duration,
     /// When a stream must be over.
@@ -86,7 +90,12 @@ pub(crate) fn plan(ticket: Ticket, found: Candidates) -> Result<Plan> {
         mask: Mask::new(secrets),
         body_limit: body_limit(snapshot, ready, chosen.way, ticket.operation),
         answer_limit: snapshot.config.limits.answer,
-        deadline: ticket.until(if ticket.stream { times.first_event } else { times.answer }),
+        deadline: ticket
+            .ask
+            .job_until
+            .unwrap_or_else(|| ticket.until(if ticket.stream { times.first_event } else { times.answer })),
+        patience: times.answer,
+        whose: chosen.whose,
         idle: times.between_events,
         stream_until: ticket.until(times.stream),
         origin: ready.origin.clone(),

@@ -17,7 +17,10 @@ use bytes::Bytes;
 use net::{Abort, RecvBody, StreamBody};
 use tokio::time::Sleep;
 use types::{Fault, Kind, Result, Usage};
-use wire::openai::{self, chat::Finish};
+use wire::{
+    events,
+    openai::{self, chat::Finish},
+};
 
 pub(crate) use sound::{Sound, SoundPump};
 
@@ -45,8 +48,10 @@ pub(crate) struct Live {
 
 /// What reads a backend's stream and writes the caller's.
 pub(crate) enum Decoder {
-    /// Chat chunks.
+    /// Chat chunks, which are the caller's dialect.
     Chat(openai::chat::Stream),
+    /// Chat chunks that become another dialect.
+    Translated(Box<Translated>),
     /// Pictures.
     Pictures(PictureStream),
 }
@@ -55,6 +60,7 @@ impl Decoder {
     pub(crate) fn push(&mut self, chunk: Bytes, out: &mut impl FnMut(Bytes)) -> Result<()> {
         match self {
             Self::Chat(stream) => stream.push(chunk, out),
+            Self::Translated(stream) => stream.push(chunk, out),
             Self::Pictures(stream) => stream.push(&chunk, out),
         }
     }
@@ -62,14 +68,16 @@ impl Decoder {
     pub(crate) fn end(&mut self, out: &mut impl FnMut(Bytes)) -> Result<()> {
         match self {
             Self::Chat(stream) => stream.end(out),
+            Self::Translated(stream) => stream.end(out),
             Self::Pictures(stream) => stream.end(out),
         }
     }
 
     /// How many events were decoded; comments are none.
-    pub(crate) const fn events(&self) -> u64 {
+    pub(crate) fn events(&self) -> u64 {
         match self {
             Self::Chat(stream) => stream.events(),
+            Self::Translated(stream) => stream.chat.events(),
             Self::Pictures(stream) => stream.events(),
         }
     }
@@ -77,6 +85,7 @@ impl Decoder {
     fn usage(&self) -> Option<Usage> {
         match self {
             Self::Chat(stream) => stream.usage(),
+            Self::Translated(stream) => stream.chat.usage(),
             Self::Pictures(_) => None,
         }
     }
@@ -84,8 +93,72 @@ impl Decoder {
     fn finish(&self) -> Option<Finish> {
         match self {
             Self::Chat(stream) => stream.finish(),
+            Self::Translated(stream) => stream.chat.finish(),
             Self::Pictures(_) => None,
         }
+    }
+
+    /// The same stream, to be written in another dialect from here on.
+    ///
+    /// # Errors
+    /// `UpstreamBadReply` when what has come already cannot be read.
+    pub(crate) fn translated(self, write: Box<dyn events::Write>, ready: &mut VecDeque<Bytes>) -> Result<Self> {
+        match self {
+            Self::Chat(chat) => Ok(Self::Translated(Box::new(Translated::over(chat, write, ready)?))),
+            other => Ok(other),
+        }
+    }
+
+    /// Writes a fault into the stream, in the caller's dialect.
+    fn fault(&mut self, fault: &Fault, request_id: &str, out: &mut impl FnMut(Bytes)) {
+        match self {
+            Self::Translated(stream) => stream.write.fault(fault, request_id, out),
+            Self::Chat(_) | Self::Pictures(_) => out(openai::fault::event(fault, request_id).into()),
+        }
+    }
+}
+
+/// A stream of chat on its way into another dialect.
+pub(crate) struct Translated {
+    chat: openai::chat::Stream,
+    read: events::Reader,
+    write: Box<dyn events::Write>,
+}
+
+impl Translated {
+    /// Takes over a stream that has begun; `ready` is what it has given already.
+    ///
+    /// # Errors
+    /// `UpstreamBadReply` when that cannot be read.
+    pub(crate) fn over(
+        chat: openai::chat::Stream,
+        write: Box<dyn events::Write>,
+        ready: &mut VecDeque<Bytes>,
+    ) -> Result<Self> {
+        let mut this = Self { chat, read: events::Reader::default(), write };
+        for chunk in std::mem::take(ready) {
+            this.translate(&chunk, &mut |bytes| ready.push_back(bytes))?;
+        }
+        Ok(this)
+    }
+
+    fn push(&mut self, chunk: Bytes, out: &mut impl FnMut(Bytes)) -> Result<()> {
+        let mut chunks = Vec::new();
+        let pushed = self.chat.push(chunk, &mut |chunk| chunks.push(chunk));
+        chunks.iter().try_for_each(|chunk| self.translate(chunk, out))?;
+        pushed
+    }
+
+    fn end(&mut self, out: &mut impl FnMut(Bytes)) -> Result<()> {
+        let mut chunks = Vec::new();
+        let ended = self.chat.end(&mut |chunk| chunks.push(chunk));
+        chunks.iter().try_for_each(|chunk| self.translate(chunk, out))?;
+        ended
+    }
+
+    fn translate(&mut self, chunk: &Bytes, out: &mut impl FnMut(Bytes)) -> Result<()> {
+        let write = &mut self.write;
+        self.read.push(chunk, &mut |event| write.event(&event, out))
     }
 }
 
@@ -151,7 +224,8 @@ impl Pump {
         let fault = self.live.mask.apply(fault);
         if let Some(trail) = &mut self.trail {
             trail.fault(&fault);
-            self.live.ready.push_back(openai::fault::event(&fault, &trail.request_id).into());
+            let live = &mut *self.live;
+            live.decoder.fault(&fault, &trail.request_id, &mut |bytes| live.ready.push_back(bytes));
         }
         self.live.ended = true;
     }

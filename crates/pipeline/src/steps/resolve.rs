@@ -27,7 +27,7 @@ pub(crate) struct Candidates {
 }
 
 impl Candidates {
-    fn named(place: Place, model: impl Into<Arc<str>>) -> Self {
+    pub(crate) fn named(place: Place, model: impl Into<Arc<str>>) -> Self {
         Self { place, model: model.into(), hub_id: None, lora: None }
     }
 

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use http::HeaderMap;
 use net::Outgoing;
-use providers::exchange::{Exchange, Got, Send, Step, Takes, To, Work};
+use providers::exchange::{Exchange, Got, Send, Step, Takes, To, What, Work};
 use types::{
     Fault, Kind, Operation, Result, Sent,
     ask::{Picture, Upload},
@@ -25,6 +25,12 @@ use crate::{
 
 /// A cancel that is sent after the caller has left may take this long.
 const CANCEL_TIME: Duration = Duration::from_secs(10);
+/// How often a question about work that goes on anyway is asked before its silence counts.
+const QUESTION_TRIES: u32 = 7;
+/// How long one such question may take.
+const QUESTION_TIME: Duration = Duration::from_secs(60);
+/// The longest pause between two tries of a question.
+const QUESTION_PAUSE: Duration = Duration::from_secs(15);
 
 /// Begins an exchange and runs it to its end.
 ///
@@ -33,9 +39,40 @@ const CANCEL_TIME: Duration = Duration::from_secs(10);
 pub(super) async fn run(gateway: &Gateway, attempt: &Attempt, work: &Work, trail: &mut Trail) -> Result<Reply> {
     let work = &made_ready(attempt, work).await?;
     let (exchange, first, dropped) = Exchange::begin(&attempt.endpoint, &attempt.names(), work, attempt.ask())?;
-    let mut run = Run { gateway, attempt, exchange, begun: Instant::now(), done: false };
+    let mut run = Run::new(gateway, attempt, exchange, trail);
     let (headers, content) = run.finish(first, trail).await?;
     Ok(Reply { headers, content, dropped: names(dropped) })
+}
+
+/// Goes on with an exchange that was written down.
+///
+/// # Errors
+/// As [`run`].
+pub(super) async fn resume(
+    gateway: &Gateway,
+    attempt: &Attempt,
+    exchange: Exchange,
+    trail: &mut Trail,
+) -> Result<Reply> {
+    let Some(first) = exchange.resume() else {
+        return Err(Fault::new(Kind::Internal, "What was written down of this job cannot be continued."));
+    };
+    let mut run = Run::new(gateway, attempt, exchange, trail);
+    let (headers, content) = run.finish(first, trail).await?;
+    Ok(Reply { headers, content, dropped: Vec::new() })
+}
+
+/// Does of an exchange what needs no socket, to find what is wrong with a call before anybody promises to make it.
+/// Sound is not converted for that.
+///
+/// # Errors
+/// As [`run`], as far as it can be known.
+pub(super) async fn rehearse(attempt: &Attempt, work: &Work) -> Result<()> {
+    if matches!(work, Work::Transcription(_)) {
+        return Ok(());
+    }
+    let work = made_ready(attempt, work).await?;
+    Exchange::begin(&attempt.endpoint, &attempt.names(), &work, attempt.ask()).map(drop)
 }
 
 /// Says of each file what its bytes are, and converts sound that the backend does not take as it is.
@@ -83,6 +120,8 @@ struct Run<'a> {
     exchange: Exchange,
     begun: Instant,
     done: bool,
+    /// Nobody waits: it goes on after a restart, and who runs the job cancels it.
+    job: bool,
 }
 
 /// An answer to one request of an exchange.
@@ -93,7 +132,11 @@ enum Answered {
     Sound(HeaderMap, Box<Sound>),
 }
 
-impl Run<'_> {
+impl<'a> Run<'a> {
+    fn new(gateway: &'a Gateway, attempt: &'a Attempt, exchange: Exchange, trail: &Trail) -> Self {
+        Self { gateway, attempt, exchange, begun: Instant::now(), done: false, job: trail.diary.is_some() }
+    }
+
     async fn finish(&mut self, first: Send, trail: &mut Trail) -> Result<(HeaderMap, Content)> {
         let mut send = first;
         loop {
@@ -112,7 +155,11 @@ impl Run<'_> {
             };
             let header = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
             let got = Got { status, header: &header, body: body.bytes, clock: now() };
-            match self.exchange.next(got, self.begun.elapsed())? {
+            let step = self.exchange.next(got, self.begun.elapsed())?;
+            if let Some(diary) = &trail.diary {
+                diary.replied(self.attempt, &self.exchange).await?;
+            }
+            match step {
                 Step::Done(outcome) => {
                     self.done = true;
                     return Ok((shown_headers(&headers), Content::Outcome(outcome)));
@@ -130,7 +177,23 @@ impl Run<'_> {
     async fn send(&self, request: &Send, trail: &mut Trail) -> Result<Answered> {
         let mut tries = 1;
         loop {
-            match once(self.gateway, self.attempt, request, trail).await {
+            if let Some(diary) = trail.diary.as_ref().filter(|_| request.step == What::Submit) {
+                diary.submitting(request.once).await?;
+            }
+            let answered = once(self.gateway, self.attempt, request, trail).await;
+            if let (Some(diary), Err(fault)) = (&trail.diary, &answered)
+                && request.step == What::Submit
+                && (fault.sent == Sent::No || fault.kind == Kind::UpstreamLoading)
+            {
+                diary.not_submitted().await?;
+            }
+            match answered {
+                // The work goes on whether it is asked for or not: a question may be asked again.
+                Err(fault) if request.step != What::Submit && passes(fault.kind) && tries < QUESTION_TRIES => {
+                    let pause = Duration::from_millis(250) * 2_u32.pow(tries);
+                    tries += 1;
+                    self.wait(fault.retry_after.unwrap_or_default().max(pause).min(QUESTION_PAUSE)).await?;
+                }
                 Err(fault) if fault.kind == Kind::UpstreamLoading && tries < LOADING_TRIES && !request.once => {
                     tries += 1;
                     self.wait(fault.retry_after.unwrap_or(Duration::from_secs(1)).min(LOADING_WAIT))
@@ -149,7 +212,10 @@ impl Run<'_> {
 
     async fn wait(&self, pause: Duration) -> Result<()> {
         if Instant::now() + pause >= self.attempt.deadline {
-            let text = "The backend did not finish in time. With `Prefer: respond-async` the call goes on as a job.";
+            let text = match self.job {
+                true => "The backend did not finish in the time that a job has (`jobs.time`).",
+                false => "The backend did not finish in time. With `Prefer: respond-async` the call goes on as a job.",
+            };
             return Err(Fault::new(Kind::UpstreamTimeout, text).sent(Sent::Yes));
         }
         tokio::time::sleep(pause).await;
@@ -159,13 +225,38 @@ impl Run<'_> {
 
 impl Drop for Run<'_> {
     fn drop(&mut self) {
-        if self.done {
-            return;
+        if !self.done && !self.job {
+            give_up(self.gateway, self.attempt, &self.exchange);
         }
-        let Some(request) = self.exchange.cancel() else { return };
-        let (gateway, mut attempt) = (self.gateway.clone(), self.attempt.clone());
+    }
+}
+
+/// Whether a fault passes by itself.
+const fn passes(kind: Kind) -> bool {
+    use Kind::{
+        Overloaded, UpstreamFailed, UpstreamLoading, UpstreamRateLimited, UpstreamTimeout, UpstreamTruncated,
+        UpstreamUnreachable,
+    };
+    matches!(
+        kind,
+        UpstreamUnreachable
+            | UpstreamTimeout
+            | UpstreamTruncated
+            | UpstreamFailed
+            | UpstreamRateLimited
+            | UpstreamLoading
+            | Overloaded
+    )
+}
+
+/// Tells the backend, once, that nobody wants the work any more, where it can be told.
+pub(super) fn give_up(gateway: &Gateway, attempt: &Attempt, exchange: &Exchange) {
+    {
+        let Some(request) = exchange.cancel() else { return };
+        let (gateway, mut attempt) = (gateway.clone(), attempt.clone());
         attempt.deadline = Instant::now() + CANCEL_TIME;
-        self.gateway.0.drain.spawn("cancel upstream", async move {
+        let drain = gateway.0.drain.clone();
+        drain.spawn("cancel upstream", async move {
             let mut trail = Trail::silent(gateway.0.metrics.clone());
             if let Err(fault) = once(&gateway, &attempt, &request, &mut trail).await {
                 let (backend, fault) = (attempt.endpoint.backend.as_str(), attempt.mask.apply(fault));
@@ -179,9 +270,11 @@ impl Drop for Run<'_> {
 async fn once(gateway: &Gateway, attempt: &Attempt, request: &Send, trail: &mut Trail) -> Result<Answered> {
     let backend = attempt.endpoint.backend.as_str();
     let speaks = attempt.endpoint.operation == Operation::Speech;
+    let patience = if request.step == What::Submit { attempt.patience } else { QUESTION_TIME };
+    let until = attempt.deadline.min(Instant::now() + patience);
     let (headers, body) = match &request.to {
         To::Asset { url } => {
-            let asset = assets::open(gateway, &attempt.snapshot, url, attempt.deadline).await?;
+            let asset = assets::open(gateway, &attempt.snapshot, url, until).await?;
             (asset.headers, asset.body)
         }
         To::Backend { target } => {
@@ -195,7 +288,7 @@ async fn once(gateway: &Gateway, attempt: &Attempt, request: &Send, trail: &mut 
                 headers: request.dressed(&attempt.endpoint, attempt.dress())?,
                 body: request.body.clone(),
             };
-            let reply = send(gateway, &attempt.origin, outgoing, attempt.deadline, trail).await?;
+            let reply = send(gateway, &attempt.origin, outgoing, until, trail).await?;
             (reply.headers, reply.body)
         }
     };
@@ -204,7 +297,7 @@ async fn once(gateway: &Gateway, attempt: &Attempt, request: &Send, trail: &mut 
         return Sound::begin(attempt, kind, body).await.map(|sound| Answered::Sound(shown, Box::new(sound)));
     }
     let limit = attempt.answer_limit.max(attempt.snapshot.config.assets.size);
-    let body = body.collect(limit, attempt.deadline, &gateway.0.budget).await.map_err(answer_fault)?;
+    let body = body.collect(limit, until, &gateway.0.budget).await.map_err(answer_fault)?;
     Ok(Answered::Whole { status: 200, headers, body })
 }
 

@@ -22,7 +22,13 @@ use crate::{
 };
 
 /// Sends a chat and reads until there is an answer or the first event of one.
-pub(super) async fn chat(gateway: &Gateway, attempt: &Attempt, call: &chat::Call, trail: &mut Trail) -> Result<Reply> {
+pub(super) async fn chat(
+    gateway: &Gateway,
+    attempt: &Attempt,
+    call: &chat::Call,
+    show_usage: bool,
+    trail: &mut Trail,
+) -> Result<Reply> {
     let backend = attempt.endpoint.backend.as_str();
     let Some(dialect) = attempt.endpoint.chat() else {
         return Err(providers::refusal::unsupported_by(backend, Operation::Chat));
@@ -31,7 +37,7 @@ pub(super) async fn chat(gateway: &Gateway, attempt: &Attempt, call: &chat::Call
     let reply = post(gateway, attempt, encoded.body, "smaller images or a shorter history", trail).await?;
     let headers = shown_headers(&reply.headers);
     let content = if call.stream() {
-        Content::Stream(first_event(attempt, call, &reply.headers, reply.body, trail).await?)
+        Content::Stream(first_event(attempt, show_usage, &reply.headers, reply.body, trail).await?)
     } else {
         let held = whole(gateway, attempt, reply.body, trail).await?;
         let id = answer_id(trail);
@@ -103,7 +109,7 @@ async fn whole(gateway: &Gateway, attempt: &Attempt, body: RecvBody, trail: &mut
 /// Reads a stream up to its first event.
 async fn first_event(
     attempt: &Attempt,
-    call: &chat::Call,
+    show_usage: bool,
     headers: &HeaderMap,
     body: RecvBody,
     trail: &mut Trail,
@@ -112,7 +118,7 @@ async fn first_event(
         return Err(no_stream(headers, body).await);
     }
     let decoder = chat::Stream::new(chat::StreamContext {
-        show_usage: call.wants_stream_usage(),
+        show_usage,
         id: answer_id(trail),
         model: attempt.model.as_ref().to_owned(),
         created: now(),
