@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 
 use types::Operation;
+use wire::openai::embeddings;
 
 use super::code_list;
 use crate::{
@@ -28,7 +29,18 @@ pub(super) fn paths(table: &[Backend]) -> String {
 
 /// How calls are written for each backend, where they are not OpenAI's.
 pub(super) fn rules() -> String {
-    let mut page = String::from(PICTURES);
+    let mut page = String::from(VECTORS);
+    for backend in crate::TABLE {
+        if let Some(Codec::Embeddings(dialect)) = backend.op(Operation::Embeddings).map(|op| op.codec) {
+            vectors(backend.id, &dialect, &mut page);
+        }
+    }
+    for kind in crate::dialects::DECLARED {
+        if let Some((_, Codec::Embeddings(dialect))) = crate::dialects::declared(*kind, Operation::Embeddings) {
+            vectors(kind.name(), &dialect, &mut page);
+        }
+    }
+    page.push_str(PICTURES);
     page.push_str("| backend | prompt | size | n | steps | guidance | format | base64 asked for by |\n|---|---|---|---|---|---|---|---|\n");
     let makes = |backend: &&Backend| backend.can(Operation::Image);
     for backend in crate::TABLE.iter().filter(makes) {
@@ -45,8 +57,20 @@ pub(super) fn rules() -> String {
     page
 }
 
+fn vectors(name: &str, dialect: &embeddings::Dialect, page: &mut String) {
+    let input = if dialect.shape == embeddings::Shape::Inputs { "inputs" } else { "input" };
+    let most = dialect.max_inputs.map_or("–".to_owned(), |most| most.to_string());
+    let tokens = if dialect.tokens { "yes" } else { "refused" };
+    let refused = if dialect.refuse.is_empty() { "–".to_owned() } else { code_list(dialect.refuse) };
+    let _ = writeln!(page, "| {name} | `{input}` | {most} | {tokens} | {refused} |");
+}
+
 fn row(id: &str, names: &Names, page: &mut String) {
-    let within = names.within.map_or(String::new(), |name| format!(" in `{name}`"));
+    let within = match names.within {
+        Some(name) if names.prompt_at_root => format!(", the rest in `{name}`"),
+        Some(name) => format!(", all in `{name}`"),
+        None => String::new(),
+    };
     let code = |name: Option<&str>| name.map_or("refused".to_owned(), |name| format!("`{name}`"));
     let size = match names.size {
         Size::Text => "`size: \"WxH\"`".to_owned(),
@@ -98,14 +122,23 @@ fn sounds(page: &mut String) {
     }
 }
 
-const PICTURES: &str = "\
+const VECTORS: &str = "\
+## Embeddings
+
+Nobody is asked for base64: floats are, and the gateway writes what the caller wanted. Larger batches are split and joined.
+
+| backend | texts go as | most in one call | arrays of tokens | refused by name |
+|---|---|---|---|---|
+";
+
+const PICTURES: &str = "
 ## Pictures
 
 `seed`, `negative_prompt` and members that OpenAI does not know go as they came; a `size` of `auto` is not sent. Members that say
 who asks (`user`, `metadata`, `store`, …) are taken out and named, and so are `quality`, `style`, `background`,
 `output_compression` and `input_fidelity`, except at fal-ai and replicate, some of whose models have them. `moderation: low` switches
 off the safety checker of fal-ai and is taken out elsewhere. A model that the Hub maps as an adapter (LoRA) goes with its weights at
-fal-ai, replicate and wavespeed.
+fal-ai, replicate, wavespeed and nebius.
 
 ";
 

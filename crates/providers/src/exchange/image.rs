@@ -20,7 +20,7 @@ pub(crate) struct Names {
     /// The prompt.
     pub(crate) prompt: &'static str,
     /// Whether the prompt stands at the root, apart from the parameters.
-    prompt_at_root: bool,
+    pub(crate) prompt_at_root: bool,
     /// The model's name, where the path does not hold it.
     pub(crate) model: Option<&'static str>,
     /// Where the parameters stand; none: at the root.

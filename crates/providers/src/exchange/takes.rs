@@ -39,6 +39,8 @@ const SOUNDS: &[(&str, &str)] = &[
     ("audio/aiff", "audio/aiff"),
     ("audio/x-aiff", "audio/aiff"),
     ("audio/x-caf", "audio/x-caf"),
+    ("audio/amr", "audio/amr"),
+    ("audio/basic", "audio/basic"),
     ("video/x-matroska", "audio/x-matroska"),
     ("audio/x-matroska", "audio/x-matroska"),
 ];
@@ -51,7 +53,7 @@ impl Flow {
         match self {
             Self::Fal => fal(sound),
             Self::HfInference | Self::Replicate => match sound {
-                "audio/aiff" | "audio/x-caf" | "audio/x-matroska" => Takes::Convert(AudioFormat::Flac),
+                "audio/aiff" | "audio/basic" | "audio/x-caf" | "audio/x-matroska" => Takes::Convert(AudioFormat::Flac),
                 known => Takes::AsIs(known),
             },
             Self::Together | Self::Openai => match sound {
@@ -91,5 +93,42 @@ pub(super) fn extension(media_type: &str) -> &'static str {
         "audio/webm" => "webm",
         "audio/mp4" => "m4a",
         _ => "wav",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sound_goes_under_the_label_that_the_backend_takes() {
+        for (flow, kind, want) in [
+            (Flow::Fal, "audio/wav", Takes::AsIs("audio/x-wav")),
+            (Flow::Fal, "audio/mp3", Takes::AsIs("audio/mpeg")),
+            (Flow::Fal, "audio/flac", Takes::AsIs("audio/mpeg")),
+            (Flow::Fal, "audio/webm", Takes::AsIs("video/webm")),
+            (Flow::Fal, "audio/ogg", Takes::Convert(AudioFormat::Flac)),
+            (Flow::Fal, "audio/mp4", Takes::Convert(AudioFormat::Flac)),
+            (Flow::HfInference, "audio/x-m4a", Takes::AsIs("audio/mp4")),
+            (Flow::HfInference, "AUDIO/FLAC", Takes::AsIs("audio/flac")),
+            (Flow::Together, "audio/aac", Takes::Convert(AudioFormat::Wav)),
+            (Flow::Openai, "audio/ogg", Takes::AsIs("audio/ogg")),
+            (Flow::Fal, "image/png", Takes::Refuse),
+            (Flow::HfInference, "video/x-msvideo", Takes::Refuse),
+            (Flow::Nebius, "audio/wav", Takes::Refuse),
+        ] {
+            assert_eq!(flow.takes(kind), want, "{flow:?} {kind}");
+        }
+    }
+
+    #[test]
+    fn what_sound_is_converted_into_is_taken() {
+        for flow in [Flow::Fal, Flow::HfInference, Flow::Replicate, Flow::Together, Flow::Openai] {
+            for kind in kinds() {
+                if let Takes::Convert(format) = flow.takes(kind) {
+                    assert!(matches!(flow.takes(format.media_type()), Takes::AsIs(_)), "{flow:?} {kind}");
+                }
+            }
+        }
     }
 }
