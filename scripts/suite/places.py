@@ -4,6 +4,8 @@ import pathlib
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 CLIENTS = ROOT / "tests" / "clients"
+# Short recordings in every format that people send.
+SOUNDS = ROOT / "crates" / "media" / "tests" / "sounds"
 
 _cache_home = os.environ.get("XDG_CACHE_HOME") or os.path.join(os.path.expanduser("~"), ".cache")
 CACHE = pathlib.Path(_cache_home) / "ironbow"

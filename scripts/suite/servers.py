@@ -66,7 +66,8 @@ class Gateway:
 
     def environment(self) -> dict:
         """What a client script is told."""
-        return places.environment() | {"IRONBOW_URL": self.url, "SANDBOX_URL": self.sandbox}
+        addresses = {"IRONBOW_URL": self.url, "SANDBOX_URL": self.sandbox}
+        return places.environment() | addresses | {"SOUNDS": str(places.SOUNDS), "IRONBOW_PID": str(self.process.pid)}
 
 
 def _listening(log: pathlib.Path):

@@ -45,8 +45,12 @@ export async function rejects(expected, action) {
   throw new Error(`no ${expected.name} was thrown`);
 }
 
-/** Asks the sandbox to misbehave at the next chat; see docs/sandbox.md for the kinds of faults and their members. */
-export const fault = (what, times = 1) => sandbox("POST", "/_sandbox/faults", { match: { operation: "chat" }, times, fault: what });
+/** Asks the sandbox to misbehave at the next such call; see docs/sandbox.md for the kinds of faults and their members. */
+export const fault = (what, times = 1, operation = "chat") =>
+  sandbox("POST", "/_sandbox/faults", { match: { operation }, times, fault: what });
+
+/** The requests of this operation that the sandbox got since this check began, oldest first. */
+export const asked = async (operation) => (await sandbox("GET", "/_sandbox/journal")).filter((entry) => entry.operation === operation);
 
 /** The sandbox behaves again, and forgets what it was asked. */
 async function startAfresh() {

@@ -19,11 +19,12 @@ def check(function):
     return function
 
 
-def main() -> None:
-    """Runs every check, prints what failed and why, and closes with the counts."""
+def main(prepare=lambda: None) -> None:
+    """Runs every check, prints what failed and why, and closes with the counts; `prepare` runs before each."""
     failed = 0
     for function in _checks:
         start_afresh()
+        prepare()
         try:
             result = function()
             if inspect.isawaitable(result):
@@ -52,9 +53,9 @@ def raises(expected, action):
     raise AssertionError(f"no {expected.__name__} was raised")
 
 
-def fault(times=1, **what) -> None:
-    """Asks the sandbox to misbehave at the next chat; see docs/sandbox.md for the kinds of faults and their members."""
-    _sandbox("POST", "/_sandbox/faults", {"match": {"operation": "chat"}, "times": times, "fault": what})
+def fault(times=1, operation="chat", **what) -> None:
+    """Asks the sandbox to misbehave at the next such call; see docs/sandbox.md for the kinds of faults and their members."""
+    _sandbox("POST", "/_sandbox/faults", {"match": {"operation": operation}, "times": times, "fault": what})
 
 
 def start_afresh() -> None:
@@ -71,7 +72,12 @@ def settings(**what) -> None:
 
 def chats() -> list:
     """The chats that the sandbox was asked for since this check began, oldest first."""
-    return [entry for entry in _sandbox("GET", "/_sandbox/journal") if entry.get("operation") == "chat"]
+    return asked("chat")
+
+
+def asked(*operations) -> list:
+    """The requests of these operations that the sandbox got since this check began, oldest first."""
+    return [entry for entry in _sandbox("GET", "/_sandbox/journal") if entry.get("operation") in operations]
 
 
 def _sandbox(method, path, body=None):
