@@ -75,7 +75,8 @@ pub enum Flow {
 pub enum Work {
     /// Speak.
     Speech(SpeechAsk),
-    /// Write down what is heard. `file.claimed_type` must be what the bytes are, not what the caller said.
+    /// Write down what is heard. `file.claimed_type` must be what the bytes are, not what the caller said
+    /// (or the label that [`Flow::takes`] gave for it).
     Transcription(TranscriptionAsk),
     /// Make pictures.
     Image(ImageAsk),

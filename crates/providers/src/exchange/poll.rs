@@ -142,6 +142,10 @@ impl Exchange {
     /// A question without an answer: the work goes on all the same, so it is asked again a few times.
     fn strike(&mut self, ticket: Ticket, strikes: u8, reply: &Got<'_>, now: Duration, passes: bool) -> Result<Step> {
         if !passes || strikes >= STRIKES {
+            if passes {
+                // Nobody says that the work is over: it can still be given up, or asked for later.
+                self.state = State::Polling { ticket, strikes: 0 };
+            }
             return Err(if is_good(reply.status) { not_there(reply, "state") } else { bad_status(reply) });
         }
         Ok(self.wait(ticket, strikes + 1, after(reply, self.flow.pause(now))))

@@ -122,6 +122,17 @@ mod tests {
     }
 
     #[test]
+    fn a_label_that_was_given_is_taken_as_it_is() {
+        for flow in [Flow::Fal, Flow::HfInference, Flow::Replicate, Flow::Together, Flow::Openai] {
+            for kind in kinds() {
+                if let Takes::AsIs(label) = flow.takes(kind) {
+                    assert_eq!(flow.takes(label), Takes::AsIs(label), "{flow:?} {kind}");
+                }
+            }
+        }
+    }
+
+    #[test]
     fn what_sound_is_converted_into_is_taken() {
         for flow in [Flow::Fal, Flow::HfInference, Flow::Replicate, Flow::Together, Flow::Openai] {
             for kind in kinds() {

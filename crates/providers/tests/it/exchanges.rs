@@ -242,6 +242,7 @@ fn a_question_that_fails_is_asked_again_a_few_times_only() {
         assert_eq!(poll.step, What::Poll);
     }
     assert_eq!(bytes(&mut exchange, 503, b"busy", 1000).unwrap_err().status, Some(503));
+    assert!(exchange.cancel().is_some() && exchange.resume().is_some(), "the work may still go on");
 
     let mut exchange = queued();
     for _ in 0..50 {
