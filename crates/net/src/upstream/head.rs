@@ -4,7 +4,7 @@ use super::{Outgoing, h1_body::Framing};
 use crate::{NetError, NetErrorKind, chunked::ChunkDecoder};
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
-use std::io::Write as _;
+use std::{io::Write as _, mem::MaybeUninit};
 use types::SendBody;
 
 /// More headers than this in a reply are refused.
@@ -78,9 +78,10 @@ pub(super) struct Head {
 
 /// Reads the head of a reply to a `method` request; `None` if it is not complete yet.
 pub(super) fn read(input: &[u8], method: &Method) -> Result<Option<Head>, NetError> {
-    let mut fields = [httparse::EMPTY_HEADER; MAX_HEADERS];
-    let mut reply = httparse::Response::new(&mut fields);
-    let len = match reply.parse(input) {
+    let mut fields = [const { MaybeUninit::uninit() }; MAX_HEADERS];
+    let mut reply = httparse::Response::new(&mut []);
+    let parsed = httparse::ParserConfig::default().parse_response_with_uninit_headers(&mut reply, input, &mut fields);
+    let len = match parsed {
         Ok(httparse::Status::Complete(len)) => len,
         Ok(httparse::Status::Partial) => return Ok(None),
         Err(httparse::Error::TooManyHeaders) => {
