@@ -89,3 +89,19 @@ pub fn event(fault: &Fault, request_id: &str) -> Vec<u8> {
     let body = body(fault, request_id);
     [b"data: ", body.as_slice(), b"\n\n"].concat()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_page_of_errors_has_every_kind_as_it_is() {
+        let page = include_str!("../../../../docs/errors.md");
+        for kind in Kind::ALL {
+            let (status, class, code) = face(*kind);
+            let code = code.map_or("–".to_owned(), |code| format!("`{code}`"));
+            let row = format!("| {status} | `{class}` | {code} |");
+            assert!(page.contains(&row), "docs/errors.md lacks {row}");
+        }
+    }
+}
