@@ -48,6 +48,9 @@ pub(crate) struct Serve {
     /// The address to listen on, such as 127.0.0.1:8080.
     #[arg(long, value_name = "ADDR")]
     pub(crate) listen: Option<String>,
+    /// The folder for what must survive a restart, such as jobs; `none` keeps nothing.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) data: Option<String>,
     /// Allow an address that other machines can reach. Whoever reaches the gateway can spend its keys.
     #[arg(long)]
     pub(crate) allow_remote: bool,

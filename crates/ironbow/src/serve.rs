@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use catalog::Catalog;
 use net::{Drain, Drained, ServerLimits, Serving, TlsSettings, Upstream, UpstreamSettings};
-use pipeline::{Gateway, Snapshot};
+use pipeline::{Gateway, Keepers, Snapshot};
 use policy::Compiled;
 use policy::credentials::Presented;
 use sandbox::Sandbox;
@@ -37,6 +37,7 @@ pub(crate) fn run(arguments: &cli::Serve) -> ExitCode {
     let given = Given {
         file: arguments.config.as_deref(),
         listen: arguments.listen.as_deref(),
+        data: arguments.data.as_deref(),
         allow_remote: arguments.allow_remote,
         sandbox: sandbox_url.as_deref(),
     };
@@ -123,12 +124,15 @@ async fn start(config: Compiled, sandbox: Option<&str>, drain: &Drain) -> Result
     });
     let catalog = Catalog::new(catalog_settings(&config), upstream.clone(), drain.clone())?;
     let store = open_store(&config).await?;
+    let owners = store.secret().await.map_err(|e| format!("the data folder cannot be used: {e}"))?;
     let welcome = Welcome::new(&config, &url, sandbox);
     let snapshot = Snapshot::new(config).map_err(|e| e.to_string())?;
-    let gateway = Gateway::new(snapshot, upstream, catalog.clone(), store.kept(), drain.clone());
-    let serving = net::serve(listener, limits, tls, gateway, drain).map_err(|e| e.to_string())?;
+    let keepers = Keepers { jobs: store.jobs(), kept: store.kept(), owners };
+    let gateway = Gateway::new(snapshot, upstream, catalog.clone(), keepers, drain.clone());
+    let serving = net::serve(listener, limits, tls, gateway.clone(), drain).map_err(|e| e.to_string())?;
     welcome.say(for_people);
     catalog.start();
+    gateway.start_workers();
     Ok((serving, store))
 }
 

@@ -21,6 +21,8 @@ pub(crate) struct Given<'a> {
     pub(crate) file: Option<&'a Path>,
     /// `--listen`.
     pub(crate) listen: Option<&'a str>,
+    /// `--data`.
+    pub(crate) data: Option<&'a str>,
     /// `--allow-remote`.
     pub(crate) allow_remote: bool,
     /// The address of the built-in sandbox, if it stands in for Hugging Face.
@@ -65,6 +67,10 @@ pub(crate) fn load(given: &Given<'_>) -> Result<Compiled, Refused> {
             sandbox("huggingface.implicit_token", "true"),
             sandbox("data.folder", "none"),
         ]);
+    }
+    if let Some(folder) = given.data {
+        flags.retain(|flag| flag.setting != "data.folder");
+        flags.push(Flag { name: "--data", setting: "data.folder", text: folder });
     }
     let sources = Sources {
         file: text.as_deref().map(|text| File { name: &name, text }),

@@ -22,8 +22,8 @@ use wire::json::Limits;
 use wire::events;
 
 use crate::{
-    asks::models::Sheet,
     Gateway, Snapshot,
+    asks::models::Sheet,
     call::Call,
     steps::pump::{Live, Sound},
     trail::Trail,
@@ -198,7 +198,8 @@ impl Door {
         let later = wants_job(&request.headers);
         let held = request.body.collect(snapshot.config.limits.body, until, &gateway.0.budget).await;
         let held = held.map_err(body_fault)?;
-        let later = later.then(|| Stored { door: self, kind: kind.clone(), base: base.clone(), body: held.bytes.clone() });
+        let later =
+            later.then(|| Stored { door: self, kind: kind.clone(), base: base.clone(), body: held.bytes.clone() });
         let (call, model, wants) = self.read(&kind, held.bytes, &snapshot.json_limits, base)?;
         let later = later.filter(|_| matches!(call, Call::Work(_)) && !wants.events());
         trail.record.stream = call.stream();

@@ -51,6 +51,17 @@ impl Store {
         self.kept.clone()
     }
 
+    /// A secret that lives as long as what is kept: 32 random bytes, for keyed hashes.
+    ///
+    /// # Errors
+    /// When its file cannot be read or made.
+    pub async fn secret(&self) -> Result<[u8; 32], StoreError> {
+        match &self.disk {
+            Some(disk) => disk.secret().await,
+            None => sqlite::secret::random(),
+        }
+    }
+
     /// Whether what it keeps survives a restart.
     pub fn survives_restart(&self) -> bool {
         self.disk.is_some()

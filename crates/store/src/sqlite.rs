@@ -23,6 +23,7 @@ mod jobs;
 mod kept;
 mod rows;
 mod schema;
+pub(crate) mod secret;
 
 /// How long one call of a port may take, waiting for its turn included.
 const DEADLINE: Duration = Duration::from_secs(10);
@@ -53,6 +54,12 @@ impl Sqlite {
         let store = Self { limits, node: node.to_owned(), files: folder.files, write, read, _lock: folder.lock };
         store.sweep().await?;
         Ok(store)
+    }
+
+    /// A secret of the folder's own, made at its first use.
+    pub(crate) async fn secret(&self) -> Result<[u8; 32], StoreError> {
+        let dir = self.files.parent().unwrap_or(&self.files).to_owned();
+        blocking(move || secret::of(&dir)).await
     }
 
     /// Waits for what is being written, and closes the database.

@@ -117,7 +117,7 @@ pub(crate) async fn resume(
 pub(crate) async fn rehearse(attempt: &Attempt, call: &Call) -> Result<()> {
     match call {
         Call::Work(work) => exchange::rehearse(attempt, work).await,
-        Call::Chat(_) | Call::Embeddings(_) | Call::Pictures(..) => Ok(()),
+        _ => Ok(()),
     }
 }
 

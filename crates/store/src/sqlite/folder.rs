@@ -4,6 +4,7 @@
 //! lock                 held while a process uses the folder
 //! ironbow.sqlite       the database (with -wal and -shm beside it)
 //! files/file_…         the bytes of kept files
+//! owners.key           the secret under which the owners of jobs are hashed
 //! ```
 
 use std::{
@@ -90,12 +91,12 @@ pub(super) fn write_new<'a>(path: &Path, segments: impl Iterator<Item = &'a [u8]
 
 /// Makes the name of a file as durable as its bytes.
 #[cfg(unix)]
-fn sync_dir(path: &Path) -> io::Result<()> {
+pub(super) fn sync_dir(path: &Path) -> io::Result<()> {
     path.parent().map_or(Ok(()), |dir| File::open(dir)?.sync_all())
 }
 
 #[cfg(not(unix))]
-fn sync_dir(_: &Path) -> io::Result<()> {
+pub(super) fn sync_dir(_: &Path) -> io::Result<()> {
     Ok(())
 }
 

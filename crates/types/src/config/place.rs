@@ -126,7 +126,7 @@ pub struct Jobs {
     pub time: Period,
     /// How long a finished job and its result are kept.
     pub keep: Period,
-    /// How many jobs may be under way at once; one more is refused.
+    /// How many jobs are worked on at once; others wait for their turn.
     #[schemars(range(min = 1, max = 100_000))]
     pub running: u32,
 }

@@ -1,0 +1,152 @@
+//! What the gateway does without a caller who waits: the jobs, and forgetting what has expired.
+
+mod diary;
+mod jobs;
+mod stored;
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use aws_lc_rs::hmac;
+use tokio::sync::{Notify, watch};
+use types::ports::{
+    Jobs, Kept,
+    jobs::{JobId, Owner},
+};
+
+pub(crate) use diary::{Diary, Saved};
+pub(crate) use jobs::tell_backend;
+pub(crate) use stored::write as write_call;
+
+use crate::{Gateway, steps::authenticate::Caller};
+
+/// How often what has expired is forgotten.
+const SWEEP: Duration = Duration::from_secs(60);
+/// How long a reader of an expired file may go on.
+const READERS: i64 = 300_000;
+
+/// Who keeps what survives a request.
+pub struct Keepers {
+    /// Jobs.
+    pub jobs: Arc<dyn Jobs>,
+    /// Files.
+    pub kept: Arc<dyn Kept>,
+    /// The secret under which the owners of jobs are hashed. Where jobs survive a restart, it must, too.
+    pub owners: [u8; 32],
+}
+
+/// Where jobs are taken in and given out.
+pub(crate) struct Desk {
+    /// Who keeps them.
+    pub(crate) jobs: Arc<dyn Jobs>,
+    owners: hmac::Key,
+    /// Told when there is a new one.
+    wake: Notify,
+    /// Those that are worked on here, and whether they are cancelled.
+    running: Mutex<HashMap<JobId, watch::Sender<bool>>>,
+}
+
+impl Desk {
+    /// An empty desk.
+    pub(crate) fn new(keepers: Keepers) -> Self {
+        let owners = hmac::Key::new(hmac::HMAC_SHA256, &keepers.owners);
+        Self { jobs: keepers.jobs, owners, wake: Notify::new(), running: Mutex::default() }
+    }
+
+    /// Whose the jobs of this caller are: everybody who presents nothing is one and the same.
+    pub(crate) fn owner(&self, caller: &Caller) -> Owner {
+        let mut context = hmac::Context::with_key(&self.owners);
+        match &caller.credential {
+            None => context.update(b"nothing presented"),
+            Some(credential) => {
+                context.update(b"presented:");
+                context.update(credential.expose().as_bytes());
+            }
+        }
+        let tag = context.sign();
+        Owner::new(tag.as_ref().iter().map(|byte| format!("{byte:02x}")).collect::<String>())
+    }
+
+    /// Says that there is a new job.
+    pub(crate) fn ring(&self) {
+        self.wake.notify_one();
+    }
+
+    /// Stops the work on a job that its owner cancelled; `false` when nobody works on it here.
+    pub(crate) fn stop(&self, job: &JobId) -> bool {
+        self.running().get(job).is_some_and(|cancelled| cancelled.send(true).is_ok())
+    }
+
+    /// Work on a job begins; gives what tells when it is cancelled.
+    fn enter(&self, job: &JobId) -> watch::Receiver<bool> {
+        let (sender, receiver) = watch::channel(false);
+        self.running().insert(job.clone(), sender);
+        receiver
+    }
+
+    /// Work on a job has ended; says whether it was cancelled meanwhile.
+    fn leave(&self, job: &JobId) -> bool {
+        self.running().remove(job).is_some_and(|cancelled| *cancelled.borrow())
+    }
+
+    fn running(&self) -> MutexGuard<'_, HashMap<JobId, watch::Sender<bool>>> {
+        self.running.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Starts what is done without a caller, on the current runtime.
+pub(crate) fn start(gateway: &Gateway) {
+    gateway.0.drain.spawn("jobs", jobs::run(gateway.clone()));
+    gateway.0.drain.background("expiry", sweep(gateway.clone()));
+}
+
+/// Forgets what has expired, for ever.
+async fn sweep(gateway: Gateway) {
+    loop {
+        let now = crate::clock();
+        let then = types::ports::Moment(now.0.saturating_sub(READERS));
+        for (what, swept) in
+            [("jobs", gateway.0.desk.jobs.expire(now).await), ("files", gateway.0.kept.expire(then).await)]
+        {
+            match swept {
+                Ok(0) => {}
+                Ok(forgotten) => tracing::debug!(what, forgotten, "expired"),
+                Err(error) => tracing::warn!(what, %error, "what has expired cannot be forgotten now"),
+            }
+        }
+        tokio::time::sleep(SWEEP).await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use types::Secret;
+
+    use super::*;
+
+    fn owner(key: u8, credential: Option<&str>) -> Owner {
+        let hashed = hmac::Key::new(hmac::HMAC_SHA256, &[key; 32]);
+        let mut context = hmac::Context::with_key(&hashed);
+        match credential {
+            None => context.update(b"nothing presented"),
+            Some(text) => {
+                context.update(b"presented:");
+                context.update(Secret::new(text).expose().as_bytes());
+            }
+        }
+        Owner::new(context.sign().as_ref().iter().map(|byte| format!("{byte:02x}")).collect::<String>())
+    }
+
+    #[test]
+    fn owners_differ_by_credential_and_by_key_and_show_neither() {
+        let owners = [owner(1, None), owner(1, Some("a")), owner(1, Some("b")), owner(2, Some("a"))];
+        for (n, one) in owners.iter().enumerate() {
+            assert_eq!(one.as_str().len(), 64);
+            assert!(owners[n + 1..].iter().all(|other| other != one));
+        }
+        assert_eq!(owner(1, Some("a")), owners[1]);
+    }
+}
