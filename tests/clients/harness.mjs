@@ -11,11 +11,12 @@ export function check(name, run) {
   checks.push({ name, run });
 }
 
-/** Runs every check, prints what failed and why, and closes with the counts. */
-export async function main() {
+/** Runs every check, prints what failed and why, and closes with the counts; `prepare` runs before each. */
+export async function main(prepare = () => {}) {
   let failed = 0;
   for (const { name, run } of checks) {
     await startAfresh();
+    await prepare();
     let timer;
     const late = new Promise((_, reject) => {
       timer = setTimeout(() => reject(new Error("not done within 60 s")), 60_000);
@@ -48,6 +49,9 @@ export async function rejects(expected, action) {
 /** Asks the sandbox to misbehave at the next such call; see docs/sandbox.md for the kinds of faults and their members. */
 export const fault = (what, times = 1, operation = "chat") =>
   sandbox("POST", "/_sandbox/faults", { match: { operation }, times, fault: what });
+
+/** Changes how the sandbox answers until it is changed back; see docs/sandbox.md. */
+export const settings = (what) => sandbox("POST", "/_sandbox/settings", what);
 
 /** The requests of this operation that the sandbox got since this check began, oldest first. */
 export const asked = async (operation) => (await sandbox("GET", "/_sandbox/journal")).filter((entry) => entry.operation === operation);

@@ -1,4 +1,4 @@
-"""Runs llama.cpp's HTTP server with a small model until it is told to end: `engine.py PORT FOLDER`."""
+"""Runs llama.cpp's HTTP server with a small model until it is told to end: `chat.py PORT FOLDER`."""
 import pathlib
 import signal
 import sys
