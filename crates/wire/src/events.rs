@@ -7,6 +7,7 @@
 mod read;
 
 use bytes::Bytes;
+use serde_json::Value;
 use types::{Fault, SendBody, Usage};
 
 use crate::openai::chat::Finish;
@@ -31,6 +32,14 @@ pub enum Event {
         choice: u32,
         /// The text.
         text: String,
+    },
+    /// How sure the model was of the tokens of the text just said: each as OpenAI's chat writes it in
+    /// `logprobs.content`. A dialect without a place for it leaves it out.
+    Logprobs {
+        /// Which answer.
+        choice: u32,
+        /// One value per token.
+        tokens: Vec<Value>,
     },
     /// Some of what the model thought.
     Reasoning {

@@ -76,6 +76,9 @@ impl Reading {
         for (position, choice) in said["choices"].as_array().into_iter().flatten().enumerate() {
             let number = choice["index"].as_u64().map_or(position, |index| usize::try_from(index).unwrap_or(0));
             self.choice(u32::try_from(number).unwrap_or(0), &choice[part], out);
+            if let Some(tokens) = choice["logprobs"]["content"].as_array().filter(|tokens| !tokens.is_empty()) {
+                out(Event::Logprobs { choice: u32::try_from(number).unwrap_or(0), tokens: tokens.clone() });
+            }
             if let Some(reason) = choice["finish_reason"].as_str() {
                 let choice = u32::try_from(number).unwrap_or(0);
                 out(Event::Finish { choice, reason: Finish::named(reason) });
