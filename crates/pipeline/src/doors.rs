@@ -182,7 +182,7 @@ impl Answer {
 pub(crate) const EVENTS: &str = "text/event-stream; charset=utf-8";
 
 impl Door {
-    /// Reads the body and the call in it.
+    /// Reads the body and the call in it. `named` is the model that the path names, if it does: it stands above the body's.
     ///
     /// # Errors
     /// What is wrong with the body, naming the member.
@@ -191,16 +191,21 @@ impl Door {
         gateway: &Gateway,
         snapshot: &Snapshot,
         request: Request,
+        named: &str,
         trail: &mut Trail,
     ) -> Result<Heard> {
         let until = request.received + snapshot.config.timeouts.body;
         let (kind, base) = (content_type(&request.headers), called_at(&request));
         let later = wants_job(&request.headers);
         let held = request.body.collect(snapshot.config.limits.body, until, &gateway.0.budget).await;
-        let held = held.map_err(body_fault)?;
+        let mut held = held.map_err(body_fault)?;
+        if !named.is_empty() && kind.trim_start().starts_with("application/json") {
+            held.bytes = with_model(held.bytes, named);
+        }
         let later =
             later.then(|| Stored { door: self, kind: kind.clone(), base: base.clone(), body: held.bytes.clone() });
-        let (call, model, wants) = self.read(&kind, held.bytes, &snapshot.json_limits, base)?;
+        let (call, said, wants) = self.read(&kind, held.bytes, &snapshot.json_limits, base)?;
+        let model = if named.is_empty() { said } else { named.to_owned() };
         let later = later.filter(|_| matches!(call, Call::Work(_)) && !wants.events());
         trail.record.stream = call.stream();
         trail.record.model = Some(model.chars().take(256).collect());
@@ -232,6 +237,16 @@ impl Door {
     pub(crate) const fn takes_json(self) -> bool {
         !matches!(self, Self::Transcriptions | Self::Translations)
     }
+}
+
+/// The body with a member `model` in it. One that it has stays: the codec replaces it anyway.
+fn with_model(body: Bytes, model: &str) -> Bytes {
+    type Members<'a> = std::collections::BTreeMap<String, &'a serde_json::value::RawValue>;
+    let lacks = serde_json::from_slice::<Members<'_>>(&body).is_ok_and(|members| !members.contains_key("model"));
+    let Some(brace) = body.iter().position(|byte| *byte == b'{').filter(|_| lacks) else { return body };
+    let (empty, model) = (body[brace + 1..].trim_ascii_start().starts_with(b"}"), serde_json::Value::from(model));
+    let comma = if empty { "" } else { "," };
+    [b"{\"model\":", model.to_string().as_bytes(), comma.as_bytes(), &body[brace + 1..]].concat().into()
 }
 
 fn content_type(headers: &HeaderMap) -> String {

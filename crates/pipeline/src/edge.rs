@@ -74,7 +74,7 @@ async fn route(gateway: &Gateway, request: Request, trail: &mut Trail) -> Result
         Route::Call(door) => {
             check_body(&request.headers, door)?;
             gateway.accepts_work()?;
-            walk(gateway, request, door, trail).await
+            walk(gateway, request, door, rest, trail).await
         }
         Route::Variations => Err(Fault::new(
             Kind::UnsupportedOperation,

@@ -41,11 +41,11 @@ pub use workers::Keepers;
 
 /// The walk of a call, whole. Each step takes what the one before returned; faults leave by `?` and are encoded by the
 /// edge. The pump and the account follow while the answer is written: see `edge`.
-async fn walk(gateway: &Gateway, request: Request, door: Door, trail: &mut Trail) -> Result<Answer> {
+async fn walk(gateway: &Gateway, request: Request, door: Door, named: &str, trail: &mut Trail) -> Result<Answer> {
     let snapshot = gateway.snapshot();
     let caller = authenticate(&request.headers)?;
     let ask = Ask::of(&request)?;
-    let heard = door.decode(gateway, &snapshot, request, trail).await?;
+    let heard = door.decode(gateway, &snapshot, request, named, trail).await?;
     let ticket = admit(snapshot.clone(), caller, ask, &heard.model, &heard.call)?;
     let candidates = resolve(gateway, &ticket).await?;
     let plan = plan(ticket, candidates)?;

@@ -129,7 +129,19 @@ impl Routes {
     }
 
     /// Where `path` leads for `method`. Paths are compared as they came: no decoding, no tidying.
+    ///
+    /// Beneath the prefixes of other gateways stand all the doors once more.
     pub(crate) fn find<'p>(&self, method: &Method, path: &'p str) -> Found<'p> {
+        let beneath = PREFIXES.iter().find_map(|prefix| path.strip_prefix(prefix)).filter(|rest| rest.starts_with('/'));
+        let path = beneath.unwrap_or(path);
+        match deployment(path) {
+            Some((door, model)) if method == Method::POST => Found::Route(Route::Call(door), model),
+            Some(_) => Found::WrongMethod(&Method::POST),
+            None => self.find_door(method, path),
+        }
+    }
+
+    fn find_door<'p>(&self, method: &Method, path: &'p str) -> Found<'p> {
         match self.0.at(path) {
             Ok(hit) => {
                 let route = *hit.value;
@@ -145,6 +157,24 @@ impl Routes {
             Err(_) => Found::Nothing(nearest(path)),
         }
     }
+}
+
+/// What users of other gateways have before the doors in their code.
+const PREFIXES: &[&str] = &["/litellm", "/langchain", "/pydanticai"];
+
+/// Azure's form: the model stands in the path, between the deployments and the endpoint.
+fn deployment(path: &str) -> Option<(Door, &str)> {
+    let rest = path.strip_prefix("/openai/deployments/")?;
+    let doors = [
+        ("/chat/completions", Door::Chat),
+        ("/embeddings", Door::Embeddings),
+        ("/audio/speech", Door::Speech),
+        ("/audio/transcriptions", Door::Transcriptions),
+        ("/audio/translations", Door::Translations),
+        ("/images/generations", Door::Images),
+        ("/images/edits", Door::Edits),
+    ];
+    doors.into_iter().find_map(|(end, door)| Some((door, rest.strip_suffix(end).filter(|model| !model.is_empty())?)))
 }
 
 /// The path that was probably meant: a base URL without `/v1`, doubled, or with a slash at the end.
@@ -167,6 +197,21 @@ mod tests {
             assert!(matches!(routes.find(route.method(), &path), Found::Route(r, _) if r == *route), "{path}");
             assert_eq!(routes.find(&Method::PATCH, &path), Found::WrongMethod(route.method()));
         }
+    }
+
+    #[test]
+    fn a_deployments_name_is_the_model_and_other_gateways_prefixes_hold_every_door() {
+        let routes = Routes::new();
+        let azure = "/openai/deployments/huggingface/groq/openai/gpt-oss-20b/chat/completions";
+        let wanted = Found::Route(Route::Call(Door::Chat), "huggingface/groq/openai/gpt-oss-20b");
+        assert_eq!(routes.find(&Method::POST, azure), wanted);
+        assert_eq!(routes.find(&Method::GET, azure), Found::WrongMethod(&Method::POST));
+        assert!(matches!(routes.find(&Method::POST, "/openai/deployments//chat/completions"), Found::Nothing(_)));
+        for prefix in PREFIXES {
+            let path = format!("{prefix}/v1/embeddings");
+            assert_eq!(routes.find(&Method::POST, &path), Found::Route(Route::Call(Door::Embeddings), ""));
+        }
+        assert!(matches!(routes.find(&Method::POST, "/litellmx/v1/embeddings"), Found::Nothing(_)));
     }
 
     #[test]

@@ -221,3 +221,25 @@ fn hosted_tools_and_impossible_members_are_named() {
     assert_eq!(lenient.status, 200, "{}", lenient.text());
     assert!(lenient.header("x-ironbow-dropped").unwrap().contains("web_search_options"));
 }
+
+#[test]
+fn a_deployments_name_in_the_path_is_the_model_and_prefixes_change_nothing() {
+    let world = World::plain();
+    let json = [("content-type", "application/json"), ("api-key", "anything")];
+    let path = format!("/openai/deployments/huggingface/groq/{EVERYWHERE}/chat/completions?api-version=2024-10-21");
+    for body in [
+        r#"{"messages":[{"role":"user","content":"hi"}],"x":1.50}"#,
+        r#"{"model":"gpt-4o","messages":[{"role":"user","content":"hi"}],"x":1.50}"#,
+    ] {
+        world.send("POST", &path, &json, body.as_bytes());
+        let sent = world.upstream_chats().pop().unwrap();
+        assert_eq!(sent["path"], "/groq/openai/v1/chat/completions");
+        let sent = sent["body"].as_str().unwrap().to_owned();
+        assert!(sent.contains("\"everywhere-instant\"") && sent.contains("1.50") && !sent.contains("gpt-4o"), "{sent}");
+    }
+    let body = ask(&format!("huggingface/groq/{EVERYWHERE}"), "hi").to_string();
+    for prefix in ["/litellm", "/langchain", "/pydanticai", "/litellm/openai"] {
+        let reply = world.send("POST", &format!("{prefix}/v1/chat/completions"), &json, body.as_bytes());
+        assert_eq!(reply.status, 200, "{prefix}: {}", reply.text());
+    }
+}
