@@ -35,8 +35,8 @@ pub struct ServerLimits {
     pub idle_timeout: Duration,
     /// How long a caller may take nothing of what is written for it.
     pub write_timeout: Duration,
-    /// Bytes of an unread request body that are read and thrown away after an early answer, so that the caller gets to
-    /// see it; then the connection is closed.
+    /// Bytes of an unread request body that are read and thrown away after an early answer, for at most five seconds, so
+    /// that a caller who sends everything first gets to see it; then the connection is closed.
     pub max_unread: usize,
     /// Requests at a time on one HTTP/2 connection.
     pub h2_streams: u32,
@@ -52,7 +52,7 @@ impl Default for ServerLimits {
             head_timeout: Duration::from_secs(15),
             idle_timeout: Duration::from_secs(75),
             write_timeout: Duration::from_secs(60),
-            max_unread: 1024 * 1024,
+            max_unread: 32 * 1024 * 1024,
             h2_streams: 100,
         }
     }

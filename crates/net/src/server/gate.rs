@@ -180,7 +180,7 @@ impl<I: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Gate<I> {
         if this.scan.as_ref().is_none_or(Scan::is_between) && this.talk.fault().is_none() {
             return Poll::Ready(Ok(()));
         }
-        let mut bin = [0; 4_096];
+        let mut bin = [0; 16_384];
         loop {
             let mut buf = ReadBuf::new(&mut bin);
             match Pin::new(&mut this.io).poll_read(cx, &mut buf) {

@@ -49,10 +49,12 @@ async fn heads_within_the_limits_are_served() {
 async fn an_early_answer_reaches_a_caller_that_is_still_sending() {
     let server = serve(answers(|_| async { Response::whole(StatusCode::UNAUTHORIZED, "text/plain", "no".to_owned()) }));
     for round in 0..200 {
+        let length = if round == 0 { 20_000_000 } else { 300_000 };
         let mut socket = TcpStream::connect(server.address()).await.unwrap();
-        socket.write_all(b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 300000\r\n\r\n").await.unwrap();
+        let head = format!("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: {length}\r\n\r\n");
+        socket.write_all(head.as_bytes()).await.unwrap();
         // All of the body is written before the answer is read, as simple clients do.
-        socket.write_all(&vec![b'x'; 300_000]).await.ok();
+        socket.write_all(&vec![b'x'; length]).await.ok();
         let answer = read_to_close(&mut socket).await;
         assert!(answer.starts_with("HTTP/1.1 401") && answer.ends_with("no"), "round {round}: {answer:?}");
     }

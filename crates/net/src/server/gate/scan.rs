@@ -276,4 +276,24 @@ mod tests {
         assert!(see(b"GET / HTTP/1.1\n\n").is_err());
         assert!(see(b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n5\nhello").is_err());
     }
+
+    proptest::proptest! {
+        #[test]
+        fn damaged_requests_get_the_same_verdict_at_every_split(
+            which in 0..3_usize,
+            noise in proptest::collection::vec((proptest::prelude::any::<proptest::sample::Index>(), proptest::prelude::any::<u8>()), 0..4),
+        ) {
+            let mut input = [
+                &b"POST /x HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nhelloGET / HTTP/1.1\r\n\r\n"[..],
+                b"POST /x HTTP/1.1\r\nTransfer-Encoding: chunked\r\nX: y\r\n\r\n5;e\r\nhello\r\n0\r\nt: u\r\n\r\n",
+                b"\r\nGET /x HTTP/1.0\r\nContent-Type: a\r\nTE: b\r\n\r\nGET / HTTP/1.1\r\nContent-Length: 0\r\n\r\n",
+            ][which].to_vec();
+            for (at, byte) in noise {
+                let at = at.index(input.len());
+                input[at] = byte;
+            }
+            // `see` itself compares every split.
+            see(&input).ok();
+        }
+    }
 }
