@@ -26,7 +26,8 @@ pub(crate) struct World {
     pub(crate) addr: SocketAddr,
     gateway: Child,
     log: Mutex<mpsc::Receiver<String>>,
-    folder: PathBuf,
+    env: BTreeMap<&'static str, String>,
+    pub(crate) folder: PathBuf,
 }
 
 /// How a world differs from the plain one.
@@ -54,7 +55,6 @@ impl World {
         std::fs::create_dir_all(&folder).unwrap();
         let config = folder.join("ironbow.toml");
         std::fs::write(&config, with.config.replace("{sandbox}", &sandbox.url())).unwrap();
-        let mut command = Command::new(env!("CARGO_BIN_EXE_ironbow"));
         let mut env = BTreeMap::from([
             ("HF_ENDPOINT", sandbox.url()),
             ("HF_ROUTER_URL", sandbox.url()),
@@ -67,14 +67,22 @@ impl World {
             env.insert("HF_TOKEN", TOKEN.to_owned());
         }
         env.extend(with.env.into_iter().map(|(k, v)| (k, v.replace("{sandbox}", &sandbox.url()))));
-        command.args(["serve", "--listen", "127.0.0.1:0", "--config"]).arg(&config);
-        command.env_clear().envs(env).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        let mut gateway = command.spawn().unwrap();
-        let (lines, log) = mpsc::channel();
-        follow(gateway.stdout.take().unwrap(), lines.clone());
-        follow(gateway.stderr.take().unwrap(), lines);
-        let addr = listening(&log);
-        Self { sandbox, addr, gateway, log: Mutex::new(log), folder }
+        let (gateway, log, addr) = launch(&folder, &env);
+        Self { sandbox, addr, gateway, log: Mutex::new(log), env, folder }
+    }
+
+    /// Kills the gateway as `kill -9` does, and starts it again on the same folder.
+    pub(crate) fn kill_and_restart(&mut self) {
+        self.gateway.kill().unwrap();
+        self.start_again();
+    }
+
+    /// Waits for the gateway's end, and starts it again on the same folder; gives the exit code of the first one.
+    pub(crate) fn start_again(&mut self) -> Option<i32> {
+        let status = self.gateway.wait().unwrap();
+        let (gateway, log, addr) = launch(&self.folder, &self.env);
+        (self.gateway, self.log, self.addr) = (gateway, Mutex::new(log), addr);
+        status.code()
     }
 
     /// Sends a request and reads the whole answer.
@@ -174,6 +182,22 @@ impl Drop for World {
         let _ = self.gateway.wait();
         let _ = std::fs::remove_dir_all(&self.folder);
     }
+}
+
+/// Starts a gateway process on this folder and waits until it listens.
+fn launch(
+    folder: &std::path::Path,
+    env: &BTreeMap<&'static str, String>,
+) -> (Child, mpsc::Receiver<String>, SocketAddr) {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_ironbow"));
+    command.args(["serve", "--listen", "127.0.0.1:0", "--config"]).arg(folder.join("ironbow.toml"));
+    command.env_clear().envs(env).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut gateway = command.spawn().unwrap();
+    let (lines, log) = mpsc::channel();
+    follow(gateway.stdout.take().unwrap(), lines.clone());
+    follow(gateway.stderr.take().unwrap(), lines);
+    let addr = listening(&log);
+    (gateway, log, addr)
 }
 
 /// Passes a pipe's lines on until it ends.
