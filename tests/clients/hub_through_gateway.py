@@ -2,8 +2,9 @@
 import asyncio
 
 from huggingface_hub import AsyncInferenceClient, InferenceClient
+from huggingface_hub.errors import HfHubHTTPError
 
-from harness import GATEWAY, check, main, same
+from harness import GATEWAY, check, main, raises, same
 
 MODEL = "huggingface/groq/meta-llama/Llama-3.1-8B-Instruct"
 HELLO = [{"role": "user", "content": "Say hello."}]
@@ -44,6 +45,15 @@ async def the_async_client_streams():
     stream = await caller.chat_completion(HELLO, model=MODEL, stream=True)
     text = "".join([c.choices[0].delta.content or "" async for c in stream if c.choices])
     same(text, client.chat_completion(HELLO, model=MODEL).choices[0].message.content)
+
+
+@check
+def tasks_that_the_client_sends_to_the_address_itself_are_told_what_is_here():
+    # With a base URL, only its chats go to a path below it, and only they name a model: OpenAI's client is for the rest.
+    for task in (client.feature_extraction, client.text_to_speech, client.text_to_image):
+        error = raises(HfHubHTTPError, lambda task=task: task("hello"))
+        same(error.response.status_code, 404)
+        assert "nothing at this path" in str(error) and error.response.headers["x-request-id"], error
 
 
 if __name__ == "__main__":
