@@ -4,8 +4,11 @@
 //! Everything here is pure: no socket, no clock, no async, no backend by name. What a backend understands comes in as
 //! data ([`openai::chat::Dialect`]).
 
+pub mod anthropic;
 mod calendar;
 pub mod events;
+pub mod gemini;
+pub mod heard;
 pub mod hub;
 pub mod json;
 pub mod multipart;
