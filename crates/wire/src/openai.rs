@@ -2,6 +2,7 @@
 
 pub mod audio;
 pub mod chat;
+pub mod completions;
 pub mod embeddings;
 mod envelope;
 pub mod fault;
