@@ -12,9 +12,12 @@ use std::{
 
 use aws_lc_rs::hmac;
 use tokio::sync::{Notify, watch};
-use types::ports::{
-    Jobs, Kept,
-    jobs::{JobId, Owner},
+use types::{
+    Secret,
+    ports::{
+        Jobs, Kept,
+        jobs::{JobId, Owner},
+    },
 };
 
 pub(crate) use diary::{Diary, Saved};
@@ -58,16 +61,7 @@ impl Desk {
 
     /// Whose the jobs of this caller are: everybody who presents nothing is one and the same.
     pub(crate) fn owner(&self, caller: &Caller) -> Owner {
-        let mut context = hmac::Context::with_key(&self.owners);
-        match &caller.credential {
-            None => context.update(b"nothing presented"),
-            Some(credential) => {
-                context.update(b"presented:");
-                context.update(credential.expose().as_bytes());
-            }
-        }
-        let tag = context.sign();
-        Owner::new(tag.as_ref().iter().map(|byte| format!("{byte:02x}")).collect::<String>())
+        owner(&self.owners, caller.credential.as_ref())
     }
 
     /// Says that there is a new job.
@@ -97,6 +91,19 @@ impl Desk {
     }
 }
 
+/// A keyed hash of what was presented.
+fn owner(key: &hmac::Key, credential: Option<&Secret>) -> Owner {
+    let mut context = hmac::Context::with_key(key);
+    match credential {
+        None => context.update(b"nothing presented"),
+        Some(credential) => {
+            context.update(b"presented:");
+            context.update(credential.expose().as_bytes());
+        }
+    }
+    Owner::new(context.sign().as_ref().iter().map(|byte| format!("{byte:02x}")).collect::<String>())
+}
+
 /// Starts what is done without a caller, on the current runtime.
 pub(crate) fn start(gateway: &Gateway) {
     gateway.0.drain.spawn("jobs", jobs::run(gateway.clone()));
@@ -123,30 +130,17 @@ async fn sweep(gateway: Gateway) {
 
 #[cfg(test)]
 mod tests {
-    use types::Secret;
-
     use super::*;
-
-    fn owner(key: u8, credential: Option<&str>) -> Owner {
-        let hashed = hmac::Key::new(hmac::HMAC_SHA256, &[key; 32]);
-        let mut context = hmac::Context::with_key(&hashed);
-        match credential {
-            None => context.update(b"nothing presented"),
-            Some(text) => {
-                context.update(b"presented:");
-                context.update(Secret::new(text).expose().as_bytes());
-            }
-        }
-        Owner::new(context.sign().as_ref().iter().map(|byte| format!("{byte:02x}")).collect::<String>())
-    }
 
     #[test]
     fn owners_differ_by_credential_and_by_key_and_show_neither() {
-        let owners = [owner(1, None), owner(1, Some("a")), owner(1, Some("b")), owner(2, Some("a"))];
+        let key = |bits: u8| hmac::Key::new(hmac::HMAC_SHA256, &[bits; 32]);
+        let hashed = |bits, text: Option<&str>| owner(&key(bits), text.map(Secret::new).as_ref());
+        let owners = [hashed(1, None), hashed(1, Some("a")), hashed(1, Some("b")), hashed(2, Some("a"))];
         for (n, one) in owners.iter().enumerate() {
             assert_eq!(one.as_str().len(), 64);
             assert!(owners[n + 1..].iter().all(|other| other != one));
         }
-        assert_eq!(owner(1, Some("a")), owners[1]);
+        assert_eq!(hashed(1, Some("a")), owners[1]);
     }
 }

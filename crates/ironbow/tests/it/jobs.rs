@@ -133,7 +133,7 @@ fn sound_and_texts_are_results_as_well() {
 fn a_job_killed_after_its_submit_is_asked_for_under_the_same_id_and_submitted_once() {
     for backend in POLLED {
         let mut world = World::plain();
-        world.settings(&json!({"queue_polls": 4, "slow_predictions": true}));
+        world.settings(&json!({"queue_polls": 3, "slow_predictions": true}));
         let id = accepted(&draw(&world, &picture(backend), &[LATER]));
         seen(&world, "poll", 1);
         let before = upstream(&world).1;
@@ -169,7 +169,7 @@ fn a_job_killed_while_it_was_submitted_fails_and_is_not_sent_again() {
 #[test]
 fn a_drain_leaves_open_jobs_to_the_next_start() {
     let mut world = World::plain();
-    world.settings(&json!({"queue_polls": 5}));
+    world.settings(&json!({"queue_polls": 4}));
     let id = accepted(&draw(&world, &picture("fal-ai"), &[LATER]));
     seen(&world, "poll", 1);
     let begun = Instant::now();
