@@ -9,3 +9,4 @@ pub mod fault;
 pub mod images;
 mod members;
 pub mod models;
+pub mod responses;

@@ -1,0 +1,57 @@
+//! What an answer repeats of its call: the response before anything is in it.
+
+use serde_json::{Map, Value, json};
+
+use super::{Told, request::Request, tools::Tools};
+
+/// The response with the call's settings, OpenAI's defaults where it has none, and no output.
+pub(super) fn skeleton(request: &Request, told: &Told, tools: &Tools) -> Map<String, Value> {
+    let given = |name: &str| request.member(name).clone();
+    let or = |name: &str, default: Value| match request.member(name) {
+        Value::Null => default,
+        value => value.clone(),
+    };
+    let reasoning = request.member("reasoning");
+    let text = request.member("text");
+    let format = if text["format"].is_null() { json!({"type": "text"}) } else { text["format"].clone() };
+    let mut members = Map::new();
+    let mut set = |name: &str, value: Value| members.insert(name.into(), value);
+    set("id", told.id.as_str().into());
+    set("object", "response".into());
+    set("created_at", told.created_at.into());
+    set("status", "in_progress".into());
+    set("background", request.background().into());
+    set("completed_at", Value::Null);
+    set("error", Value::Null);
+    set("incomplete_details", Value::Null);
+    set("instructions", given("instructions"));
+    set("max_output_tokens", given("max_output_tokens"));
+    set("max_tool_calls", given("max_tool_calls"));
+    set("model", request.model().into());
+    set("output", json!([]));
+    set("parallel_tool_calls", or("parallel_tool_calls", true.into()));
+    set("previous_response_id", given("previous_response_id"));
+    if let Some(id) = request.conversation() {
+        set("conversation", json!({"id": id}));
+    }
+    if !request.member("prompt_cache_key").is_null() {
+        set("prompt_cache_key", given("prompt_cache_key"));
+    }
+    set("reasoning", json!({"effort": reasoning["effort"], "summary": request.summary()}));
+    set("safety_identifier", given("safety_identifier"));
+    set("service_tier", "default".into());
+    set("store", request.store().into());
+    set("temperature", or("temperature", 1.0.into()));
+    let verbosity = if text["verbosity"].is_null() { "medium".into() } else { text["verbosity"].clone() };
+    set("text", json!({"format": format, "verbosity": verbosity}));
+    set("tool_choice", or("tool_choice", "auto".into()));
+    set("tools", tools.shown.clone().into());
+    set("top_logprobs", or("top_logprobs", 0.into()));
+    set("top_p", or("top_p", 1.0.into()));
+    // What does not fit is refused here, never cut.
+    set("truncation", "disabled".into());
+    set("usage", Value::Null);
+    set("user", given("user"));
+    set("metadata", or("metadata", json!({})));
+    members
+}
