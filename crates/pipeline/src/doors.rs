@@ -25,7 +25,10 @@ use crate::{
     Gateway, Snapshot,
     asks::models::Sheet,
     call::Call,
-    steps::pump::{Live, Sound},
+    steps::{
+        passage::Passed,
+        pump::{Live, Sound},
+    },
     trail::Trail,
 };
 
@@ -148,6 +151,8 @@ pub(crate) enum Flow {
     Events(Box<Live>),
     /// Sound, as events or bare.
     Sound(Box<Sound>, bool),
+    /// What a backend answers to a request that was passed on.
+    Passed(Box<Passed>),
     /// A list of models, and the piece of it that is written.
     Models(Box<Sheet>, Bytes),
 }

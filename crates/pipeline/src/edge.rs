@@ -18,7 +18,10 @@ use crate::{
     Gateway, asks,
     doors::{self, Answer, Door, Flow},
     router::{Found, Route},
-    steps::pump::{Pump, SoundPump},
+    steps::{
+        passage::{self, PassedPump},
+        pump::{Pump, SoundPump},
+    },
     trail::Trail,
     walk,
 };
@@ -40,6 +43,7 @@ pub(crate) async fn serve(gateway: &Gateway, request: Request) -> Response {
             let body: Box<dyn net::StreamBody> = match flow {
                 Flow::Events(live) => Box::new(Pump::new(live, trail)),
                 Flow::Sound(sound, events) => Box::new(SoundPump::new(*sound, events, trail)),
+                Flow::Passed(passed) => Box::new(PassedPump::new(*passed, trail)),
                 Flow::Models(sheet, first) => Box::new(asks::models::SheetPump::new(*sheet, first, trail)),
             };
             stamp(Response { status: StatusCode::OK, headers, body: Body::Stream(body) }, &id)
@@ -62,11 +66,11 @@ async fn route(gateway: &Gateway, request: Request, trail: &mut Trail) -> Result
     let (route, rest) = match gateway.0.routes.find(&request.method, &path) {
         Found::Route(route, rest) => (route, rest),
         Found::WrongMethod(allowed) => {
-            return Err(
-                Fault::new(Kind::MethodNotAllowed, format!("This path takes {allowed} only.")).detail(allowed.as_str())
-            );
+            return Err(Fault::new(Kind::MethodNotAllowed, format!("This path takes {allowed} only.")).detail(allowed));
         }
-        Found::Nothing(nearest) => return Err(no_such_path(nearest)),
+        Found::Nothing(nearest) => {
+            passage::named(&request.method, &path).map(|_| (Route::Passage, "")).ok_or_else(|| no_such_path(nearest))?
+        }
     };
     trail.route = Some(route);
     gateway.0.snapshot.load().gate.check(&request)?;
@@ -75,6 +79,14 @@ async fn route(gateway: &Gateway, request: Request, trail: &mut Trail) -> Result
             check_body(&request.headers, door)?;
             gateway.accepts_work()?;
             walk(gateway, request, door, rest, trail).await
+        }
+        Route::Passage => {
+            check_encoding(&request.headers)?;
+            gateway.accepts_work()?;
+            match passage::named(&request.method, &path) {
+                Some((backend, at)) => passage::pass(gateway, request, backend, &path[at..], trail).await,
+                None => Err(no_such_path(None)),
+            }
         }
         Route::Variations => Err(Fault::new(
             Kind::UnsupportedOperation,
@@ -103,14 +115,20 @@ fn no_such_path(nearest: Option<&'static str>) -> Box<Fault> {
     Fault::new(Kind::NotFound, format!("There is nothing at this path: {hint}."))
 }
 
-/// A body says what it is, and comes as it is: what is compressed cannot be limited before it is unpacked.
-fn check_body(headers: &HeaderMap, door: Door) -> Result<()> {
+/// A body comes as it is: what is compressed cannot be limited before it is unpacked.
+fn check_encoding(headers: &HeaderMap) -> Result<()> {
     if let Some(encoding) = headers.get(CONTENT_ENCODING)
         && !encoding.as_bytes().eq_ignore_ascii_case(b"identity")
     {
         let text = "Compressed request bodies are not taken: send the body as it is.";
         return Err(Fault::new(Kind::UnsupportedMediaType, text));
     }
+    Ok(())
+}
+
+/// A body says what it is.
+fn check_body(headers: &HeaderMap, door: Door) -> Result<()> {
+    check_encoding(headers)?;
     let kind = headers.get(CONTENT_TYPE).map_or(&b""[..], HeaderValue::as_bytes);
     let essence = kind.split(|b| *b == b';').next().unwrap_or_default().trim_ascii();
     let json = essence.eq_ignore_ascii_case(b"application/json")

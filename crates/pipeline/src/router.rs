@@ -22,6 +22,8 @@ pub(crate) enum Route {
     JobResult,
     /// Away with a job.
     JobCancel,
+    /// A path of a backend's own, passed on.
+    Passage,
     /// The list of models.
     Models,
     /// One model of the list.
@@ -53,6 +55,7 @@ impl Route {
             Self::Job => "job",
             Self::JobResult => "job_result",
             Self::JobCancel => "job_cancel",
+            Self::Passage => "passage",
             Self::Models => "models",
             Self::Model => "model",
             Self::Health => "health",
@@ -66,6 +69,14 @@ impl Route {
         match self {
             Self::Call(_) | Self::Variations | Self::JobCancel => &Method::POST,
             _ => &Method::GET,
+        }
+    }
+
+    /// The methods that it takes, as the header `allow` names them.
+    fn allows(self) -> &'static str {
+        match self {
+            Self::Job => "GET, DELETE",
+            _ => self.method().as_str(),
         }
     }
 }
@@ -109,7 +120,7 @@ pub(crate) enum Found<'p> {
     /// This route, with the rest of the path where the route has one.
     Route(Route, &'p str),
     /// The path exists for another method.
-    WrongMethod(&'static Method),
+    WrongMethod(&'static str),
     /// Nothing; perhaps the caller meant this path.
     Nothing(Option<&'static str>),
 }
@@ -136,7 +147,7 @@ impl Routes {
         let path = beneath.unwrap_or(path);
         match deployment(path) {
             Some((door, model)) if method == Method::POST => Found::Route(Route::Call(door), model),
-            Some(_) => Found::WrongMethod(&Method::POST),
+            Some(_) => Found::WrongMethod("POST"),
             None => self.find_door(method, path),
         }
     }
@@ -151,7 +162,7 @@ impl Routes {
                 if allowed {
                     Found::Route(route, hit.params.get("id").unwrap_or(""))
                 } else {
-                    Found::WrongMethod(route.method())
+                    Found::WrongMethod(route.allows())
                 }
             }
             Err(_) => Found::Nothing(nearest(path)),
@@ -195,7 +206,7 @@ mod tests {
         for (path, route) in TABLE {
             let path = path.replace("{*id}", "org/name").replace("{id}", "x");
             assert!(matches!(routes.find(route.method(), &path), Found::Route(r, _) if r == *route), "{path}");
-            assert_eq!(routes.find(&Method::PATCH, &path), Found::WrongMethod(route.method()));
+            assert_eq!(routes.find(&Method::PATCH, &path), Found::WrongMethod(route.allows()));
         }
     }
 

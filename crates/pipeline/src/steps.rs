@@ -5,6 +5,7 @@ pub(crate) mod admit;
 pub(crate) mod authenticate;
 pub(crate) mod deliver;
 pub(crate) mod dispatch;
+pub(crate) mod passage;
 pub(crate) mod plan;
 pub(crate) mod pump;
 pub(crate) mod resolve;

@@ -6,6 +6,7 @@ mod faults;
 mod keys;
 mod life;
 mod listing;
+mod passage;
 mod routes;
 mod secrets;
 mod streams;

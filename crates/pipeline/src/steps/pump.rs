@@ -3,25 +3,24 @@
 //! It runs inside the caller's connection: nobody reads ahead, so a slow reader slows the backend, and a caller who
 //! leaves drops the pump, which closes the connection upstream at once.
 
+mod patience;
 mod sound;
 
 use std::{
     collections::VecDeque,
-    future::Future,
-    pin::Pin,
     task::{Context, Poll},
     time::{Duration, Instant},
 };
 
 use bytes::Bytes;
 use net::{Abort, RecvBody, StreamBody};
-use tokio::time::Sleep;
-use types::{Fault, Kind, Result, Usage};
+use types::{Fault, Result, Usage};
 use wire::{
     events,
     openai::{self, chat::Finish},
 };
 
+pub(crate) use patience::Patience;
 pub(crate) use sound::{Sound, SoundPump};
 
 use super::{
@@ -166,16 +165,14 @@ impl Translated {
 pub(crate) struct Pump {
     live: Box<Live>,
     trail: Option<Trail>,
-    last_event: Instant,
-    timer: Pin<Box<Sleep>>,
+    patience: Patience,
 }
 
 impl Pump {
     /// Takes a stream over, with the trail that it settles at its end.
     pub(crate) fn new(live: Box<Live>, trail: Trail) -> Self {
-        let now = Instant::now();
-        let timer = Box::pin(tokio::time::sleep_until((now + live.idle).min(live.until).into()));
-        Self { live, trail: Some(trail), last_event: now, timer }
+        let patience = Patience::new(live.idle, live.until);
+        Self { live, trail: Some(trail), patience }
     }
 
     /// Reads and decodes one chunk, or learns that there is none.
@@ -187,7 +184,7 @@ impl Pump {
                 let before = live.decoder.events();
                 let pushed = live.decoder.push(chunk, &mut hand_on);
                 if live.decoder.events() != before {
-                    self.last_event = Instant::now();
+                    self.patience.progress();
                 }
                 pushed
             }
@@ -196,27 +193,12 @@ impl Pump {
                 live.ended = true;
                 live.decoder.end(&mut hand_on)
             }
-            Poll::Pending => return self.watch(cx),
+            Poll::Pending => Err(std::task::ready!(self.patience.poll(cx))),
         };
         if let Err(fault) = read {
             self.fail(fault);
         }
         Poll::Ready(())
-    }
-
-    /// While nothing comes: is it still allowed to wait? The timer is moved only when it fires, never per chunk.
-    fn watch(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        while self.timer.as_mut().poll(cx).is_ready() {
-            let silent_until = self.last_event + self.live.idle;
-            match overdue(silent_until, self.live.until, self.live.idle) {
-                Some(fault) => {
-                    self.fail(fault);
-                    return Poll::Ready(());
-                }
-                None => self.timer.as_mut().reset(silent_until.min(self.live.until).into()),
-            }
-        }
-        Poll::Pending
     }
 
     /// The stream cannot go on: the caller gets an error event, never a silent end.
@@ -236,16 +218,6 @@ impl Pump {
             trail.record.finish = self.live.decoder.finish();
         }
     }
-}
-
-/// The fault of a stream that stood still, or that lasted too long.
-fn overdue(silent_until: Instant, until: Instant, idle: Duration) -> Option<Box<Fault>> {
-    let now = Instant::now();
-    if now >= until {
-        return Some(Fault::new(Kind::UpstreamTimeout, "The stream lasted longer than a stream may."));
-    }
-    let text = || format!("The backend sent no event for {} s.", idle.as_secs_f32());
-    (now >= silent_until).then(|| Fault::new(Kind::UpstreamStalled, text()))
 }
 
 impl StreamBody for Pump {

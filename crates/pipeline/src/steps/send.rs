@@ -49,7 +49,7 @@ pub(crate) fn too_large(backend: &str, size: usize, limit: usize, offer: &str) -
 }
 
 /// A refusal in the backend's own words.
-async fn refused(status: StatusCode, headers: &HeaderMap, body: RecvBody) -> Box<Fault> {
+pub(crate) async fn refused(status: StatusCode, headers: &HeaderMap, body: RecvBody) -> Box<Fault> {
     let text = error_body(body).await;
     let header = |name: &str| -> Option<&str> { headers.get(name)?.to_str().ok() };
     wire::upstream_error::read(status.as_u16(), &header, &text, now()).sent(Sent::Yes)
@@ -86,7 +86,7 @@ pub(crate) fn now() -> u64 {
 }
 
 /// The backend's id of a request, under the names in use.
-fn request_id(headers: &HeaderMap) -> Option<String> {
+pub(crate) fn request_id(headers: &HeaderMap) -> Option<String> {
     ["x-request-id", "request-id", "x-amzn-requestid", "cf-ray"]
         .iter()
         .find_map(|name| headers.get(*name))

@@ -1,19 +1,16 @@
 //! Sound that is passed on as it arrives: as bare bytes, or as events with base64 in them.
 
 use std::{
-    future::Future,
-    pin::Pin,
     task::{Context, Poll},
     time::{Duration, Instant},
 };
 
 use bytes::Bytes;
 use net::{Abort, RecvBody, StreamBody};
-use tokio::time::Sleep;
 use types::{Fault, Kind, Result, Sent};
 use wire::openai::{self, audio};
 
-use super::overdue;
+use super::Patience;
 use crate::{
     steps::{dispatch::Mask, plan::Attempt, send::read_fault},
     trail::Trail,
@@ -78,17 +75,15 @@ pub(crate) struct SoundPump {
     /// Whether it goes as events.
     events: bool,
     trail: Option<Trail>,
-    last: Instant,
-    timer: Pin<Box<Sleep>>,
+    patience: Patience,
     ended: bool,
 }
 
 impl SoundPump {
     /// Takes sound over, with the trail that it settles at its end.
     pub(crate) fn new(sound: Sound, events: bool, trail: Trail) -> Self {
-        let now = Instant::now();
-        let timer = Box::pin(tokio::time::sleep_until((now + sound.idle).min(sound.until).into()));
-        Self { sound, events, trail: Some(trail), last: now, timer, ended: false }
+        let patience = Patience::new(sound.idle, sound.until);
+        Self { sound, events, trail: Some(trail), patience, ended: false }
     }
 
     fn written(&self, chunk: Bytes) -> Bytes {
@@ -101,21 +96,12 @@ impl SoundPump {
         }
         match self.sound.body.poll_chunk(cx) {
             Poll::Ready(Some(Ok(chunk))) => {
-                self.last = Instant::now();
+                self.patience.progress();
                 Poll::Ready(Ok(Some(chunk)))
             }
             Poll::Ready(Some(Err(error))) => Poll::Ready(Err(read_fault(error))),
             Poll::Ready(None) => Poll::Ready(Ok(None)),
-            Poll::Pending => {
-                while self.timer.as_mut().poll(cx).is_ready() {
-                    let silent_until = self.last + self.sound.idle;
-                    if let Some(fault) = overdue(silent_until, self.sound.until, self.sound.idle) {
-                        return Poll::Ready(Err(fault));
-                    }
-                    self.timer.as_mut().reset(silent_until.min(self.sound.until).into());
-                }
-                Poll::Pending
-            }
+            Poll::Pending => self.patience.poll(cx).map(Err),
         }
     }
 
