@@ -208,6 +208,23 @@ fn a_cancelled_job_is_cancelled_at_its_backend_once_and_stays_cancelled() {
 }
 
 #[test]
+fn a_job_cancelled_while_it_is_submitted_is_given_up_as_soon_as_the_backend_names_it() {
+    for backend in ["fal-ai", "replicate"] {
+        let world = World::plain();
+        world.settings(&json!({"queue_ends": "stuck", "slow_predictions": true}));
+        world.fault(&json!({"match": {"operation": "image"}, "delay_ms": 700, "fault": {"kind": "delay"}}));
+        let id = accepted(&draw(&world, &picture(backend), &[LATER]));
+        seen(&world, "image", 1);
+        world.send("DELETE", &format!("/v1/jobs/{id}"), &[], b"");
+        until(&world, &id, "cancelled");
+        given_up(&world);
+        let jobs = world.sandbox.jobs();
+        assert_eq!((&jobs["submits"], &jobs["cancels"]), (&json!(1), &json!(1)), "{backend}");
+        assert_eq!(status(&world, &id), "cancelled");
+    }
+}
+
+#[test]
 fn a_cancelled_job_that_is_being_made_in_one_go_leaves_its_backend_at_once() {
     let world = World::plain();
     world.fault(&json!({"match": {"operation": "image"}, "delay_ms": 60_000, "fault": {"kind": "delay"}}));
@@ -297,6 +314,8 @@ fn jobs_are_listed_in_pages_the_newest_first() {
         after = format!("&after={}", page["last_id"].as_str().unwrap());
     }
     assert_eq!(listed, ids);
+    let patched = world.send("PATCH", &format!("/v1/jobs/{}", ids[0]), &[], b"");
+    assert_eq!((patched.status, patched.header("allow")), (405, Some("GET, DELETE")));
     let bad = world.get("/v1/jobs?limit=x");
     assert_eq!((bad.status, &bad.json()["error"]["param"]), (400, &json!("limit")));
 }

@@ -41,6 +41,29 @@ async fn jobs_and_files_survive_a_restart() {
 }
 
 #[tokio::test]
+async fn the_secret_of_a_folder_survives_a_restart_and_a_damaged_one_is_not_replaced() {
+    let folder = Folder::new("secret");
+    let store = folder.open().await.unwrap();
+    let secret = store.secret().await.unwrap();
+    assert_eq!(store.secret().await.unwrap(), secret);
+    store.close().await;
+    drop(store);
+    let key = folder.0.join("owners.key");
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt as _;
+        assert_eq!(fs::metadata(&key).unwrap().permissions().mode() & 0o777, 0o600);
+    }
+    let store = folder.open().await.unwrap();
+    assert_eq!(store.secret().await.unwrap(), secret);
+    assert_ne!(store::Store::memory(store::Limits::MEMORY).secret().await.unwrap(), secret);
+    fs::write(&key, b"short").unwrap();
+    let error = store.secret().await.unwrap_err();
+    assert!(error.to_string().contains("owners.key") && error.to_string().contains("damaged"), "{error}");
+    assert_eq!(fs::read(&key).unwrap(), b"short");
+}
+
+#[tokio::test]
 async fn a_folder_has_one_process() {
     let folder = Folder::new("lock");
     let store = folder.open().await.unwrap();
