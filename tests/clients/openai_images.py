@@ -4,6 +4,7 @@ The sandbox's pictures say what they were made of: see pictures.py and docs/sand
 """
 import asyncio
 import base64
+import time
 import urllib.error
 import urllib.request
 
@@ -190,6 +191,42 @@ def long_jobs_are_waited_for():
     for backend in ("replicate", "wavespeed", "zai-org"):
         found = shown(draw(model=f"huggingface/{backend}/sandbox/draws", response_format="b64_json").data[0])
         same(found["description"], "a cat", backend)
+
+
+def later(path: str, **body):
+    """A call that nobody waits for: the job that it became."""
+    reply = client.post(path, body=body, cast_to=object, options={"headers": {"prefer": "respond-async"}})
+    assert reply["object"] == "job" and reply["id"], reply
+    return reply
+
+
+def ended(job: dict) -> dict:
+    """The job when it has ended."""
+    until = time.monotonic() + 20
+    while time.monotonic() < until:
+        now = client.get(f"/jobs/{job['id']}", cast_to=object)
+        if now["status"] not in ("queued", "running"):
+            return now
+        time.sleep(0.05)
+    raise AssertionError(f"the job does not end: {now}")
+
+
+@check
+def a_call_that_nobody_waits_for_is_a_job_whose_result_is_the_answer():
+    job = later("/images/generations", model=DRAWS, prompt="a cat for later", response_format="b64_json")
+    same(ended(job)["status"], "succeeded")
+    result = client.get(f"/jobs/{job['id']}/result", cast_to=openai.types.ImagesResponse)
+    same(shown(result.data[0])["description"], "a cat for later")
+    listed = client.get("/jobs", cast_to=object)
+    assert job["id"] in [one["id"] for one in listed["data"]], listed
+
+
+@check
+def a_job_that_is_not_wanted_any_more_is_cancelled():
+    settings(queue_ends="stuck")
+    job = later("/images/generations", model="huggingface/wavespeed/sandbox/draws", prompt="never")
+    same(client.post(f"/jobs/{job['id']}/cancel", cast_to=object)["status"], "cancelled")
+    raises(openai.NotFoundError, lambda: client.get(f"/jobs/{job['id']}/result", cast_to=object))
 
 
 @check

@@ -81,7 +81,11 @@ const WRITTEN: &str = "\"\\u0001medium ";
 impl Media {
     /// A data URI of these bytes under this label.
     pub(super) fn data_uri(&mut self, label: &str, bytes: &[u8]) -> Value {
-        let mut text = format!("data:{label};base64,");
+        let head = format!("data:{label};base64,");
+        // Room for exactly this: what grows by doubling holds twice the medium for as long as the call lasts.
+        let room = head.len() + base64::encoded_len(bytes.len(), true).unwrap_or_default();
+        let mut text = String::with_capacity(room);
+        text.push_str(&head);
         STANDARD.encode_string(bytes, &mut text);
         self.put(text)
     }
