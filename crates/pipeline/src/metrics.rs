@@ -154,7 +154,7 @@ impl Metrics {
         }
     }
 
-    /// The page that Prometheus reads ([`classic::CONTENT_TYPE`]), with two numbers that are only read when asked for.
+    /// The page that Prometheus reads (`classic::CONTENT_TYPE`), with two numbers that are only read when asked for.
     pub fn page(&self, held_bytes: usize, catalog_models: usize) -> String {
         self.held_bytes.set(i64::try_from(held_bytes).unwrap_or(i64::MAX));
         self.catalog_models.set(i64::try_from(catalog_models).unwrap_or(i64::MAX));
