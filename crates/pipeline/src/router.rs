@@ -216,7 +216,7 @@ mod tests {
         let azure = "/openai/deployments/huggingface/groq/openai/gpt-oss-20b/chat/completions";
         let wanted = Found::Route(Route::Call(Door::Chat), "huggingface/groq/openai/gpt-oss-20b");
         assert_eq!(routes.find(&Method::POST, azure), wanted);
-        assert_eq!(routes.find(&Method::GET, azure), Found::WrongMethod(&Method::POST));
+        assert_eq!(routes.find(&Method::GET, azure), Found::WrongMethod("POST"));
         assert!(matches!(routes.find(&Method::POST, "/openai/deployments//chat/completions"), Found::Nothing(_)));
         for prefix in PREFIXES {
             let path = format!("{prefix}/v1/embeddings");
