@@ -29,7 +29,7 @@ use serde_json::{Map, Value, json};
 use types::Result;
 
 use crate::{
-    heard::{Fields, Notes, tree},
+    heard::{Fields, Notes, pass_on, tree},
     json::Limits,
 };
 
@@ -89,16 +89,4 @@ fn leftovers(mut call: Fields, chat: &mut Map<String, Value>, notes: &mut Notes)
     }
     call.take("model");
     pass_on(call, chat, notes)
-}
-
-/// Passes members that are not the dialect's own on to the backend.
-pub(crate) fn pass_on(call: Fields, chat: &mut Map<String, Value>, notes: &mut Notes) -> Result<()> {
-    for (name, value) in call.rest() {
-        if chat.contains_key(&name) || matches!(name.as_str(), "n" | "logprobs" | "top_logprobs" | "stream_options") {
-            notes.refuse(name, "this door has another way to say it")?;
-        } else {
-            chat.insert(name, value);
-        }
-    }
-    Ok(())
 }

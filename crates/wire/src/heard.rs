@@ -3,6 +3,7 @@
 
 mod fields;
 mod gather;
+mod order;
 mod tree;
 
 use bytes::Bytes;
@@ -12,6 +13,7 @@ use crate::events::Write;
 
 pub(crate) use fields::Fields;
 pub(crate) use gather::{Gathered, Piece, arguments};
+pub(crate) use order::Order;
 pub(crate) use tree::tree;
 
 /// A call of a foreign dialect, understood: OpenAI's chat for the walk, and what writes the answer.
@@ -77,6 +79,22 @@ impl Notes {
     pub(crate) fn dropped(self) -> Vec<String> {
         self.dropped
     }
+}
+
+/// Passes members that are not the dialect's own on to the backend.
+pub(crate) fn pass_on(
+    call: Fields,
+    chat: &mut serde_json::Map<String, serde_json::Value>,
+    notes: &mut Notes,
+) -> Result<()> {
+    for (name, value) in call.rest() {
+        if chat.contains_key(&name) || matches!(name.as_str(), "n" | "logprobs" | "top_logprobs" | "stream_options") {
+            notes.refuse(name, "this door has another way to say it")?;
+        } else {
+            chat.insert(name, value);
+        }
+    }
+    Ok(())
 }
 
 /// The fault of a member with a bad value.

@@ -6,6 +6,8 @@
 
 pub mod anthropic;
 mod calendar;
+pub mod bedrock;
+pub mod cohere;
 pub mod events;
 pub mod gemini;
 pub mod heard;

@@ -6,7 +6,7 @@ use serde_json::{Map, Value, value::RawValue};
 use types::{Fault, Kind, Result, Sent};
 
 use crate::{
-    heard::{Fields, Notes, bad, tree},
+    heard::{Fields, Notes, bad, pass_on, tree},
     json::Limits,
 };
 
@@ -61,7 +61,7 @@ pub fn embeddings(
     if let Some(Some(size)) = sizes.first() {
         asked.insert("dimensions".into(), (*size).into());
     }
-    super::pass_on(call, &mut asked, &mut notes)?;
+    pass_on(call, &mut asked, &mut notes)?;
     let call = Value::Object(asked).to_string().into();
     Ok(HeardEmbeddings { call, model: model.to_owned(), dropped: notes.dropped(), batch })
 }

@@ -7,7 +7,7 @@ use types::{Fault, SendBody, Usage};
 use super::{Way, config::Thoughts, fault};
 use crate::{
     events::{Event, Write},
-    heard::{Gathered, Piece, arguments},
+    heard::{Gathered, Order, Piece, arguments},
     openai::chat::Finish,
 };
 
@@ -20,11 +20,12 @@ pub(super) struct Writer {
     /// Choices in which the model refused.
     refused: Vec<u32>,
     items: usize,
+    order: Order,
 }
 
 impl Writer {
     pub(super) fn new(way: Way, thoughts: Thoughts) -> Self {
-        Self { way, thoughts, held: Gathered::default(), refused: Vec::new(), items: 0 }
+        Self { way, thoughts, held: Gathered::default(), refused: Vec::new(), items: 0, order: Order::default() }
     }
 
     /// Parts of one choice as one piece of the stream.
@@ -91,10 +92,9 @@ impl Writer {
         self.put(&item, out);
         self.close(out);
     }
-}
 
-impl Write for Writer {
-    fn event(&mut self, event: &Event, out: &mut dyn FnMut(Bytes)) {
+    /// Writes an event whose turn it is.
+    fn write(&mut self, event: &Event, out: &mut dyn FnMut(Bytes)) {
         match event {
             Event::Text { choice, .. } | Event::Reasoning { choice, .. } | Event::Refusal { choice, .. } => {
                 self.release(*choice, out);
@@ -125,6 +125,14 @@ impl Write for Writer {
             Event::Done => self.end(out),
             Event::Start { .. } | Event::ToolArguments { .. } | Event::Usage(_) => self.held.take(event),
         }
+    }
+}
+
+impl Write for Writer {
+    fn event(&mut self, event: &Event, out: &mut dyn FnMut(Bytes)) {
+        let mut order = std::mem::take(&mut self.order);
+        order.push(event, &mut |event| self.write(event, out));
+        self.order = order;
     }
 
     fn fault(&mut self, fault: &Fault, request_id: &str, out: &mut dyn FnMut(Bytes)) {
