@@ -10,7 +10,7 @@ use crate::{
     sse::{Frame, Splitter},
 };
 
-/// The events of a whole answer, as [`crate::openai::chat::answer`] gives it.
+/// The events of a whole answer, as [`crate::openai::chat::answer()`] gives it.
 ///
 /// # Errors
 /// `UpstreamBadReply` when it is no chat answer.
