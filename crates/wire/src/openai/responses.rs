@@ -29,18 +29,10 @@ use types::Fault;
 
 use crate::events;
 
+pub use crate::anthropic::Sealer;
 pub use request::Request;
 pub use stored::{Kept, cancelled, failed, items_of, replay, response_of};
 pub use writer::Writer;
-
-/// Closes text so that only this gateway can read it, and knows its own work again.
-pub trait Sealer: Send + Sync {
-    /// Seals these bytes as text that may stand in JSON.
-    fn seal(&self, plain: &[u8]) -> String;
-
-    /// What was sealed; nothing when it is not the work of this seal.
-    fn open(&self, sealed: &str) -> Option<Vec<u8>>;
-}
 
 /// What a translation cannot know by itself.
 #[derive(Clone)]

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test may fail loudly")]
 
 mod answer;
+mod anthropic;
 mod audio;
 mod call;
 mod damage;
@@ -15,6 +16,7 @@ mod images;
 mod json;
 mod multipart;
 mod recordings;
+mod responses;
 mod sse;
 mod stream;
 mod support;

@@ -101,7 +101,7 @@ fn image(part: &Value, param: &str, notes: &mut Notes) -> Result<Option<Value>> 
     Ok(Some(json!({"type": "image_url", "image_url": image})))
 }
 
-/// A file of text is said as text: chat has no files that every backend takes.
+/// A file of text is said as text, which every backend takes; a PDF goes as it is, to be judged by the backend.
 fn file(part: &Value, param: &str, notes: &mut Notes) -> Result<Option<Value>> {
     for member in ["file_id", "file_url"] {
         if part[member].is_string() {
@@ -118,13 +118,17 @@ fn file(part: &Value, param: &str, notes: &mut Notes) -> Result<Option<Value>> {
     let Some(bytes) = bytes else {
         return Err(bad(&format!("{param}.file_data"), "must be base64, alone or as a data URI"));
     };
+    let name = part["filename"].as_str().unwrap_or("file");
+    if bytes.starts_with(b"%PDF-") {
+        let data = format!("data:application/pdf;base64,{}", STANDARD.encode(&bytes));
+        return Ok(Some(json!({"type": "file", "file": {"filename": name, "file_data": data}})));
+    }
     match String::from_utf8(bytes) {
-        Ok(words) if !words.contains('\0') && !words.starts_with("%PDF-") => {
-            let name = part["filename"].as_str().unwrap_or("file");
+        Ok(words) if !words.contains('\0') => {
             Ok(Some(json!({"type": "text", "text": format!("{name}:\n\n{words}")})))
         }
         _ => {
-            notes.refuse(&format!("{param}.file_data"), "only files of text can be read, and this is none")?;
+            notes.refuse(&format!("{param}.file_data"), "only text and PDF can be read, and this is neither")?;
             Ok(None)
         }
     }

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 use types::Result;
 
 use super::{
-    Sealer, content,
+    Sealer, content, items,
     notes::{Notes, bad, shown},
     tools::Names,
     turns::Turns,
@@ -92,7 +92,7 @@ impl Items<'_> {
     fn reasoning(&mut self, item: &Value, param: &str) -> Result<()> {
         let thought = match item["encrypted_content"].as_str() {
             Some(sealed) => {
-                let opened = self.sealer.open(sealed).and_then(|plain| String::from_utf8(plain).ok());
+                let opened = items::unseal(self.sealer, sealed);
                 if opened.is_none() {
                     let place = format!("{param}.encrypted_content");
                     self.notes.refuse(&place, "it was not sealed here").map_err(|mut fault| {

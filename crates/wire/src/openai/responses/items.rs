@@ -3,6 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use super::{
+    Sealer,
     custom::{Brackets, FreeText},
     tools::Known,
 };
@@ -133,4 +134,18 @@ fn call_shape(id: &str, status: &str, call: &Call, said: &str) -> Value {
 pub(super) fn id(prefix: &str, response: &str, number: usize) -> String {
     let own = response.strip_prefix("resp_").unwrap_or(response);
     format!("{prefix}_{own}{number:06x}")
+}
+
+/// What else the key may seal is no reasoning.
+const LABEL: &[u8] = b"responses reasoning 1\n";
+
+/// What was thought, sealed.
+pub(super) fn seal(sealer: &dyn Sealer, thought: &str) -> String {
+    sealer.seal(&[LABEL, thought.as_bytes()].concat())
+}
+
+/// What was thought, if it was sealed here.
+pub(super) fn unseal(sealer: &dyn Sealer, sealed: &str) -> Option<String> {
+    let plain = sealer.open(sealed)?;
+    String::from_utf8(plain.strip_prefix(LABEL)?.to_vec()).ok()
 }

@@ -128,6 +128,13 @@ impl Request {
         self.member("store") != &Value::Bool(false)
     }
 
+    /// Notes that the response will not be kept, which it then says. Gives back whether the caller had asked for that.
+    pub fn not_kept(&mut self) -> bool {
+        let asked = self.member("store") == &Value::Bool(true);
+        self.members.insert("store".to_owned(), Value::Bool(false));
+        asked
+    }
+
     /// Whether the caller does not wait for the answer.
     pub fn background(&self) -> bool {
         self.member("background") == &Value::Bool(true)

@@ -157,7 +157,7 @@ impl Writer {
             if let Body::Reasoning { text, sealed, .. } = &mut item.body
                 && sealed.is_none()
             {
-                *sealed = Some(self.told.sealer.seal(text.as_bytes()));
+                *sealed = Some(items::seal(self.told.sealer.as_ref(), text));
             }
         }
     }
