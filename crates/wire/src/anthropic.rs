@@ -38,14 +38,15 @@ use request::Wish;
 /// # Errors
 /// `BadRequest` when it cannot be read or a thinking block is not what `sealer` signed; `UnsupportedParameter` when it
 /// holds something that changes the answer and cannot be said in OpenAI's chat. Both name the member.
-pub fn read(
+pub fn read<'h>(
     body: &Bytes,
     path_model: Option<&str>,
-    headers: &dyn Fn(&str) -> Option<&str>,
+    headers: &dyn Fn(&str) -> Option<&'h str>,
     limits: &Limits,
     sealer: &Arc<dyn Sealer>,
 ) -> Result<Heard> {
-    let mut notes = Notes::of(headers);
+    let mut notes =
+        Notes::of(&|name| headers(name).filter(|said| said.trim().eq_ignore_ascii_case("true")).map(|_| "true"));
     let wish = Wish::read(tree(body, limits)?, path_model, &**sealer, &mut notes)?;
     if wish.max_tokens.is_none() {
         let message = "`max_tokens` is missing: say how many tokens the answer may have.";

@@ -186,7 +186,7 @@ fn assistant(
             },
             "tool_use" => calls.push(tool_use(map, at)?),
             kind @ ("server_tool_use" | "mcp_tool_use") => {
-                notes.refuse(at.to_string(), &format!("it is a {kind} block"))?
+                notes.refuse(at.to_string(), &format!("it is a {kind} block"))?;
             }
             kind if kind.ends_with("_tool_result") => {
                 notes.refuse(at.to_string(), "it is the result of a tool that Anthropic runs itself")?;

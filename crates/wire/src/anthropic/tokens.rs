@@ -53,10 +53,15 @@ pub fn of_text(text: &str) -> u64 {
     count.total()
 }
 
-/// A run of characters of one kind, in hundredths of tokens.
+/// What was counted so far, in hundredths of tokens.
 #[derive(Default)]
 struct Count {
     hundredths: u64,
+    /// Words of plain letters: how many, what they cost in English, and what more in another language.
+    plain_words: u64,
+    plain_more: u64,
+    /// Words with other letters.
+    accented_words: u64,
     run: Option<Script>,
     length: u64,
 }
@@ -74,7 +79,8 @@ enum Script {
     Hangul,
     Cyrillic,
     Greek,
-    Semitic,
+    Hebrew,
+    Arabic,
     Indic,
     Thai,
     Other,
@@ -101,63 +107,74 @@ impl Count {
     }
 
     fn settle(&mut self) {
-        if let Some(script) = self.run {
-            self.hundredths += script.cost(self.length);
+        let Some(script) = self.run else { return };
+        self.hundredths += script.cost(self.length);
+        match script {
+            Script::Plain => {
+                self.plain_words += 1;
+                self.plain_more += foreign(self.length) - Script::Plain.cost(self.length);
+            }
+            Script::Accented => self.accented_words += 1,
+            _ => {}
         }
     }
 
     fn total(mut self) -> u64 {
         self.settle();
-        self.hundredths.div_ceil(100)
+        // Tokenizers know English words best. One accented word in eight says that it is not English at all.
+        let words = (self.plain_words + self.accented_words).max(1);
+        let foreign = (8 * self.accented_words).min(words);
+        (self.hundredths + self.plain_more * foreign / words).div_ceil(100)
     }
 }
 
+/// What a word of plain letters costs in another language than English.
+const fn foreign(n: u64) -> u64 {
+    100 + n.saturating_sub(4) * 21
+}
+
 impl Script {
-    fn of(c: char) -> Self {
+    const fn of(c: char) -> Self {
         match c {
             'a'..='z' | 'A'..='Z' => Self::Plain,
             '0'..='9' => Self::Digit,
             '\n' | '\r' => Self::Line,
             ' ' | '\t' => Self::Space,
-            '\u{0}'..='\u{7f}' => Self::Sign,
+            '\u{0}'..='\u{7f}' | '\u{80}'..='\u{bf}' => Self::Sign,
             '\u{c0}'..='\u{24f}' | '\u{1e00}'..='\u{1eff}' | '\u{300}'..='\u{36f}' => Self::Accented,
             '\u{370}'..='\u{3ff}' => Self::Greek,
             '\u{400}'..='\u{52f}' => Self::Cyrillic,
-            '\u{590}'..='\u{77f}' => Self::Semitic,
+            '\u{590}'..='\u{5ff}' => Self::Hebrew,
+            '\u{600}'..='\u{77f}' => Self::Arabic,
             '\u{900}'..='\u{dff}' => Self::Indic,
             '\u{e00}'..='\u{eff}' => Self::Thai,
             '\u{3040}'..='\u{30ff}' => Self::Kana,
             '\u{3400}'..='\u{9fff}' | '\u{f900}'..='\u{faff}' | '\u{20000}'..='\u{3ffff}' => Self::Han,
             '\u{1100}'..='\u{11ff}' | '\u{ac00}'..='\u{d7af}' => Self::Hangul,
-            '\u{2010}'..='\u{2027}' | '\u{3000}'..='\u{303f}' | '\u{ff00}'..='\u{ffef}' | '\u{a0}'..='\u{bf}' => {
-                Self::Sign
-            }
+            '\u{2010}'..='\u{2027}' | '\u{3000}'..='\u{303f}' | '\u{ff00}'..='\u{ffef}' => Self::Sign,
             _ => Self::Other,
         }
     }
 
-    /// Hundredths of tokens of a run of this length.
+    /// Hundredths of tokens of a run of this length. Most common words are one token with the space before them.
     const fn cost(self, n: u64) -> u64 {
         match self {
-            // Most common words are one token with the space before them.
             Self::Plain => 100 + n.saturating_sub(7) * 15,
-            Self::Accented => 100 + n.saturating_sub(3) * 28,
-            Self::Digit => n.div_ceil(3) * 100,
-            Self::Space => {
-                if n > 1 {
-                    100
-                } else {
-                    0
-                }
-            }
-            Self::Line => 100,
-            Self::Sign => 60 + n * 35,
-            Self::Han => n * 75,
-            Self::Kana => n * 70,
-            Self::Hangul => n * 75,
-            Self::Cyrillic | Self::Greek => 60 + n * 24,
-            Self::Semitic => 60 + n * 28,
-            Self::Indic => 50 + n * 35,
+            Self::Accented => 120 + n.saturating_sub(3) * 37,
+            Self::Digit => 30 + n.div_ceil(3) * 100,
+            Self::Space if n > 1 => 50,
+            Self::Space => 0,
+            Self::Line => 90,
+            Self::Sign if n == 1 => 85,
+            Self::Sign => 60 + n * 22,
+            Self::Han => n * 88,
+            Self::Kana => n * 76,
+            Self::Hangul => 40 + n * 72,
+            Self::Cyrillic => 50 + n * 23,
+            Self::Greek => 70 + n * 30,
+            Self::Hebrew => 60 + n * 60,
+            Self::Arabic => 60 + n * 30,
+            Self::Indic => 50 + n * 36,
             Self::Thai => n * 50,
             Self::Other => n * 150,
         }
