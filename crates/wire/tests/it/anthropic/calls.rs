@@ -118,7 +118,7 @@ fn what_cannot_be_said_is_refused_by_name_or_taken_out_when_the_caller_is_lenien
         (content(&json!([{"type": "container_upload", "file_id": "f"}])), block.into()),
         (
             content(
-                json!([{"type": "document", "citations": {"enabled": true}, "source": {"type": "text", "data": "x"}}]),
+                &json!([{"type": "document", "citations": {"enabled": true}, "source": {"type": "text", "data": "x"}}]),
             ),
             format!("{block}.citations"),
         ),
