@@ -73,6 +73,7 @@ impl Items<'_> {
     fn call(&mut self, item: &Value, arguments: &str, param: &str) -> Result<()> {
         let id = text(item, "call_id", param)?;
         let name = self.names.written(item["namespace"].as_str(), text(item, "name", param)?);
+        let arguments = if arguments.is_empty() { "{}" } else { arguments };
         self.turns.call(id, &name, arguments);
         Ok(())
     }

@@ -54,6 +54,14 @@ impl Call {
         }
     }
 
+    /// Nothing more comes. A call without arguments has an empty object: callers read JSON.
+    pub(super) fn end(&mut self) {
+        self.free.end();
+        if self.arguments.is_empty() {
+            self.arguments.push_str("{}");
+        }
+    }
+
     /// What the caller gets to see: arguments, or free text.
     pub(super) fn said(&self) -> &str {
         if self.known.custom { self.free.so_far() } else { &self.arguments }

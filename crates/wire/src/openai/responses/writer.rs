@@ -167,7 +167,7 @@ impl Writer {
         self.seal(true);
         for item in &mut self.items {
             if let Body::Call(call) = &mut item.body {
-                call.free.end();
+                call.end();
             }
         }
         let cut = match self.finish {
