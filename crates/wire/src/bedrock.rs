@@ -23,7 +23,7 @@ use serde_json::{Map, Value, json};
 use types::{Fault, Kind, Result};
 
 use crate::{
-    heard::{Fields, Notes, bad, pass_on, tree},
+    heard::{Fields, Notes, bad, effort, pass_on, tree},
     json::Limits,
 };
 
@@ -122,7 +122,12 @@ fn additional(more: Fields, chat: &mut Map<String, Value>) -> Result<()> {
         if chat.contains_key(name) || matches!(name, "n" | "stream" | "stream_options" | "messages" | "model") {
             return Err(bad(path, "says what another member of the call says, or what this door cannot answer"));
         }
-        chat.insert(name.to_owned(), value);
+        // How Anthropic's models at Bedrock are told to think.
+        let budget = value["budget_tokens"].as_u64().filter(|_| matches!(name, "thinking" | "reasoning_config"));
+        match budget {
+            Some(budget) => chat.insert("reasoning_effort".into(), effort(budget).into()),
+            None => chat.insert(name.to_owned(), value),
+        };
     }
     Ok(())
 }

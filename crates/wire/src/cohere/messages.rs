@@ -34,7 +34,7 @@ fn message(mut given: Fields, notes: &mut Notes) -> Result<Value> {
             let id = id.ok_or_else(|| bad(given.at("tool_call_id"), "is missing"))?;
             message.insert("role".into(), role.into());
             message.insert("tool_call_id".into(), id.into());
-            message.insert("content".into(), text_if_none(parts));
+            message.insert("content".into(), result(parts));
         }
         "assistant" => assistant(&mut given, parts, thoughts, &mut message, notes)?,
         _ => return Err(bad(given.at("role"), "must be user, assistant, system or tool")),
@@ -83,6 +83,14 @@ fn call(mut given: Fields) -> Result<Value> {
         Some(other) => other.to_string(),
     };
     Ok(json!({"id": id, "type": "function", "function": {"name": name, "arguments": arguments}}))
+}
+
+/// A tool's answer: texts as one, since not every backend takes parts here.
+fn result(parts: Vec<Value>) -> Value {
+    match parts.iter().map(|part| part["text"].as_str()).collect::<Option<Vec<_>>>() {
+        Some(texts) => texts.join("\n").into(),
+        None => text_if_none(parts),
+    }
 }
 
 fn text_if_none(parts: Vec<Value>) -> Value {

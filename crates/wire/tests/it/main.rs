@@ -5,12 +5,17 @@
 mod answer;
 mod anthropic;
 mod audio;
+mod bedrock;
 mod call;
+mod cohere;
+mod completions;
 mod damage;
+mod doors;
 mod embeddings;
 mod encode;
 mod errors;
 mod faults;
+mod gemini;
 mod hub;
 mod images;
 mod json;
