@@ -124,9 +124,7 @@ fn file(part: &Value, param: &str, notes: &mut Notes) -> Result<Option<Value>> {
         return Ok(Some(json!({"type": "file", "file": {"filename": name, "file_data": data}})));
     }
     match String::from_utf8(bytes) {
-        Ok(words) if !words.contains('\0') => {
-            Ok(Some(json!({"type": "text", "text": format!("{name}:\n\n{words}")})))
-        }
+        Ok(words) if !words.contains('\0') => Ok(Some(json!({"type": "text", "text": format!("{name}:\n\n{words}")}))),
         _ => {
             notes.refuse(&format!("{param}.file_data"), "only text and PDF can be read, and this is neither")?;
             Ok(None)

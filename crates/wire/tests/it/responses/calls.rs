@@ -37,7 +37,7 @@ fn equal_calls_give_equal_bytes() {
 }
 
 /// The fault of a call: its kind and its member.
-fn fault(more: Value) -> (Kind, String) {
+fn fault(more: &Value) -> (Kind, String) {
     let mut body = json!({"model": "m", "input": "hello"});
     body.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
     let fault = heard(&body).expect_err(&more.to_string());
@@ -46,7 +46,7 @@ fn fault(more: Value) -> (Kind, String) {
 
 #[test]
 fn what_is_wrong_is_named() {
-    let bad = |more: Value, param: &str| assert_eq!(fault(more), (Kind::BadRequest, param.to_owned()));
+    let bad = |more: Value, param: &str| assert_eq!(fault(&more), (Kind::BadRequest, param.to_owned()));
     bad(json!({"model": null}), "model");
     bad(json!({"model": 3}), "model");
     bad(json!({"input": null}), "input");
@@ -100,7 +100,7 @@ fn what_chat_cannot_say_is_refused_by_name_or_left_out_for_the_lenient() {
         (json!({"text": {"format": {"type": "grammar"}}}), "text.format"),
     ];
     for (more, param) in cases {
-        assert_eq!(fault(more.clone()), (Kind::UnsupportedParameter, param.to_owned()), "{more}");
+        assert_eq!(fault(&more), (Kind::UnsupportedParameter, param.to_owned()), "{more}");
         let mut body = json!({"model": "m", "input": "hello"});
         body.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
         let heard = heard_leniently(&body).unwrap();
