@@ -9,6 +9,10 @@ use std::{
     fmt,
     future::poll_fn,
     pin::Pin,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering::Relaxed},
+    },
     task::{Context, Poll, ready},
     time::Instant,
 };
@@ -23,8 +27,8 @@ enum Source {
     Done,
     /// Known already: for tests and for bodies made here.
     Ready(VecDeque<Result<Bytes, NetError>>),
-    /// A caller's body.
-    Caller(Incoming),
+    /// A caller's body, and where it is noted that its end was not reached.
+    Caller { body: Incoming, unread: Arc<AtomicBool> },
     /// A backend's body over HTTP/1.
     H1(Box<H1Body>),
     /// A backend's body over HTTP/2.
@@ -78,8 +82,13 @@ impl RecvBody {
         Self(Source::Ready(pieces.into_iter().collect()))
     }
 
-    pub(crate) fn caller(body: Incoming) -> Self {
-        Self(if body.is_end_stream() { Source::Done } else { Source::Caller(body) })
+    /// A caller's body; `unread` is true from here on until its end is reached.
+    pub(crate) fn caller(body: Incoming, unread: &Arc<AtomicBool>) -> Self {
+        if body.is_end_stream() {
+            return Self(Source::Done);
+        }
+        unread.store(true, Relaxed);
+        Self(Source::Caller { body, unread: Arc::clone(unread) })
     }
 
     pub(crate) fn h1(body: Box<H1Body>) -> Self {
@@ -96,14 +105,17 @@ impl RecvBody {
             Source::Done => return Poll::Ready(None),
             Source::Ready(pieces) => pieces.pop_front(),
             Source::H1(body) => ready!(body.poll_chunk(cx)),
-            Source::Caller(body) | Source::H2 { body, .. } => ready!(poll_incoming(body, cx)),
+            Source::Caller { body, .. } | Source::H2 { body, .. } => ready!(poll_incoming(body, cx)),
         };
         let over = match &self.0 {
-            Source::Caller(body) | Source::H2 { body, .. } => body.is_end_stream(),
+            Source::Caller { body, .. } | Source::H2 { body, .. } => body.is_end_stream(),
             Source::H1(body) => body.is_done(),
             Source::Ready(_) | Source::Done => false,
         };
         if over || !matches!(next, Some(Ok(_))) {
+            if let Source::Caller { unread, .. } = &self.0 {
+                unread.store(matches!(next, Some(Err(_))), Relaxed);
+            }
             self.0 = Source::Done;
         }
         Poll::Ready(next)
@@ -126,7 +138,7 @@ impl RecvBody {
             Source::Ready(pieces) => {
                 pieces.iter().map(|piece| piece.as_ref().ok().map(|bytes| bytes.len() as u64)).sum()
             }
-            Source::Caller(body) | Source::H2 { body, .. } => body.size_hint().exact(),
+            Source::Caller { body, .. } | Source::H2 { body, .. } => body.size_hint().exact(),
             Source::H1(body) => body.remaining(),
         }
     }

@@ -12,7 +12,10 @@ use std::{
     net::SocketAddr,
     panic::{AssertUnwindSafe, catch_unwind},
     pin::{Pin, pin},
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering::Relaxed},
+    },
     task::{Context, Poll, ready},
     time::Instant,
 };
@@ -25,22 +28,31 @@ pub(super) fn service<S: Service>(
     peer: SocketAddr,
     tls: bool,
 ) -> impl HttpService<Incoming, ResBody = Outflow, Error = Infallible, Future: Send> + Send {
+    // One request at a time over HTTP/1, so that one flag for the connection is enough.
+    let unread = Arc::new(AtomicBool::new(false));
     hyper::service::service_fn(move |request: http::Request<Incoming>| {
         let flight = talk.begin();
+        let unread = Arc::clone(&unread);
+        let closes = request.version() < Version::HTTP_2;
         let refused = refusal(&request, &talk);
         let service = service.clone();
         // In a box: hyper keeps the room of this future as long as the connection lives, and a stream is held long.
         Box::pin(async move {
             let response = match refused {
                 Some(response) => response,
-                None => caught(&service, read(request, peer, tls)).await,
+                None => caught(&service, read(request, peer, tls, &unread)).await,
             };
-            Ok(write(response, flight))
+            let mut answer = write(response, flight);
+            // An answer before the end of the request ends the connection: a caller who is not told sends the next into it.
+            if closes && unread.swap(false, Relaxed) {
+                answer.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+            }
+            Ok(answer)
         })
     })
 }
 
-fn read(request: http::Request<Incoming>, peer: SocketAddr, tls: bool) -> Request {
+fn read(request: http::Request<Incoming>, peer: SocketAddr, tls: bool, unread: &Arc<AtomicBool>) -> Request {
     let (head, body) = request.into_parts();
     Request {
         method: head.method,
@@ -50,7 +62,7 @@ fn read(request: http::Request<Incoming>, peer: SocketAddr, tls: bool) -> Reques
         peer,
         tls,
         received: Instant::now(),
-        body: RecvBody::caller(body),
+        body: RecvBody::caller(body, unread),
     }
 }
 

@@ -80,6 +80,35 @@ async fn after_an_early_answer_the_next_request_is_read_right_or_not_at_all() {
 }
 
 #[tokio::test]
+async fn an_answer_before_the_end_of_the_request_says_that_the_connection_closes() {
+    let server = serve(answers(|request| async move {
+        let reads = request.uri.path() == "/reads";
+        let mut body = request.body;
+        while reads && body.chunk().await.is_some() {}
+        Response::whole(StatusCode::NOT_FOUND, "text/plain", "no".to_owned())
+    }));
+    for (path, closes) in [("/", true), ("/reads", false)] {
+        let mut socket = TcpStream::connect(server.address()).await.unwrap();
+        let head = format!("POST {path} HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\n\r\n");
+        socket.write_all(head.as_bytes()).await.unwrap();
+        let mut answer = String::new();
+        if closes {
+            // The rest is not sent before the answer is there: the caller who asks next must know.
+            answer = read_to_close(&mut socket).await;
+        } else {
+            socket.write_all(b"body").await.unwrap();
+            let mut piece = [0; 1024];
+            while !answer.ends_with("no") {
+                let read = socket.read(&mut piece).await.unwrap();
+                assert_ne!(read, 0, "{answer}");
+                answer.push_str(std::str::from_utf8(&piece[..read]).unwrap());
+            }
+        }
+        assert_eq!(answer.contains("connection: close"), closes, "{path}: {answer}");
+    }
+}
+
+#[tokio::test]
 async fn a_head_that_does_not_come_and_an_idle_connection_are_closed() {
     let short = Duration::from_millis(40);
     for (limits, sent) in [
