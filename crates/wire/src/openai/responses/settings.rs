@@ -44,7 +44,9 @@ pub(super) fn skeleton(request: &Request, told: &Told, tools: &Tools) -> Map<Str
     set("temperature", or("temperature", 1.0.into()));
     let verbosity = if text["verbosity"].is_null() { "medium".into() } else { text["verbosity"].clone() };
     set("text", json!({"format": format, "verbosity": verbosity}));
-    set("tool_choice", or("tool_choice", "auto".into()));
+    // A choice that was left out is not shown.
+    let chosen = tools.choice.is_some() || request.member("tool_choice") == "none";
+    set("tool_choice", if chosen { given("tool_choice") } else { "auto".into() });
     set("tools", tools.shown.clone().into());
     set("top_logprobs", or("top_logprobs", 0.into()));
     set("top_p", or("top_p", 1.0.into()));
