@@ -6,6 +6,7 @@ mod it {
     mod chat;
     mod commands;
     mod doctor;
+    mod doors;
     mod jobs;
     mod process;
     mod raw;

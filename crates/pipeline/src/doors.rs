@@ -1,6 +1,7 @@
 //! The doors: they decode a call of their dialect and encode its answer. They decide nothing.
 
 mod audio;
+pub(crate) mod foreign;
 mod images;
 mod texts;
 
@@ -19,7 +20,7 @@ use types::{
 };
 use wire::json::Limits;
 
-use wire::events;
+use wire::{events, gemini};
 
 use crate::{
     Gateway, Snapshot,
@@ -50,6 +51,14 @@ pub(crate) enum Door {
     Images,
     /// `/v1/images/edits`
     Edits,
+    /// `/v1/completions`, the older way to ask for text.
+    Completions,
+    /// `/v1/responses`
+    Responses,
+    /// Anthropic's `/v1/messages`
+    Messages,
+    /// Google's `models/{model}:generateContent` and its kin.
+    Gemini,
 }
 
 /// A call as its door understood it.
@@ -77,6 +86,8 @@ pub(crate) enum Wants {
         /// Members that had no place in the translation.
         dropped: Vec<String>,
     },
+    /// Vectors as Google writes them.
+    GeminiEmbeddings(gemini::HeardEmbeddings),
     /// Sound.
     Speech {
         /// In this format; none: the backend's own.
@@ -201,6 +212,7 @@ impl Door {
     ) -> Result<Heard> {
         let until = request.received + snapshot.config.timeouts.body;
         let (kind, base) = (content_type(&request.headers), called_at(&request));
+        let (query, lenient) = (request.uri.query().map(str::to_owned), Ask::of(&request)?.lenient);
         let later = wants_job(&request.headers);
         let held = request.body.collect(snapshot.config.limits.body, until, &gateway.0.budget).await;
         let mut held = held.map_err(body_fault)?;
@@ -209,7 +221,19 @@ impl Door {
         }
         let later =
             later.then(|| Stored { door: self, kind: kind.clone(), base: base.clone(), body: held.bytes.clone() });
-        let (call, said, wants) = self.read(&kind, held.bytes, &snapshot.json_limits, base)?;
+        let around = foreign::Around {
+            named,
+            query: query.as_deref(),
+            lenient,
+            limits: &snapshot.json_limits,
+            sealer: &gateway.0.sealer,
+            request_id: &trail.request_id,
+        };
+        let (call, said, wants) = match foreign::read(self, &held.bytes, &around)? {
+            Some(heard) => heard,
+            None => self.read(&kind, held.bytes, &snapshot.json_limits, base)?,
+        };
+        let named = if self == Self::Gemini { "" } else { named };
         let model = if named.is_empty() { said } else { named.to_owned() };
         let later = later.filter(|_| matches!(call, Call::Work(_)) && !wants.events());
         trail.record.stream = call.stream();
@@ -230,6 +254,9 @@ impl Door {
             Self::Translations => audio::transcription(kind, body, true),
             Self::Images => images::generation(&body, limits, base),
             Self::Edits => images::edit(kind, body, limits, base),
+            Self::Completions | Self::Responses | Self::Messages | Self::Gemini => {
+                Err(Fault::new(Kind::Internal, "This door is read elsewhere."))
+            }
         }
     }
 

@@ -50,7 +50,7 @@ pub(crate) async fn serve(gateway: &Gateway, request: Request) -> Response {
         }
         Err(fault) => {
             trail.fault(&fault);
-            let (status, headers, body) = refuse(&fault, &trail.request_id);
+            let (status, headers, body) = refuse(trail.route.and_then(Route::door), &fault, &trail.request_id);
             finish(status, headers, body, trail)
         }
     };
@@ -78,7 +78,14 @@ async fn route(gateway: &Gateway, request: Request, trail: &mut Trail) -> Result
         Route::Call(door) => {
             check_body(&request.headers, door)?;
             gateway.accepts_work()?;
+            if door == Door::Gemini && rest.ends_with(":countTokens") {
+                return asks::tokens::gemini(gateway, request).await;
+            }
             walk(gateway, request, door, rest, trail).await
+        }
+        Route::CountTokens => {
+            check_body(&request.headers, Door::Messages)?;
+            asks::tokens::anthropic(gateway, request).await
         }
         Route::Passage => {
             check_encoding(&request.headers)?;
@@ -161,11 +168,12 @@ pub(crate) async fn contain<F: Future>(work: F) -> Result<F::Output> {
     .await
 }
 
-/// A fault as OpenAI's clients read it, with the headers that belong to it.
-pub(crate) fn refuse(fault: &Fault, request_id: &str) -> (StatusCode, HeaderMap, SendBody) {
-    let status = StatusCode::from_u16(wire::openai::fault::status(fault)).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+/// A fault as the door's clients read it, with the headers that belong to it.
+pub(crate) fn refuse(door: Option<Door>, fault: &Fault, request_id: &str) -> (StatusCode, HeaderMap, SendBody) {
+    let (status, kind, body) = doors::foreign::fault(door, fault, request_id);
+    let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     let mut headers = HeaderMap::with_capacity(6);
-    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static(kind));
     if let Some(wait) = fault.retry_after {
         headers.insert(RETRY_AFTER, HeaderValue::from(wait.as_secs() + u64::from(wait.subsec_nanos() > 0)));
     }
@@ -175,7 +183,7 @@ pub(crate) fn refuse(fault: &Fault, request_id: &str) -> (StatusCode, HeaderMap,
         headers.insert(ALLOW, allowed);
     }
     doors::name_backend(&mut headers, fault.backend.as_deref(), fault.upstream_request_id.as_deref());
-    (status, headers, wire::openai::fault::body(fault, request_id).into())
+    (status, headers, body.into())
 }
 
 fn finish(status: StatusCode, headers: HeaderMap, body: SendBody, mut trail: Trail) -> Response {

@@ -9,6 +9,7 @@ mod edge;
 mod gate;
 mod metrics;
 mod router;
+mod sealer;
 mod snapshot;
 mod steps;
 mod trail;
@@ -29,6 +30,8 @@ use types::{
 
 pub use metrics::Metrics;
 pub use snapshot::{BadSnapshot, Snapshot, backend_ids};
+
+use wire::anthropic::Sealer;
 
 use doors::{Answer, Ask, Door};
 use router::Routes;
@@ -76,6 +79,7 @@ struct Shared {
     budget: ByteBudget,
     kept: Arc<dyn Kept>,
     desk: Desk,
+    sealer: Arc<dyn Sealer>,
     metrics: Arc<Metrics>,
     routes: Routes,
 }
@@ -86,9 +90,10 @@ impl Gateway {
         let budget = ByteBudget::new(snapshot.config.limits.held_bodies);
         let metrics = Arc::new(Metrics::new());
         let snapshot = ArcSwap::from_pointee(snapshot);
+        let sealer: Arc<dyn Sealer> = Arc::new(sealer::Aead::new(&keepers.owners));
         let (kept, desk) = (keepers.kept.clone(), Desk::new(keepers));
         let routes = Routes::new();
-        Self(Arc::new(Shared { snapshot, upstream, catalog, drain, budget, kept, desk, metrics, routes }))
+        Self(Arc::new(Shared { snapshot, upstream, catalog, drain, budget, kept, desk, sealer, metrics, routes }))
     }
 
     /// Does the jobs, and forgets what has expired, on the current runtime until the process goes down.

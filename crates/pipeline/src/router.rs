@@ -22,6 +22,8 @@ pub(crate) enum Route {
     JobResult,
     /// Away with a job.
     JobCancel,
+    /// How many tokens an Anthropic call has.
+    CountTokens,
     /// A path of a backend's own, passed on.
     Passage,
     /// The list of models.
@@ -49,6 +51,11 @@ impl Route {
             Self::Call(Door::Translations) => "translations",
             Self::Call(Door::Images) => "images",
             Self::Call(Door::Edits) => "image_edits",
+            Self::Call(Door::Completions) => "completions",
+            Self::Call(Door::Responses) => "responses",
+            Self::Call(Door::Messages) => "messages",
+            Self::Call(Door::Gemini) => "generate_content",
+            Self::CountTokens => "count_tokens",
             Self::Variations => "image_variations",
             Self::File => "file",
             Self::Jobs => "jobs",
@@ -65,9 +72,18 @@ impl Route {
         }
     }
 
+    /// The door whose dialect its answers are in; none: OpenAI's.
+    pub(crate) const fn door(self) -> Option<Door> {
+        match self {
+            Self::Call(door) => Some(door),
+            Self::CountTokens => Some(Door::Messages),
+            _ => None,
+        }
+    }
+
     const fn method(self) -> &'static Method {
         match self {
-            Self::Call(_) | Self::Variations | Self::JobCancel => &Method::POST,
+            Self::Call(_) | Self::CountTokens | Self::Variations | Self::JobCancel => &Method::POST,
             _ => &Method::GET,
         }
     }
@@ -101,6 +117,14 @@ const TABLE: &[(&str, Route)] = &[
     ("/openai/v1/images/generations", Route::Call(Door::Images)),
     ("/v1/images/edits", Route::Call(Door::Edits)),
     ("/openai/v1/images/edits", Route::Call(Door::Edits)),
+    ("/v1/completions", Route::Call(Door::Completions)),
+    ("/openai/v1/completions", Route::Call(Door::Completions)),
+    ("/v1/responses", Route::Call(Door::Responses)),
+    ("/openai/v1/responses", Route::Call(Door::Responses)),
+    ("/anthropic/v1/messages", Route::Call(Door::Messages)),
+    ("/anthropic/v1/messages/count_tokens", Route::CountTokens),
+    ("/genai/v1/models/{*id}", Route::Call(Door::Gemini)),
+    ("/genai/v1beta/models/{*id}", Route::Call(Door::Gemini)),
     ("/v1/images/variations", Route::Variations),
     ("/openai/v1/images/variations", Route::Variations),
     ("/v1/files/{id}", Route::File),
@@ -178,6 +202,7 @@ fn deployment(path: &str) -> Option<(Door, &str)> {
     let rest = path.strip_prefix("/openai/deployments/")?;
     let doors = [
         ("/chat/completions", Door::Chat),
+        ("/completions", Door::Completions),
         ("/embeddings", Door::Embeddings),
         ("/audio/speech", Door::Speech),
         ("/audio/transcriptions", Door::Transcriptions),

@@ -8,7 +8,7 @@
 use types::{Operation, config};
 pub use wire::openai::chat::Dialect;
 use wire::openai::{
-    chat::{JsonSchema, StreamOptions},
+    chat::{JsonSchema, Messages, StreamOptions},
     embeddings,
 };
 
@@ -27,11 +27,18 @@ pub const TOLERANT: Dialect = Dialect { drop: &[], ..COMPATIBLE };
 pub const ROUTER: Dialect = COMPATIBLE;
 
 /// Refuses every member that it does not know, `top_k` among them; has `user` and `service_tier`.
-pub(crate) const CEREBRAS: Dialect =
-    Dialect { drop: STRICT, refuse: &["audio", "top_k", "web_search_options"], ..COMPATIBLE };
+/// Calls what was thought `reasoning`.
+pub(crate) const CEREBRAS: Dialect = Dialect {
+    messages: Messages::PlainWithReasoning,
+    drop: STRICT,
+    refuse: &["audio", "top_k", "web_search_options"],
+    ..COMPATIBLE
+};
 
 /// Refuses every member that it does not know, `top_k` among them, log probabilities, biases and more than one choice.
+/// Calls what was thought `reasoning`.
 pub(crate) const GROQ: Dialect = Dialect {
+    messages: Messages::PlainWithReasoning,
     drop: STRICT,
     refuse: &["audio", "logit_bias", "logprobs", "n", "top_k", "top_logprobs", "web_search_options"],
     ..COMPATIBLE
@@ -187,7 +194,7 @@ const KNOWS_USER: &[&str] = &[
 #[cfg(test)]
 mod tests {
     use super::*;
-    use wire::openai::chat::{MaxTokens, Messages, dialect::ADVISORY};
+    use wire::openai::chat::{MaxTokens, dialect::ADVISORY};
 
     #[test]
     fn what_is_dropped_is_advisory() {
@@ -202,7 +209,7 @@ mod tests {
     fn only_openai_itself_hears_what_only_openai_knows() {
         for backend in crate::TABLE.iter().filter(|b| b.id != "openai") {
             let Some(chat) = backend.chat() else { continue };
-            assert_eq!(chat.messages, Messages::Plain, "{}", backend.id);
+            assert!(matches!(chat.messages, Messages::Plain | Messages::PlainWithReasoning), "{}", backend.id);
             assert_eq!(chat.max_tokens, MaxTokens::MaxTokens, "{}", backend.id);
         }
     }

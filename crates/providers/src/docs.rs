@@ -195,6 +195,7 @@ const fn messages(kind: Messages) -> &'static str {
              of a played-back answer"
         }
         Messages::PlainWithDeveloper => "the role `developer` stays",
+        Messages::PlainWithReasoning => "`reasoning_content` of a played-back answer becomes `reasoning`",
     }
 }
 

@@ -42,8 +42,10 @@ pub(crate) async fn deliver(
     trail: &Trail,
 ) -> Result<Answer> {
     let mut dropped = reply.dropped;
-    if let Wants::Translated { dropped: before, .. } = &wants {
-        dropped.extend_from_slice(before);
+    match &wants {
+        Wants::Translated { dropped: before, .. } => dropped.extend_from_slice(before),
+        Wants::GeminiEmbeddings(heard) => dropped.extend_from_slice(&heard.dropped),
+        _ => {}
     }
     let headers = dress(reply.headers, &dropped, trail);
     let expires = match &trail.diary {
@@ -61,6 +63,9 @@ pub(crate) async fn deliver(
             let mut live = *live;
             live.decoder = live.decoder.translated(write, &mut live.ready)?;
             Ok(Answer::typed_events(headers, kind, Flow::Events(Box::new(live))))
+        }
+        (Content::Whole(body), Wants::GeminiEmbeddings(heard)) => {
+            Ok(Answer::dressed(headers, JSON, heard.answer(&body.to_bytes())?.into()))
         }
         (Content::Whole(body), _) => Ok(Answer::dressed(headers, JSON, body)),
         (Content::Stream(live), _) => Ok(Answer::events(headers, Flow::Events(live))),

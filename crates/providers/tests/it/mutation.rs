@@ -213,7 +213,7 @@ fn dialects(of: &Dialect) -> Vec<(String, Dialect)> {
     for max_tokens in [MaxTokens::Both, MaxTokens::MaxTokens, MaxTokens::MaxCompletionTokens] {
         all.push((format!("{max_tokens:?}"), Dialect { max_tokens, ..*of }));
     }
-    for messages in [Messages::AsIs, Messages::Plain, Messages::PlainWithDeveloper] {
+    for messages in [Messages::AsIs, Messages::Plain, Messages::PlainWithDeveloper, Messages::PlainWithReasoning] {
         all.push((format!("{messages:?}"), Dialect { messages, ..*of }));
     }
     for tools in [Tools::AsIs, Tools::Functions] {

@@ -136,7 +136,7 @@ fn probes() -> Vec<(String, Value)> {
             "replay".to_owned(),
             json!({"temperature": null, "messages": [
             {"role": "developer", "content": "be brief"},
-            {"role": "assistant", "content": "yes", "refusal": null, "annotations": [], "tool_calls": []},
+            {"role": "assistant", "content": "yes", "reasoning_content": "hm", "refusal": null, "annotations": [], "tool_calls": []},
             {"role": "user", "content": "hi", "name": null}]}),
         ),
         (

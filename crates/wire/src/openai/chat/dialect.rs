@@ -105,6 +105,8 @@ pub enum Messages {
     Plain,
     /// As `Plain`, but the role `developer` is known.
     PlainWithDeveloper,
+    /// As `Plain`; what an assistant message thought is called `reasoning` instead of `reasoning_content`.
+    PlainWithReasoning,
 }
 
 /// Which tools a server takes.

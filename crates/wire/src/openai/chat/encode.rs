@@ -58,6 +58,9 @@ pub struct Dropped {
     pub member: Cow<'static, str>,
 }
 
+/// The name of what was thought, as most servers have it.
+const REASONING: &[u8] = b"\"reasoning_content\"";
+
 /// Writes `call` for a server that speaks `dialect` and calls the model `model`.
 ///
 /// Equal calls give equal bytes. `model` comes first; the order of the rest is kept.
@@ -203,9 +206,10 @@ impl Writing<'_> {
     fn messages(&mut self) {
         let developer = match self.dialect.messages {
             Messages::AsIs => return,
-            Messages::Plain => true,
+            Messages::Plain | Messages::PlainWithReasoning => true,
             Messages::PlainWithDeveloper => false,
         };
+        let renamed = self.dialect.messages == Messages::PlainWithReasoning;
         let mut gone = TakeOut::default();
         let mut message = usize::MAX;
         for spot in &self.call.facts.spots {
@@ -215,7 +219,14 @@ impl Writing<'_> {
             }
             match spot.flaw {
                 MessageFlaw::Developer if developer => self.edits.replace(spot.value, "\"system\""),
-                MessageFlaw::Developer => {}
+                MessageFlaw::Reasoning if renamed => {
+                    let name = Span::new(spot.slot.whole.start, spot.slot.whole.start + REASONING.len());
+                    // Written with escapes it stays as it is, and the backend says what it thinks of that.
+                    if name.of(self.call.body()) == REASONING {
+                        self.edits.replace(name, "\"reasoning\"");
+                    }
+                }
+                MessageFlaw::Developer | MessageFlaw::Reasoning => {}
                 MessageFlaw::Null | MessageFlaw::ReplayOnly => self.edits.remove(gone.span(&spot.slot)),
             }
         }

@@ -25,6 +25,8 @@ pub(in super::super) enum MessageFlaw {
     Null,
     /// A member of an assistant message that only an answer has.
     ReplayOnly,
+    /// What an assistant message thought, under the name `reasoning_content`.
+    Reasoning,
 }
 
 /// What one message said so far.
@@ -129,6 +131,7 @@ impl Scan<'_> {
         Ok(match (name, kind) {
             (_, Kind::Null) => Some(MessageFlaw::Null),
             (b"refusal" | b"annotations", _) => Some(MessageFlaw::ReplayOnly),
+            (b"reasoning_content", Kind::String) => Some(MessageFlaw::Reasoning),
             (b"tool_calls", Kind::Array) => {
                 let inside = value.of(self.reader.bytes());
                 let empty = inside.len() < 64 && inside.iter().filter(|b| !b.is_ascii_whitespace()).count() == 2;
