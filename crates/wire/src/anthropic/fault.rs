@@ -3,6 +3,9 @@
 use serde_json::json;
 use types::{Fault, Kind, Origin};
 
+/// The code at which SDKs send a conversation themselves instead of having it kept.
+pub(super) const NO_THREADS: &str = "thread_unsupported_request";
+
 /// What one kind looks like: status and type.
 const fn face(kind: Kind) -> (u16, &'static str) {
     const INVALID: &str = "invalid_request_error";
@@ -62,6 +65,9 @@ fn body(fault: &Fault, request_id: &str) -> String {
     let (_, class) = face(fault.kind);
     // A backend that is overloaded says so in its status only.
     let class = if fault.status == Some(529) { "overloaded_error" } else { class };
-    json!({ "type": "error", "error": { "type": class, "message": fault.message }, "request_id": request_id })
-        .to_string()
+    let mut error = json!({ "type": class, "message": fault.message });
+    if fault.code.as_deref() == Some(NO_THREADS) {
+        error["details"] = json!({ "error_code": NO_THREADS, "unsupported": ["thread"] });
+    }
+    json!({ "type": "error", "error": error, "request_id": request_id }).to_string()
 }

@@ -1,10 +1,11 @@
 //! The members at the top of a call.
 
 use serde_json::{Map, Value, json};
-use types::Result;
+use types::{Fault, Kind, Result};
 
 use super::{
     Sealer,
+    fault::NO_THREADS,
     members::{array, flag, object, text, wrong},
     messages,
     thinking::{self, Thinking},
@@ -152,7 +153,7 @@ impl Wish {
                 }
             }
             "container" => notes.refuse(name, "code is not run here")?,
-            "thread" => notes.refuse(name, "conversations are not kept for this API")?,
+            "thread" => thread(&value, notes)?,
             "inference_geo" => notes.refuse(name, "where a backend computes cannot be promised")?,
             _ if ADVISORY.contains(&name) => notes.took_out(name),
             _ if EXTRA.contains(&name) => self.sampling.push((name.to_owned(), value)),
@@ -216,6 +217,17 @@ impl Wish {
         }
         chat
     }
+}
+
+/// Refuses a thread with the code at which SDKs go on without one and send the whole conversation. To go on with a
+/// thread says too little by itself, so that it is refused even when the caller is lenient.
+fn thread(said: &Value, notes: &mut Notes) -> Result<()> {
+    let why = "conversations are not kept for this API; send all messages";
+    if said["type"] == "create" {
+        return notes.refuse("thread", why).map_err(|fault| fault.code(NO_THREADS));
+    }
+    let fault = Fault::new(Kind::UnsupportedParameter, format!("`thread` cannot be honoured: {why}."));
+    Err(fault.param("thread").code(NO_THREADS))
 }
 
 /// Whether only one tool may be called at a time.

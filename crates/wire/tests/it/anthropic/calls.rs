@@ -107,7 +107,7 @@ fn what_cannot_be_said_is_refused_by_name_or_taken_out_when_the_caller_is_lenien
     for (more, param) in [
         (json!({"container": "c"}), "container".to_owned()),
         (json!({"inference_geo": "us"}), "inference_geo".into()),
-        (json!({"thread": {}}), "thread".into()),
+        (json!({"thread": {"type": "create"}}), "thread".into()),
         (json!({"n": 2}), "n".into()),
         (json!({"logprobs": true}), "logprobs".into()),
         (json!({"tools": search, "tool_choice": {"type": "tool", "name": "web_search"}}), "tool_choice".into()),

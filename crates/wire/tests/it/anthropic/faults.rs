@@ -35,3 +35,19 @@ fn an_event_is_one_frame_with_the_same_error() {
     assert_eq!(parsed["request_id"], "req-ours");
     assert_eq!(parsed["error"]["type"], "api_error");
 }
+
+#[test]
+fn a_thread_is_refused_with_the_code_at_which_sdks_go_on_without_one() {
+    for (thread, lenient_too) in
+        [(r#"{"type":"create"}"#, false), (r#"{"type":"continue","previous_message_id":"m"}"#, true)]
+    {
+        let body =
+            format!(r#"{{"model":"m","max_tokens":5,"thread":{thread},"messages":[{{"role":"user","content":"x"}}]}}"#);
+        let refused = super::read(&body).map(|heard| heard.model).unwrap_err();
+        let (status, _, told) = fault(&refused, "req-ours");
+        let told: Value = serde_json::from_slice(&told).unwrap();
+        assert_eq!(status, 400);
+        assert_eq!(told["error"]["details"]["error_code"], "thread_unsupported_request");
+        assert_eq!(super::read_leniently(&body).is_err(), lenient_too);
+    }
+}
