@@ -2,6 +2,9 @@
 
 use types::{Fault, Kind, Result};
 
+/// Most names that are told: they stand in a header.
+const MOST: usize = 64;
+
 /// What was left out so far, and whether more than advice may be.
 #[derive(Debug)]
 pub(super) struct Notes {
@@ -18,8 +21,8 @@ impl Notes {
     pub(super) fn drop(&mut self, name: &str) {
         let shown: String =
             name.chars().take(80).map(|c| if c.is_ascii_graphic() && c != ',' { c } else { '?' }).collect();
-        if !self.dropped.contains(&shown) {
-            self.dropped.push(shown);
+        if self.dropped.len() < MOST && !self.dropped.contains(&shown) {
+            self.dropped.push(if self.dropped.len() + 1 == MOST { "more".to_owned() } else { shown });
         }
     }
 

@@ -1,6 +1,6 @@
 //! Reading a call, and writing it as chat.
 
-use std::sync::Arc;
+use std::{collections::HashMap, sync::Arc};
 
 use bytes::Bytes;
 use serde_json::{Map, Value, json};
@@ -159,7 +159,9 @@ impl Request {
 
     /// Puts items of before (what was asked and answered, oldest first) in front of the new input.
     pub fn compose(&mut self, history: Vec<Value>) {
-        self.resolve(|id| history.iter().find(|item| item["id"] == id).cloned());
+        let by_id: HashMap<&str, &Value> =
+            history.iter().filter_map(|item| Some((item["id"].as_str()?, item))).collect();
+        self.resolve(|id| by_id.get(id).map(|item| (*item).clone()));
         self.history = history;
     }
 

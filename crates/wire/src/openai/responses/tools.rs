@@ -1,6 +1,8 @@
 //! Tools and the choice among them: functions, tools of free text, and functions in a namespace are chat's functions;
 //! tools that only their vendor can run are taken out and named.
 
+use std::collections::{HashMap, HashSet};
+
 use serde_json::{Map, Value, json};
 use types::Result;
 
@@ -23,17 +25,28 @@ pub(super) struct Known {
 
 /// The functions of a call, by the names that they have in chat.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Names(Vec<Known>);
+pub(super) struct Names {
+    known: Vec<Known>,
+    by_written: HashMap<String, usize>,
+    by_name: HashMap<(Option<String>, String), usize>,
+}
 
 impl Names {
     pub(super) fn find(&self, written: &str) -> Option<&Known> {
-        self.0.iter().find(|known| known.written == written)
+        self.known.get(*self.by_written.get(written)?)
     }
 
     /// The name that a function has in chat, also one that is not offered any more.
     pub(super) fn written(&self, namespace: Option<&str>, name: &str) -> String {
-        let same = |known: &&Known| known.name == name && known.namespace.as_deref() == namespace;
-        self.0.iter().find(same).map_or_else(|| joined(namespace, name), |known| known.written.clone())
+        let position = self.by_name.get(&(namespace.map(str::to_owned), name.to_owned()));
+        let known = position.and_then(|position| self.known.get(*position));
+        known.map_or_else(|| joined(namespace, name), |known| known.written.clone())
+    }
+
+    fn add(&mut self, known: Known) {
+        self.by_written.insert(known.written.clone(), self.known.len());
+        self.by_name.insert((known.namespace.clone(), known.name.clone()), self.known.len());
+        self.known.push(known);
     }
 }
 
@@ -137,7 +150,7 @@ impl Tools {
             }
         }
         self.chat.push(json!({"type": "function", "function": function}));
-        self.names.0.push(Known { written, name: name.into(), namespace: namespace.map(Into::into), custom });
+        self.names.add(Known { written, name: name.into(), namespace: namespace.map(Into::into), custom });
         Ok(())
     }
 
@@ -189,13 +202,13 @@ impl Tools {
 
     /// Leaves only these tools to choose from.
     fn allow(&mut self, allowed: &Value) {
-        let mut kept = Vec::new();
+        let mut kept = HashSet::new();
         for one in allowed.as_array().into_iter().flatten() {
             if let Some(name) = one["name"].as_str() {
-                kept.push(self.names.written(one["namespace"].as_str(), name));
+                kept.insert(self.names.written(one["namespace"].as_str(), name));
             }
         }
-        self.chat.retain(|tool| tool["function"]["name"].as_str().is_some_and(|name| kept.iter().any(|k| k == name)));
+        self.chat.retain(|tool| tool["function"]["name"].as_str().is_some_and(|name| kept.contains(name)));
     }
 }
 

@@ -1,5 +1,7 @@
 //! The messages of a chat, gathered from items: what one turn of the assistant says in several items is one message.
 
+use std::collections::HashSet;
+
 use serde_json::{Map, Value, json};
 
 /// The messages so far, and the assistant's turn under way.
@@ -9,7 +11,7 @@ pub(super) struct Turns {
     turn: Turn,
     /// Pictures that tools gave: chat's tool messages hold text only, so they follow as a message of their own.
     pictures: Vec<Value>,
-    calls: Vec<String>,
+    calls: HashSet<String>,
 }
 
 #[derive(Debug, Default)]
@@ -69,13 +71,13 @@ impl Turns {
     /// The assistant's call of a function.
     pub(super) fn call(&mut self, id: &str, name: &str, arguments: &str) {
         self.show_pictures();
-        self.calls.push(id.to_owned());
+        self.calls.insert(id.to_owned());
         self.turn.calls.push(json!({"id": id, "type": "function", "function": {"name": name, "arguments": arguments}}));
     }
 
     /// Whether such a call was made.
     pub(super) fn called(&self, id: &str) -> bool {
-        self.calls.iter().any(|call| call == id)
+        self.calls.contains(id)
     }
 
     /// What a function gave back.

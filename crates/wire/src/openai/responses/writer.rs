@@ -5,7 +5,10 @@
 
 mod tell;
 
-use std::{collections::HashMap, fmt};
+use std::{
+    collections::{HashMap, HashSet},
+    fmt,
+};
 
 use bytes::Bytes;
 use serde_json::{Map, Value, json};
@@ -46,6 +49,7 @@ pub struct Writer {
     items: Vec<Item>,
     /// Where the calls are among the items, by the number that the answer gives them.
     calls: HashMap<u32, usize>,
+    call_ids: HashSet<String>,
     teller: Teller,
     begun: bool,
     finish: Option<Finish>,
@@ -68,6 +72,7 @@ impl Writer {
             answered,
             items: Vec::new(),
             calls: HashMap::new(),
+            call_ids: HashSet::new(),
             teller: Teller::new(Frames::default()),
             begun: false,
             finish: None,
@@ -129,9 +134,8 @@ impl Writer {
     fn call(&mut self, index: u32, id: &str, name: &str) {
         let unknown = || Known { written: name.to_owned(), name: name.to_owned(), namespace: None, custom: false };
         let known = self.names.find(name).cloned().unwrap_or_else(unknown);
-        let taken = |item: &Item| matches!(&item.body, Body::Call(call) if call.call_id == id);
         // An id is what a result is matched by: it must be there, once.
-        let call_id = if id.is_empty() || self.items.iter().any(taken) {
+        let call_id = if id.is_empty() || !self.call_ids.insert(id.to_owned()) {
             items::id("call", &self.told.id, self.items.len())
         } else {
             id.to_owned()

@@ -215,3 +215,35 @@ fn a_fault_before_anything_is_the_fault_of_openais_door() {
         assert_eq!(body, wire::openai::fault::body(&fault, "req-1"));
     }
 }
+
+#[test]
+fn a_chats_stream_at_every_split_becomes_the_response_of_its_whole_answer() {
+    let chunk = |delta: Value, finish: Value| {
+        let choice = json!({"index": 0, "delta": delta, "finish_reason": finish});
+        format!("data: {}\n\n", json!({"id": "a", "model": "m", "created": 1, "choices": [choice]}))
+    };
+    let call = |arguments: &str| json!({"index": 0, "id": "c", "function": {"name": "f", "arguments": arguments}});
+    let chat = [
+        chunk(json!({"role": "assistant", "reasoning_content": "hé"}), Value::Null),
+        chunk(json!({"content": "Ja."}), Value::Null),
+        chunk(json!({"tool_calls": [call("{\"a\"")]}), Value::Null),
+        chunk(json!({"tool_calls": [call(":1}")]}), json!("tool_calls")),
+        "data: [DONE]\n\n".to_owned(),
+    ]
+    .concat();
+    let message = json!({"content": "Ja.", "reasoning_content": "hé", "tool_calls": [call("{\"a\":1}")]});
+    let answer = json!({"id": "a", "model": "m", "created": 1, "choices": [{"index": 0, "message": message, "finish_reason": "tool_calls"}]});
+    let events = wire::events::of_answer(answer.to_string().as_bytes()).unwrap();
+    let whole = heard(&body(&json!({}))).unwrap().writer.whole(&events).to_bytes();
+    let whole: Value = serde_json::from_slice(&whole).unwrap();
+    for cut in 0..=chat.len() {
+        let mut heard = heard(&body(&json!({}))).unwrap();
+        let mut reader = wire::events::Reader::default();
+        let mut events = Vec::new();
+        for piece in [&chat.as_bytes()[..cut], &chat.as_bytes()[cut..]] {
+            reader.push(&bytes::Bytes::copy_from_slice(piece), &mut |event| events.push(event)).unwrap();
+        }
+        stream(&mut heard, &events);
+        assert_eq!(heard.answered.response(), Some(&whole), "cut at {cut}");
+    }
+}

@@ -146,3 +146,12 @@ fn a_tool_chosen_by_its_name_is_chosen_in_chat() {
     assert_eq!(allowed["tool_choice"], "required");
     assert_eq!(allowed["tools"].as_array().unwrap().len(), 1);
 }
+
+#[test]
+fn what_is_left_out_in_great_number_is_named_in_part() {
+    let items: Vec<Value> = (0..500).map(|_| json!({"type": "computer_call"})).collect();
+    let mut input = vec![json!({"role": "user", "content": "x"})];
+    input.extend(items);
+    let dropped = heard_leniently(&json!({"model": "m", "input": input})).unwrap().dropped;
+    assert_eq!((dropped.len(), dropped.last().map(String::as_str)), (64, Some("more")));
+}
