@@ -97,7 +97,9 @@ pub fn read(
     if let Some(more) = call.object("additionalModelRequestFields")? {
         additional(more, &mut chat)?;
     }
-    call.take("modelId");
+    for named in ["modelId", "model"] {
+        call.take(named);
+    }
     pass_on(call, &mut chat, &mut notes)?;
     let chat = Value::Object(chat).to_string().into();
     let writer = Box::new(write::Writer::default());

@@ -10,7 +10,7 @@ pub fn fault(fault: &Fault, request_id: &str) -> (u16, &'static str, Vec<u8>) {
     let mut said = Map::new();
     said.insert("__type".into(), error_type(fault).into());
     said.insert("message".into(), fault.message.as_str().into());
-    said.insert("code".into(), fault.code.as_deref().unwrap_or(fault.kind.name()).into());
+    said.insert("reason".into(), fault.code.as_deref().unwrap_or(fault.kind.name()).into());
     said.insert("requestId".into(), request_id.into());
     for (name, value) in
         [("param", &fault.param), ("backend", &fault.backend), ("upstreamRequestId", &fault.upstream_request_id)]

@@ -38,6 +38,7 @@ pub fn embeddings(
     let batch = ask == super::Ask::EmbedBatch;
     let (mut texts, mut sizes) = (Vec::new(), Vec::new());
     if batch {
+        call.take("model");
         let requests = call.list("requests")?;
         if requests.is_empty() {
             return Err(bad("requests", "is empty; send at least one"));

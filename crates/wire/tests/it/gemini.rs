@@ -131,7 +131,7 @@ fn embeddings_come_and_go() {
     assert_eq!(call.dropped, ["taskType"]);
     let answer = br#"{"object":"list","data":[{"index":0,"embedding":[0.10,1e-7]}],"usage":{"prompt_tokens":1}}"#;
     assert_eq!(call.answer(answer).unwrap(), br#"{"embedding":{"values":[0.10,1e-7]}}"#);
-    let two = br#"{"requests":[{"model":"models/m","content":{"parts":[{"text":"a"}]}},{"content":{"parts":[{"text":"b"}]}}]}"#;
+    let two = br#"{"model":"models/m","requests":[{"model":"models/m","content":{"parts":[{"text":"a"}]}},{"content":{"parts":[{"text":"b"}]}}]}"#;
     let call = gemini::embeddings(&Bytes::from_static(two), "m", Ask::EmbedBatch, &strict, &limits).unwrap();
     assert_eq!(call.call, r#"{"model":"m","input":["a","b"],"encoding_format":"float"}"#);
     let answer = br#"{"data":[{"index":0,"embedding":[1]},{"index":1,"embedding":[2]}]}"#;
