@@ -44,11 +44,15 @@ pub fn read(
         chat.insert("logprobs".into(), true.into());
         chat.insert("top_logprobs".into(), how_many.into());
     }
+    let mut usage = StreamUsage::Hidden;
     for (name, value) in call.rest() {
+        if name == "stream_options" && value["include_usage"] == true {
+            usage = StreamUsage::Shown;
+        }
         chat.insert(name, value);
     }
     let chat = Value::Object(chat).to_string().into();
-    Ok(Heard { chat, model, writer: Box::new(Writer::default()), dropped: notes.dropped() })
+    Ok(Heard { chat, model, writer: Box::new(Writer::new(usage)), dropped: notes.dropped() })
 }
 
 fn prompt(prompt: Option<Value>) -> Result<String> {
@@ -93,15 +97,26 @@ pub fn fault(fault: &Fault, request_id: &str) -> (u16, &'static str, Vec<u8>) {
     (openai::status(fault), "application/json", openai::body(fault, request_id))
 }
 
+/// Whether a stream tells what was used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum StreamUsage {
+    Shown,
+    Hidden,
+}
+
 /// Writes one answer.
-#[derive(Default)]
 struct Writer {
+    usage: StreamUsage,
     head: Gathered,
     /// How many characters each choice has so far, for `text_offset`.
     said: Vec<(u32, usize)>,
 }
 
 impl Writer {
+    fn new(usage: StreamUsage) -> Self {
+        Self { usage, head: Gathered::default(), said: Vec::new() }
+    }
+
     /// One object of the stream, or the whole answer.
     fn object(&self, choices: Vec<Value>, usage: Option<Usage>) -> Value {
         let id = &self.head.id;
@@ -196,6 +211,9 @@ impl Write for Writer {
                 self.put(choice(*number, "", &Value::Null, Some(*reason)), out);
             }
             Event::Usage(usage) => {
+                if self.usage == StreamUsage::Hidden {
+                    return;
+                }
                 out(format!("data: {}\n\n", self.object(Vec::new(), Some(*usage))).into());
             }
             Event::Done => out(Bytes::from_static(b"data: [DONE]\n\n")),

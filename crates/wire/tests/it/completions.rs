@@ -20,7 +20,17 @@ fn what_cannot_be_said_is_refused_by_name() {
 }
 
 fn writer() -> Box<dyn wire::events::Write> {
-    read(&bytes::Bytes::from_static(br#"{"model":"m","prompt":"x"}"#)).unwrap().writer
+    read(&bytes::Bytes::from_static(br#"{"model":"m","prompt":"x","stream_options":{"include_usage":true}}"#))
+        .unwrap()
+        .writer
+}
+
+#[test]
+fn usage_in_a_stream_comes_only_when_asked_for() {
+    let stream = doors::cases().remove(0).stream();
+    let mut writer = read(&bytes::Bytes::from_static(br#"{"model":"m","prompt":"x"}"#)).unwrap().writer;
+    let out = doors::written(&mut *writer, [stream.as_bytes()]);
+    assert!(doors::data(&out).iter().all(|chunk| chunk.get("usage").is_none() && chunk["choices"] != json!([])));
 }
 
 fn gather(stream: &[u8]) -> Value {
