@@ -99,7 +99,8 @@ impl Source {
             value.set_sensitive(true);
             headers.insert(AUTHORIZATION, value);
         }
-        let request = Outgoing { method: Method::GET, target: target.to_owned(), headers, body: SendBody::empty() };
+        let (headers, body) = (headers.into(), SendBody::empty());
+        let request = Outgoing { method: Method::GET, target: target.to_owned(), headers, body };
         self.upstream.send(&self.origin, request, deadline).await
     }
 

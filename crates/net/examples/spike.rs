@@ -43,7 +43,7 @@ impl Proxy {
         headers.insert(http::header::AUTHORIZATION, http::HeaderValue::from_static("Bearer sk-upstream"));
         let target = uri.path().to_owned();
         drop(uri);
-        let outgoing = Outgoing { method, target, headers, body: splice(&held.bytes) };
+        let outgoing = Outgoing { method, target, headers: headers.into(), body: splice(&held.bytes) };
         let reply = self.upstream.send(&self.origin, outgoing, deadline).await?;
         let whole = reply.headers.contains_key(http::header::CONTENT_LENGTH);
         let body = if whole {

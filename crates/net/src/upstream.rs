@@ -78,8 +78,8 @@ pub struct Outgoing {
     pub method: Method,
     /// Path and query, beginning with a slash.
     pub target: String,
-    /// The headers.
-    pub headers: HeaderMap,
+    /// The headers; shared, so that those that are the same for many calls are made once.
+    pub headers: Arc<HeaderMap>,
     /// The body, with its length announced.
     pub body: SendBody,
 }
@@ -112,11 +112,11 @@ impl Upstream {
         head::check(&request)?;
         let way = match self.take(origin) {
             Some(way) => way,
-            None => self.dial(origin, deadline).await?,
+            None => Box::pin(self.dial(origin, deadline)).await?,
         };
         match way {
             Way::H1(conn) => h1::exchange(self.clone(), origin, conn, request, deadline).await,
-            Way::H2(lease) => h2::exchange(origin, lease, request, deadline).await,
+            Way::H2(lease) => Box::pin(h2::exchange(origin, lease, request, deadline)).await,
         }
     }
 

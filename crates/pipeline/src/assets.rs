@@ -35,7 +35,7 @@ pub(crate) async fn open(gateway: &Gateway, snapshot: &Snapshot, url: &str, unti
         let mut headers = HeaderMap::with_capacity(2);
         headers.insert(USER_AGENT, HeaderValue::from_static(concat!("ironbow/", env!("CARGO_PKG_VERSION"))));
         headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
-        let outgoing = Outgoing { method: Method::GET, target, headers, body: SendBody::empty() };
+        let outgoing = Outgoing { method: Method::GET, target, headers: headers.into(), body: SendBody::empty() };
         let reply = gateway.0.upstream.send(&origin, outgoing, until).await.map_err(lost)?;
         if reply.status.is_redirection() {
             url = next(&origin, reply.headers.get(LOCATION))?;

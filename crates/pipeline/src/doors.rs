@@ -20,7 +20,7 @@ use types::{
 };
 use wire::json::Limits;
 
-use wire::events;
+use wire::{events, gemini};
 
 use crate::{
     Gateway, Snapshot,
@@ -59,14 +59,6 @@ pub(crate) enum Door {
     Messages,
     /// Google's `models/{model}:generateContent` and its kin.
     Gemini,
-    /// Cohere's `/v2/chat`
-    CohereChat,
-    /// Cohere's `/v2/embed`
-    CohereEmbed,
-    /// Bedrock's `model/{model}/converse`
-    Converse,
-    /// Bedrock's `model/{model}/converse-stream`
-    ConverseStream,
 }
 
 /// A call as its door understood it.
@@ -94,13 +86,8 @@ pub(crate) enum Wants {
         /// Members that had no place in the translation.
         dropped: Vec<String>,
     },
-    /// Vectors as another dialect writes them.
-    Vectors {
-        /// What writes it, from OpenAI's answer.
-        write: VectorsWriter,
-        /// Members that had no place in the translation.
-        dropped: Vec<String>,
-    },
+    /// Vectors as Google writes them.
+    GeminiEmbeddings(gemini::HeardEmbeddings),
     /// Sound.
     Speech {
         /// In this format; none: the backend's own.
@@ -145,12 +132,10 @@ pub(crate) struct Stored {
 
 /// Whether the caller would rather not wait (RFC 7240).
 fn wants_job(headers: &HeaderMap) -> bool {
-    let values = headers.get_all("prefer").into_iter().filter_map(|value| value.to_str().ok());
+    const PREFER: HeaderName = HeaderName::from_static("prefer");
+    let values = headers.get_all(PREFER).into_iter().filter_map(|value| value.to_str().ok());
     values.flat_map(|text| text.split([',', ';'])).any(|word| word.trim().eq_ignore_ascii_case("respond-async"))
 }
-
-/// Writes OpenAI's answer of vectors in another dialect.
-pub(crate) type VectorsWriter = Box<dyn Fn(&[u8]) -> Result<Vec<u8>> + Send + Sync>;
 
 /// An answer that only lacks our request id.
 pub(crate) enum Answer {
@@ -205,11 +190,13 @@ impl Answer {
     pub(crate) fn typed_events(mut headers: HeaderMap, kind: &'static str, flow: Flow) -> Self {
         headers.insert(CONTENT_TYPE, HeaderValue::from_static(kind));
         headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
-        headers.insert("x-accel-buffering", HeaderValue::from_static("no"));
+        headers.insert(ACCEL_BUFFERING, HeaderValue::from_static("no"));
         Self::Stream { headers, flow }
     }
 }
 
+/// Tells nginx not to gather a stream.
+const ACCEL_BUFFERING: HeaderName = HeaderName::from_static("x-accel-buffering");
 /// The media type of a stream of events.
 pub(crate) const EVENTS: &str = "text/event-stream; charset=utf-8";
 
@@ -249,12 +236,11 @@ impl Door {
             Some(heard) => heard,
             None => self.read(&kind, held.bytes, &snapshot.json_limits, base)?,
         };
-        // There the path names more than a model, or names it in a spelling of its own.
-        let named = if matches!(self, Self::Gemini | Self::Converse | Self::ConverseStream) { "" } else { named };
+        let named = if self == Self::Gemini { "" } else { named };
         let model = if named.is_empty() { said } else { named.to_owned() };
         let later = later.filter(|_| matches!(call, Call::Work(_)) && !wants.events());
         trail.record.stream = call.stream();
-        trail.record.model = Some(model.chars().take(256).collect());
+        trail.record.model = Some(short(&model).to_owned());
         Ok(Heard { call, model, wants, held: held.permit, later })
     }
 
@@ -271,14 +257,9 @@ impl Door {
             Self::Translations => audio::transcription(kind, body, true),
             Self::Images => images::generation(&body, limits, base),
             Self::Edits => images::edit(kind, body, limits, base),
-            Self::Completions
-            | Self::Responses
-            | Self::Messages
-            | Self::Gemini
-            | Self::CohereChat
-            | Self::CohereEmbed
-            | Self::Converse
-            | Self::ConverseStream => Err(Fault::new(Kind::Internal, "This door is read elsewhere.")),
+            Self::Completions | Self::Responses | Self::Messages | Self::Gemini => {
+                Err(Fault::new(Kind::Internal, "This door is read elsewhere."))
+            }
         }
     }
 
@@ -303,6 +284,11 @@ fn with_model(body: Bytes, model: &str) -> Bytes {
     [b"{\"model\":", model.to_string().as_bytes(), comma.as_bytes(), &body[brace + 1..]].concat().into()
 }
 
+/// As much of a model's name as a record takes.
+fn short(model: &str) -> &str {
+    &model[..model.floor_char_boundary(256)]
+}
+
 fn content_type(headers: &HeaderMap) -> String {
     headers.get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default().to_owned()
 }
@@ -313,7 +299,7 @@ fn called_at(request: &Request) -> String {
         Some(authority) => authority.as_str(),
         None => request.headers.get(HOST).and_then(|host| host.to_str().ok()).unwrap_or("localhost"),
     };
-    format!("{}://{host}", if request.tls { "https" } else { "http" })
+    [if request.tls { "https://" } else { "http://" }, host].concat()
 }
 
 /// The headers of an answer from a backend: which one it was, and what of the call it did not get.
@@ -405,30 +391,30 @@ impl Ask {
     /// # Errors
     /// `BadRequest` naming the header that cannot be read.
     pub(crate) fn of(request: &Request) -> Result<Self> {
-        let text = |name: &'static str| -> Result<Option<&str>> {
-            let Some(value) = request.headers.get(name) else { return Ok(None) };
-            value.to_str().map(Some).map_err(|_| bad_header(name, "text"))
+        let text = |name: HeaderName| -> Result<Option<&str>> {
+            let Some(value) = request.headers.get(&name) else { return Ok(None) };
+            value.to_str().map(Some).map_err(|_| bad_header(&name, "text"))
         };
         let lenient = match text(LENIENT)? {
             None => false,
             Some(value) if value.eq_ignore_ascii_case("true") || value == "1" => true,
             Some(value) if value.eq_ignore_ascii_case("false") || value == "0" => false,
-            Some(_) => return Err(bad_header(LENIENT, "`true` or `false`")),
+            Some(_) => return Err(bad_header(&LENIENT, "`true` or `false`")),
         };
         let timeout = match text(TIMEOUT)? {
             None => None,
             Some(value) => match value.trim().parse::<f64>() {
                 Ok(seconds) if seconds > 0.0 && seconds < 1e9 => Some(Duration::from_secs_f64(seconds)),
-                _ => return Err(bad_header(TIMEOUT, "a number of seconds above 0")),
+                _ => return Err(bad_header(&TIMEOUT, "a number of seconds above 0")),
             },
         };
         Ok(Self { received: request.received, lenient, timeout, job_until: None })
     }
 }
 
-const LENIENT: &str = "x-ironbow-lenient";
-const TIMEOUT: &str = "x-ironbow-timeout";
+const LENIENT: HeaderName = HeaderName::from_static("x-ironbow-lenient");
+const TIMEOUT: HeaderName = HeaderName::from_static("x-ironbow-timeout");
 
-fn bad_header(name: &str, wanted: &str) -> Box<Fault> {
-    Fault::new(Kind::BadRequest, format!("The header `{name}` must be {wanted}.")).param(name)
+fn bad_header(name: &HeaderName, wanted: &str) -> Box<Fault> {
+    Fault::new(Kind::BadRequest, format!("The header `{name}` must be {wanted}.")).param(name.as_str())
 }

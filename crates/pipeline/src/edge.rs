@@ -4,11 +4,11 @@
 use std::{
     future::{Future, poll_fn},
     panic::{AssertUnwindSafe, catch_unwind},
-    pin::pin,
+    pin::{Pin, pin},
 };
 
 use http::{
-    HeaderMap, HeaderValue, Method, StatusCode,
+    HeaderMap, HeaderName, HeaderValue, Method, StatusCode,
     header::{ALLOW, CONTENT_ENCODING, CONTENT_TYPE, RETRY_AFTER},
 };
 use net::{Body, Request, Response};
@@ -27,13 +27,13 @@ use crate::{
 };
 
 /// The header that carries our id of the request, in every answer.
-const REQUEST_ID: &str = "x-request-id";
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// Answers one request. Whatever happens inside, the caller gets an answer and the trail is settled once.
 pub(crate) async fn serve(gateway: &Gateway, request: Request) -> Response {
     let mut trail = Trail::new(gateway.0.metrics.clone(), request.received);
     let head_only = request.method == Method::HEAD;
-    let outcome = contain(route(gateway, request, &mut trail)).await;
+    let outcome = contain(pin!(route(gateway, request, &mut trail))).await;
     let answer = outcome.and_then(|answered| answered);
     let mut response = match answer {
         Ok(Answer::Whole { status, headers, body }) => finish(status, headers, body, trail),
@@ -78,10 +78,6 @@ async fn route(gateway: &Gateway, request: Request, trail: &mut Trail) -> Result
         Route::Call(door) => {
             check_body(&request.headers, door)?;
             gateway.accepts_work()?;
-            if matches!(door, Door::Converse | Door::ConverseStream) {
-                let said = request.headers.get(http::header::AUTHORIZATION).and_then(|value| value.to_str().ok());
-                wire::bedrock::refuse_signature(said)?;
-            }
             if door == Door::Gemini && rest.ends_with(":countTokens") {
                 return asks::tokens::gemini(gateway, request).await;
             }
@@ -95,7 +91,7 @@ async fn route(gateway: &Gateway, request: Request, trail: &mut Trail) -> Result
             check_encoding(&request.headers)?;
             gateway.accepts_work()?;
             match passage::named(&request.method, &path) {
-                Some((backend, at)) => passage::pass(gateway, request, backend, &path[at..], trail).await,
+                Some((backend, at)) => Box::pin(passage::pass(gateway, request, backend, &path[at..], trail)).await,
                 None => Err(no_such_path(None)),
             }
         }
@@ -103,14 +99,14 @@ async fn route(gateway: &Gateway, request: Request, trail: &mut Trail) -> Result
             Kind::UnsupportedOperation,
             "Image variations are not supported by any backend. Edits are: `POST /v1/images/edits`.",
         )),
-        Route::File => asks::files::get(gateway, rest).await,
-        Route::Jobs => asks::jobs::list(gateway, &request).await,
-        Route::Job if request.method == Method::DELETE => asks::jobs::cancel(gateway, &request, rest).await,
-        Route::Job => asks::jobs::one(gateway, &request, rest).await,
-        Route::JobResult => asks::jobs::result(gateway, &request, rest).await,
-        Route::JobCancel => asks::jobs::cancel(gateway, &request, rest).await,
-        Route::Models => asks::models::list(gateway, &request).await,
-        Route::Model => asks::models::one(gateway, &request, rest).await,
+        Route::File => Box::pin(asks::files::get(gateway, rest)).await,
+        Route::Jobs => Box::pin(asks::jobs::list(gateway, &request)).await,
+        Route::Job if request.method == Method::DELETE => Box::pin(asks::jobs::cancel(gateway, &request, rest)).await,
+        Route::Job => Box::pin(asks::jobs::one(gateway, &request, rest)).await,
+        Route::JobResult => Box::pin(asks::jobs::result(gateway, &request, rest)).await,
+        Route::JobCancel => Box::pin(asks::jobs::cancel(gateway, &request, rest)).await,
+        Route::Models => Box::pin(asks::models::list(gateway, &request)).await,
+        Route::Model => Box::pin(asks::models::one(gateway, &request, rest)).await,
         Route::Health => Ok(asks::health::alive()),
         Route::Ready => asks::health::ready(gateway),
         Route::Metrics => Ok(asks::health::metrics(gateway)),
@@ -159,9 +155,10 @@ fn check_body(headers: &HeaderMap, door: Door) -> Result<()> {
 }
 
 /// Runs a request to its end; a panic becomes a fault of this request only.
-pub(crate) async fn contain<F: Future>(work: F) -> Result<F::Output> {
-    let mut work = pin!(work);
-    poll_fn(|cx| match catch_unwind(AssertUnwindSafe(|| work.as_mut().poll(cx))) {
+///
+/// It takes the work pinned already: by value it would have room for it twice.
+pub(crate) async fn contain<F: Future + Unpin>(mut work: F) -> Result<F::Output> {
+    poll_fn(|cx| match catch_unwind(AssertUnwindSafe(|| Pin::new(&mut work).poll(cx))) {
         Ok(poll) => poll.map(Ok),
         Err(_) => std::task::Poll::Ready(Err(Fault::new(
             Kind::Internal,
@@ -178,9 +175,6 @@ pub(crate) fn refuse(door: Option<Door>, fault: &Fault, request_id: &str) -> (St
     let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     let mut headers = HeaderMap::with_capacity(6);
     headers.insert(CONTENT_TYPE, HeaderValue::from_static(kind));
-    if matches!(door, Some(Door::Converse | Door::ConverseStream)) {
-        headers.insert("x-amzn-errortype", HeaderValue::from_static(wire::bedrock::error_type(fault)));
-    }
     if let Some(wait) = fault.retry_after {
         headers.insert(RETRY_AFTER, HeaderValue::from(wait.as_secs() + u64::from(wait.subsec_nanos() > 0)));
     }
@@ -213,7 +207,7 @@ mod tests {
 
     #[test]
     fn a_body_must_say_that_it_is_json_and_come_unpacked() {
-        let check = |pairs: &[(http::HeaderName, &'static str)]| {
+        let check = |pairs: &[(HeaderName, &'static str)]| {
             let headers = pairs.iter().map(|(n, v)| (n.clone(), HeaderValue::from_static(v))).collect();
             check_body(&headers, Door::Chat)
         };

@@ -53,7 +53,7 @@ async fn walk(gateway: &Gateway, request: Request, door: Door, named: &str, trai
     let candidates = resolve(gateway, &ticket).await?;
     let plan = plan(ticket, candidates)?;
     if let Some(later) = heard.later {
-        return asks::jobs::accept(gateway, &plan, &heard.call, later).await;
+        return Box::pin(asks::jobs::accept(gateway, &plan, &heard.call, later)).await;
     }
     let until = plan.attempt.deadline;
     let reply = dispatch(gateway, plan, &heard.call, trail).await?;

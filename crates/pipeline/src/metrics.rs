@@ -1,6 +1,7 @@
 //! Numbers for Prometheus. Label values come from bounded sets only: routes, backends, statuses, kinds of fault.
 
 pub(crate) mod classic;
+mod series;
 
 use std::{sync::atomic::AtomicU64, time::Duration};
 
@@ -10,6 +11,8 @@ use prometheus_client::{
     registry::{Registry, Unit},
 };
 use types::Usage;
+
+use series::{Found, TOKENS};
 
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
 struct RequestLabels {
@@ -46,6 +49,7 @@ fn histogram() -> Histogram {
 /// All metrics of this process.
 pub struct Metrics {
     registry: Registry,
+    found: Found,
     requests: Family<RequestLabels, Counter>,
     duration: Family<BackendLabels, Histogram, fn() -> Histogram>,
     first_token: Family<BackendLabels, Histogram, fn() -> Histogram>,
@@ -79,6 +83,7 @@ impl Metrics {
     pub fn new() -> Self {
         let mut registry = Registry::with_prefix("ironbow");
         let this = Self {
+            found: Found::default(),
             requests: Family::default(),
             duration: Family::new_with_constructor(histogram),
             first_token: Family::new_with_constructor(histogram),
@@ -130,23 +135,28 @@ impl Metrics {
 
     pub(crate) fn request_ends(&self, seen: &Observation<'_>) {
         self.in_flight.dec();
-        let backend = seen.backend;
-        let labels = RequestLabels { route: seen.route, backend: backend.to_owned(), status: seen.status };
-        self.requests.get_or_create(&labels).inc();
-        let labels = BackendLabels { route: seen.route, backend: labels.backend };
-        self.duration.get_or_create(&labels).observe(seen.duration.as_secs_f64());
+        let (route, backend) = (seen.route, seen.backend);
+        let series = self.found.series(route, backend);
+        if seen.status == 200 {
+            let labels = || RequestLabels { route, backend: backend.to_owned(), status: 200 };
+            series.good.get_or_init(|| self.requests.get_or_create_owned(&labels())).inc();
+        } else {
+            self.requests
+                .get_or_create(&RequestLabels { route, backend: backend.to_owned(), status: seen.status })
+                .inc();
+        }
+        let labels = || BackendLabels { route, backend: backend.to_owned() };
+        let duration = series.duration.get_or_init(|| self.duration.get_or_create_owned(&labels()));
+        duration.observe(seen.duration.as_secs_f64());
         if let Some(first) = seen.first_event {
-            self.first_token.get_or_create(&labels).observe(first.as_secs_f64());
+            let first_token = series.first_token.get_or_init(|| self.first_token.get_or_create_owned(&labels()));
+            first_token.observe(first.as_secs_f64());
         }
         if let Some(usage) = seen.usage {
-            let parts = [
-                ("input", usage.input),
-                ("output", usage.output),
-                ("cached", usage.cached_input),
-                ("reasoning", usage.reasoning),
-            ];
-            for (r#type, count) in parts.into_iter().filter(|(_, count)| *count > 0) {
-                self.tokens.get_or_create(&TokenLabels { backend: backend.to_owned(), r#type }).inc_by(count);
+            let counts = [usage.input, usage.output, usage.cached_input, usage.reasoning];
+            for (n, count) in counts.into_iter().enumerate().filter(|(_, count)| *count > 0) {
+                let labels = || TokenLabels { backend: backend.to_owned(), r#type: TOKENS[n] };
+                series.tokens[n].get_or_init(|| self.tokens.get_or_create_owned(&labels())).inc_by(count);
             }
         }
         if let Some(kind) = seen.fault {

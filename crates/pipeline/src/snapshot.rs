@@ -1,11 +1,19 @@
 //! The configuration made ready: every backend and declared server with its addresses, as requests read it.
 
-use std::collections::HashMap;
+use std::{
+    collections::HashMap,
+    sync::{Arc, OnceLock},
+};
 
+use http::HeaderMap;
 use net::{Origin, Permit};
-use policy::{BackendIds, Compiled, credentials::Way};
-use providers::{Backend, Endpoint, TABLE};
-use types::{BackendName, Operation};
+use policy::{
+    BackendIds, Compiled,
+    compiled::Timeouts,
+    credentials::{Chosen, Way, Whose},
+};
+use providers::{Backend, Dress, Endpoint, TABLE};
+use types::{BackendName, Operation, Secret};
 use wire::json::Limits;
 
 use crate::{gate::Gate, steps::resolve::Place};
@@ -28,7 +36,7 @@ struct Ways {
 }
 
 /// An endpoint for each operation that there is one for.
-type Operations = HashMap<Operation, Ready>;
+struct Operations(Vec<(Operation, Ready)>);
 
 /// What a name in a route stands for.
 #[derive(Clone, Copy)]
@@ -41,8 +49,19 @@ pub(crate) enum Target {
 
 /// An endpoint with the address that was parsed for it.
 pub(crate) struct Ready {
-    pub(crate) endpoint: Endpoint,
+    pub(crate) endpoint: Arc<Endpoint>,
     pub(crate) origin: Origin,
+    /// How long calls may take there.
+    pub(crate) times: Timeouts,
+    /// The headers with the gateway's own key, made at the first call that goes out with it.
+    own: OnceLock<Dressed>,
+}
+
+/// Headers made ready, with what they were made for.
+struct Dressed {
+    key: Option<Secret>,
+    bill_to: Option<Arc<str>>,
+    headers: Arc<HeaderMap>,
 }
 
 /// Why a checked configuration cannot be made ready: an address or header that only shows itself now.
@@ -85,9 +104,10 @@ impl Snapshot {
             places.insert(BackendName::new(backend.id), Ways::to_backend(&config, backend)?);
         }
         for server in &config.servers {
-            places.insert(server.name.clone(), Ways::to_server(server)?);
+            places.insert(server.name.clone(), Ways::to_server(&config, server)?);
         }
-        let router = Ready::new(Endpoint::router(config.router.as_str()).map_err(BadSnapshot)?, Permit::Declared)?;
+        let router = Endpoint::router(config.router.as_str()).map_err(BadSnapshot)?;
+        let router = Ready::new(&config, router, Permit::Declared)?;
         let json_limits = Limits { max_depth: config.limits.depth, max_members: config.limits.members };
         let gate = Gate::new(&config.listener.hosts);
         Ok(Self { config, json_limits, gate, places, router })
@@ -110,8 +130,8 @@ impl Snapshot {
             Place::Backend { id, .. } => {
                 let ways = self.places.get(id)?;
                 match way {
-                    Way::Routed => ways.routed.get(&operation),
-                    Way::Direct => ways.direct.get(&operation),
+                    Way::Routed => ways.routed.get(operation),
+                    Way::Direct => ways.direct.get(operation),
                 }
             }
         }
@@ -136,34 +156,68 @@ impl Ways {
         let direct = |operation| Endpoint::direct(backend, operation, own.map(|base| base.as_str()));
         Ok(Self {
             target: Target::Backend(backend),
-            routed: each(routed, Permit::Declared)?,
-            direct: each(direct, permit)?,
+            routed: each(config, routed, Permit::Declared)?,
+            direct: each(config, direct, permit)?,
         })
     }
 
-    fn to_server(server: &policy::compiled::Server) -> Result<Self, BadSnapshot> {
+    fn to_server(config: &Compiled, server: &policy::compiled::Server) -> Result<Self, BadSnapshot> {
         let declared = |operation| Endpoint::declared(&server.name, server.url.as_str(), server.dialect, operation);
-        Ok(Self { target: Target::Server, routed: HashMap::new(), direct: each(declared, Permit::Declared)? })
+        Ok(Self {
+            target: Target::Server,
+            routed: Operations(Vec::new()),
+            direct: each(config, declared, Permit::Declared)?,
+        })
     }
 }
 
 /// The endpoints of every operation that has one.
 fn each(
+    config: &Compiled,
     endpoint: impl Fn(Operation) -> Result<Option<Endpoint>, String>,
     permit: Permit,
 ) -> Result<Operations, BadSnapshot> {
-    let mut ready = HashMap::new();
+    let mut ready = Vec::new();
     for operation in Operation::ALL {
         if let Some(endpoint) = endpoint(*operation).map_err(BadSnapshot)? {
-            ready.insert(*operation, Ready::new(endpoint, permit)?);
+            ready.push((*operation, Ready::new(config, endpoint, permit)?));
         }
     }
-    Ok(ready)
+    Ok(Operations(ready))
+}
+
+impl Operations {
+    fn get(&self, operation: Operation) -> Option<&Ready> {
+        self.0.iter().find(|(known, _)| *known == operation).map(|(_, ready)| ready)
+    }
 }
 
 impl Ready {
-    fn new(endpoint: Endpoint, permit: Permit) -> Result<Self, BadSnapshot> {
+    fn new(config: &Compiled, endpoint: Endpoint, permit: Permit) -> Result<Self, BadSnapshot> {
         let (origin, _) = Origin::parse(endpoint.origin(), permit).map_err(|error| BadSnapshot(error.to_string()))?;
-        Ok(Self { endpoint, origin })
+        let times = *config.times(&endpoint.backend);
+        Ok(Self { endpoint: endpoint.into(), origin, times, own: OnceLock::new() })
+    }
+
+    /// The headers of a call that goes out with this key. Those with the gateway's own are made once: it is one key per
+    /// endpoint today, and were it another one, its headers would be made like a caller's, for the call.
+    ///
+    /// # Errors
+    /// As [`Endpoint::headers`].
+    pub(crate) fn dressed(&self, chosen: &Chosen) -> types::Result<Arc<HeaderMap>> {
+        if let Some(own) = self.own.get()
+            && own.key == chosen.secret
+            && own.bill_to == chosen.bill_to
+        {
+            return Ok(own.headers.clone());
+        }
+        let dress = Dress { key: chosen.secret.as_ref(), bill_to: chosen.bill_to.as_deref() };
+        let headers = Arc::new(self.endpoint.headers(dress)?);
+        if chosen.whose == Whose::Operator {
+            let (key, bill_to) = (chosen.secret.clone(), chosen.bill_to.clone());
+            // Another call may have been first: its headers are as good.
+            let _ = self.own.set(Dressed { key, bill_to, headers: headers.clone() });
+        }
+        Ok(headers)
     }
 }

@@ -47,12 +47,26 @@ pub(crate) struct Record {
     pub(crate) detail: Option<String>,
 }
 
+/// What every id of a request begins with.
+const ID_PREFIX: &str = "req_";
+
+/// A new id: 128 random bits in hexadecimal.
+fn new_id() -> String {
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    let mut id = String::with_capacity(ID_PREFIX.len() + 32);
+    id.push_str(ID_PREFIX);
+    for byte in fastrand::u128(..).to_be_bytes() {
+        id.push(char::from(DIGITS[usize::from(byte >> 4)]));
+        id.push(char::from(DIGITS[usize::from(byte & 15)]));
+    }
+    id
+}
+
 impl Trail {
     /// A new trail with an id of its own.
     pub(crate) fn new(metrics: Arc<Metrics>, received: Instant) -> Self {
         metrics.request_begins();
-        let request_id = format!("req_{:016x}{:016x}", fastrand::u64(..), fastrand::u64(..));
-        let record = Record::default();
+        let (request_id, record) = (new_id(), Record::default());
         Self { request_id, received, route: None, record, diary: None, metrics, settled: false }
     }
 
@@ -61,6 +75,11 @@ impl Trail {
         let received = Instant::now();
         let (request_id, record) = (String::new(), Record::default());
         Self { request_id, received, route: None, record, diary: None, metrics, settled: true }
+    }
+
+    /// An id for an answer to which the backend gave none.
+    pub(crate) fn answer_id(&self) -> String {
+        ["chatcmpl-", self.request_id.trim_start_matches(ID_PREFIX)].concat()
     }
 
     /// Notes a fault; the first one counts.

@@ -104,7 +104,8 @@ async fn try_get(
         value.set_sensitive(true);
         headers.insert(AUTHORIZATION, value);
     }
-    let request = Outgoing { method: Method::GET, target: format!("{prefix}{path}"), headers, body: SendBody::empty() };
+    let (headers, body) = (headers.into(), SendBody::empty());
+    let request = Outgoing { method: Method::GET, target: format!("{prefix}{path}"), headers, body };
     let reply = upstream.send(&origin, request, deadline).await?;
     let date = reply.headers.get(DATE).and_then(|v| v.to_str().ok()).and_then(|v| httpdate::parse_http_date(v).ok());
     let status = reply.status.as_u16();

@@ -137,7 +137,7 @@ fn to_http2(origin: &Origin, outgoing: Outgoing) -> Result<Request<Segments>, Ne
     *request.uri_mut() = uri;
     *request.version_mut() = Version::HTTP_2;
     let headers = request.headers_mut();
-    *headers = outgoing.headers;
+    *headers = Arc::unwrap_or_clone(outgoing.headers);
     let own: Vec<_> = headers.keys().filter(|name| head::is_ours(name)).cloned().collect();
     for name in own {
         headers.remove(name);

@@ -102,7 +102,12 @@ pub(crate) fn origin(address: SocketAddr) -> Origin {
 }
 
 pub(crate) fn get(target: &str) -> Outgoing {
-    Outgoing { method: Method::GET, target: target.to_owned(), headers: HeaderMap::new(), body: SendBody::empty() }
+    Outgoing {
+        method: Method::GET,
+        target: target.to_owned(),
+        headers: HeaderMap::new().into(),
+        body: SendBody::empty(),
+    }
 }
 
 pub(crate) fn post(target: &str, body: impl Into<SendBody>) -> Outgoing {

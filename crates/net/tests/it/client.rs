@@ -202,7 +202,7 @@ async fn headers_of_the_connection_stay_behind_in_both_directions() {
         ("expect", "100-continue"),
         ("x-kept", "yes"),
     ] {
-        request.headers.insert(name, value.parse().unwrap());
+        std::sync::Arc::make_mut(&mut request.headers).insert(name, value.parse().unwrap());
     }
     let reply = client().send(&origin(address), request, soon()).await.unwrap();
     let names: Vec<_> =

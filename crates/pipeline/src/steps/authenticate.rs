@@ -6,6 +6,9 @@ use types::{Fault, Kind, Result, Secret};
 /// Header names in which the SDKs of the field present a key.
 const KEY_HEADERS: [HeaderName; 2] = [HeaderName::from_static("x-api-key"), HeaderName::from_static("api-key")];
 
+/// Whom the caller wants billed.
+const BILL_TO: HeaderName = HeaderName::from_static("x-hf-bill-to");
+
 /// No key that anybody issues is longer.
 const MAX_CREDENTIAL: usize = 4096;
 
@@ -38,8 +41,7 @@ pub(crate) fn authenticate(headers: &HeaderMap) -> Result<Caller> {
             credential = agree(credential, token)?;
         }
     }
-    let bill_to =
-        headers.get("x-hf-bill-to").and_then(|v| v.to_str().ok()).filter(|v| !v.is_empty()).map(str::to_owned);
+    let bill_to = headers.get(BILL_TO).and_then(|v| v.to_str().ok()).filter(|v| !v.is_empty()).map(str::to_owned);
     Ok(Caller { credential: credential.filter(|c| !c.is_empty()).map(Secret::new), bill_to })
 }
 

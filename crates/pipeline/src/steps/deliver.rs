@@ -43,9 +43,8 @@ pub(crate) async fn deliver(
 ) -> Result<Answer> {
     let mut dropped = reply.dropped;
     match &wants {
-        Wants::Translated { dropped: before, .. } | Wants::Vectors { dropped: before, .. } => {
-            dropped.extend_from_slice(before);
-        }
+        Wants::Translated { dropped: before, .. } => dropped.extend_from_slice(before),
+        Wants::GeminiEmbeddings(heard) => dropped.extend_from_slice(&heard.dropped),
         _ => {}
     }
     let headers = dress(reply.headers, &dropped, trail);
@@ -65,14 +64,16 @@ pub(crate) async fn deliver(
             live.decoder = live.decoder.translated(write, &mut live.ready)?;
             Ok(Answer::typed_events(headers, kind, Flow::Events(Box::new(live))))
         }
-        (Content::Whole(body), Wants::Vectors { write, .. }) => {
-            Ok(Answer::dressed(headers, JSON, write(&body.to_bytes())?.into()))
+        (Content::Whole(body), Wants::GeminiEmbeddings(heard)) => {
+            Ok(Answer::dressed(headers, JSON, heard.answer(&body.to_bytes())?.into()))
         }
         (Content::Whole(body), _) => Ok(Answer::dressed(headers, JSON, body)),
         (Content::Stream(live), _) => Ok(Answer::events(headers, Flow::Events(live))),
-        (Content::Sound(sound), Wants::Speech { format, events }) => site.sound(headers, sound, format, events).await,
+        (Content::Sound(sound), Wants::Speech { format, events }) => {
+            Box::pin(site.sound(headers, sound, format, events)).await
+        }
         (Content::Outcome(Outcome::Sound(bytes)), Wants::Speech { format, events }) => {
-            site.whole_sound(headers, bytes, format, events).await
+            Box::pin(site.whole_sound(headers, bytes, format, events)).await
         }
         (Content::Outcome(Outcome::Transcript(heard)), Wants::Transcript { ask, events }) => {
             transcript(headers, heard, &ask, events)
@@ -80,7 +81,7 @@ pub(crate) async fn deliver(
         (Content::Outcome(Outcome::Images { made, extra }), Wants::Pictures { delivery, base }) => {
             let mut delivered = Vec::with_capacity(made.len());
             for made in made {
-                delivered.push(site.picture(made, delivery, &base).await?);
+                delivered.push(Box::pin(site.picture(made, delivery, &base)).await?);
             }
             Ok(Answer::dressed(headers, JSON, images::answer(delivered, &extra, now())))
         }

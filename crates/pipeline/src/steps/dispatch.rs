@@ -87,7 +87,7 @@ pub(crate) async fn dispatch(gateway: &Gateway, mut plan: Plan, call: &Call, tra
         match tries.after(&fault, plan.attempt.deadline.saturating_duration_since(Instant::now())) {
             Next::Fail => return Err(fault),
             Next::Again(wait) => tokio::time::sleep(wait).await,
-            Next::LookUp => match resolve_afresh(gateway, &plan.ticket).await {
+            Next::LookUp => match Box::pin(resolve_afresh(gateway, &plan.ticket)).await {
                 Ok(found) => plan = plan_for(plan.ticket, found)?,
                 Err(_) => return Err(fault),
             },
@@ -173,8 +173,9 @@ async fn attempt(gateway: &Gateway, attempt: &Attempt, call: &Call, trail: &mut 
         Call::Chat(call) => spliced::chat(gateway, attempt, call, call.wants_stream_usage(), trail).await,
         Call::Translated(call) => spliced::chat(gateway, attempt, call, true, trail).await,
         Call::Embeddings(call) => spliced::embeddings(gateway, attempt, call, trail).await,
-        Call::Pictures(work, shown) => pictures::stream(gateway, attempt, work, shown, trail).await,
-        Call::Work(work) => exchange::run(gateway, attempt, work, trail).await,
+        // In boxes: what is rare and large would make every call's future large, and that is moved for every call.
+        Call::Pictures(work, shown) => Box::pin(pictures::stream(gateway, attempt, work, shown, trail)).await,
+        Call::Work(work) => Box::pin(exchange::run(gateway, attempt, work, trail)).await,
     };
     tried.map_err(|mut fault| {
         fault.upstream_request_id =

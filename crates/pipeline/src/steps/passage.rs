@@ -60,7 +60,7 @@ pub(crate) async fn pass(
     let held = request.body.collect(snapshot.config.body_limit(&id, chosen.way), until, &gateway.0.budget).await;
     let held = held.map_err(body_fault)?;
     let deadline = ask.received + ask.timeout.map_or(times.first_event, |asked| asked.min(times.first_event));
-    let outgoing = Outgoing { method, target, headers, body: held.bytes.into() };
+    let outgoing = Outgoing { method, target, headers: headers.into(), body: held.bytes.into() };
     trail.record.attempts += 1;
     let mask = Mask::new(chosen.secret.into_iter().chain(caller.credential));
     let reply = gateway.0.upstream.send(&origin, outgoing, deadline).await;

@@ -32,10 +32,10 @@ pub(crate) struct Plan {
 #[derive(Clone)]
 pub(crate) struct Attempt {
     pub(crate) snapshot: Arc<Snapshot>,
-    pub(crate) endpoint: Endpoint,
+    pub(crate) endpoint: Arc<Endpoint>,
     pub(crate) origin: Origin,
     pub(crate) target: String,
-    pub(crate) headers: HeaderMap,
+    pub(crate) headers: Arc<HeaderMap>,
     /// The model's name for the backend.
     pub(crate) model: Arc<str>,
     /// The keys in use, which no text of the backend may show.
@@ -79,13 +79,12 @@ pub(crate) fn plan(ticket: Ticket, found: Candidates) -> Result<Plan> {
     let ready = snapshot
         .ready(&found.place, chosen.way, ticket.operation)
         .ok_or_else(|| no_way(&found.place, ticket.operation))?;
-    let dress = Dress { key: chosen.secret.as_ref(), bill_to: chosen.bill_to.as_deref() };
     let secrets = chosen.secret.clone().into_iter().chain(ticket.caller.credential.clone());
-    let times = snapshot.config.times(&ready.endpoint.backend);
+    let times = &ready.times;
     let attempt = Attempt {
         snapshot: snapshot.clone(),
         target: ready.endpoint.target(&found.model)?,
-        headers: ready.endpoint.headers(dress)?,
+        headers: ready.dressed(&chosen)?,
         model: found.model,
         mask: Mask::new(secrets),
         body_limit: body_limit(snapshot, ready, chosen.way, ticket.operation),

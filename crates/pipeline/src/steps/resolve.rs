@@ -31,9 +31,9 @@ impl Candidates {
         Self { place, model: model.into(), hub_id: None, lora: None }
     }
 
-    fn mapped(entry: &ModelEntry, serving: &Serving) -> Self {
+    fn mapped(entry: &ModelEntry, id: BackendName, serving: &Serving) -> Self {
         Self {
-            place: Place::Backend { id: BackendName::new(&serving.backend), mapped: true },
+            place: Place::Backend { id, mapped: true },
             model: serving.provider_id.clone(),
             hub_id: Some(entry.hub_id.clone()),
             lora: serving.adapter.as_ref().filter(|a| &*a.kind == "lora").map(|a| a.weights_path.clone()),
@@ -86,7 +86,7 @@ async fn pinned(gateway: &Gateway, ticket: &Ticket, id: &BackendName, model: &Ar
     match look_up(gateway, ticket, model).await {
         Ok(Lookup::Unknown) => Ok(as_named()),
         Ok(Lookup::Known(entry)) => match entry.serving(id.as_str(), ticket.operation) {
-            Found::Served(serving) => Ok(Candidates::mapped(&entry, serving)),
+            Found::Served(serving) => Ok(Candidates::mapped(&entry, id.clone(), serving)),
             Found::OtherTask(serving) => Err(other_task(&entry, id, &serving.task, ticket)),
             Found::Absent if ticket.snapshot.may_go_direct(id) => Ok(as_named()),
             Found::Absent => Err(absent(&entry, id, ticket)),
@@ -113,7 +113,8 @@ async fn auto(gateway: &Gateway, ticket: &Ticket, model: &Arc<str>, policy: Rout
         Ok(Lookup::Known(entry)) => {
             let able = |serving: &&Serving| ticket.snapshot.can(&BackendName::new(&serving.backend), ticket.operation);
             let found = entry.servings_of(ticket.operation).find(able);
-            found.map(|serving| Candidates::mapped(&entry, serving)).ok_or_else(|| nobody(&entry, ticket))
+            let mapped = |serving: &Serving| Candidates::mapped(&entry, BackendName::new(&serving.backend), serving);
+            found.map(mapped).ok_or_else(|| nobody(&entry, ticket))
         }
         // What the Hub cannot say now, the router will.
         Err(fault) if chats && fault.kind == Kind::CatalogUnavailable => Ok(by_router()),

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use http::{HeaderMap, HeaderValue, StatusCode};
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use net::{NetError, NetErrorKind, Origin, Outgoing, RecvBody, Reply};
 use types::{Fault, Kind, Result, Sent};
 
@@ -37,7 +37,11 @@ pub(crate) async fn send(
         read_fault(NetError { reused: error.reused && !late, ..error })
     })?;
     trail.record.upstream_request_id = request_id(&reply.headers);
-    if reply.status.is_success() { Ok(reply) } else { Err(refused(reply.status, &reply.headers, reply.body).await) }
+    if reply.status.is_success() {
+        Ok(reply)
+    } else {
+        Err(Box::pin(refused(reply.status, &reply.headers, reply.body)).await)
+    }
 }
 
 /// A call that is larger than its backend takes.
@@ -75,11 +79,6 @@ pub(crate) fn read_fault(error: NetError) -> Box<Fault> {
     if stale { fault.code(STALE) } else { fault }
 }
 
-/// An id for an answer to which the backend gave none.
-pub(crate) fn answer_id(trail: &Trail) -> String {
-    format!("chatcmpl-{}", trail.request_id.trim_start_matches("req_"))
-}
-
 /// Seconds since 1970, for an answer whose backend does not say when it was made.
 pub(crate) fn now() -> u64 {
     std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).map_or(0, |since| since.as_secs())
@@ -87,11 +86,15 @@ pub(crate) fn now() -> u64 {
 
 /// The backend's id of a request, under the names in use.
 pub(crate) fn request_id(headers: &HeaderMap) -> Option<String> {
-    ["x-request-id", "request-id", "x-amzn-requestid", "cf-ray"]
-        .iter()
-        .find_map(|name| headers.get(*name))
-        .and_then(|value| value.to_str().ok())
-        .map(|id| id.chars().take(128).collect())
+    const NAMES: [HeaderName; 4] = [
+        HeaderName::from_static("x-request-id"),
+        HeaderName::from_static("request-id"),
+        HeaderName::from_static("x-amzn-requestid"),
+        HeaderName::from_static("cf-ray"),
+    ];
+    let id = NAMES.iter().find_map(|name| headers.get(name))?.to_str().ok()?;
+    // What `to_str` lets through is ASCII.
+    Some(id[..id.len().min(128)].to_owned())
 }
 
 /// Headers of a backend that mean something to its caller; everything else stays inside.

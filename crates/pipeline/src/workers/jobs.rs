@@ -111,7 +111,7 @@ async fn one(gateway: &Gateway, leased: Leased, lease_until: Moment) {
     let mut trail = Trail::silent(gateway.0.metrics.clone());
     trail.diary = Some(diary.clone());
     let end = tokio::select! {
-        done = contain(perform(gateway, &leased, saved, &mut trail)) => End::Done(done.and_then(|done| done)),
+        done = contain(Box::pin(perform(gateway, &leased, saved, &mut trail))) => End::Done(done.and_then(|done| done)),
         () = when_cancelled(cancelled, &diary) => End::Cancelled,
         () = when_draining(gateway, &diary) => End::Left,
     };

@@ -285,7 +285,7 @@ async fn once(gateway: &Gateway, attempt: &Attempt, request: &Send, trail: &mut 
             let outgoing = Outgoing {
                 method: request.method.clone(),
                 target: target.clone(),
-                headers: request.dressed(&attempt.endpoint, attempt.dress())?,
+                headers: request.dressed(&attempt.endpoint, attempt.dress())?.into(),
                 body: request.body.clone(),
             };
             let reply = send(gateway, &attempt.origin, outgoing, until, trail).await?;

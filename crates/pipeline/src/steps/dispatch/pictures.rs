@@ -41,7 +41,7 @@ pub(super) async fn stream(
     let outgoing = Outgoing {
         method: Method::POST,
         target: target.clone(),
-        headers: request.dressed(&attempt.endpoint, attempt.dress())?,
+        headers: request.dressed(&attempt.endpoint, attempt.dress())?.into(),
         body: request.body.clone(),
     };
     let reply = send(gateway, &attempt.origin, outgoing, attempt.deadline, trail).await?;

@@ -16,7 +16,7 @@ use crate::{
     steps::{
         plan::Attempt,
         pump::{Decoder, Live},
-        send::{answer_id, error_body, now, read_fault, send, shown_headers, too_large},
+        send::{error_body, now, read_fault, send, shown_headers, too_large},
     },
     trail::Trail,
 };
@@ -40,7 +40,7 @@ pub(super) async fn chat(
         Content::Stream(first_event(attempt, show_usage, &reply.headers, reply.body, trail).await?)
     } else {
         let held = whole(gateway, attempt, reply.body, trail).await?;
-        let id = answer_id(trail);
+        let id = trail.answer_id();
         let answer =
             chat::answer(&held.bytes, &chat::AnswerContext { id: &id, model: &attempt.model, created: now() })?;
         trail.record.usage = answer.usage;
@@ -115,11 +115,11 @@ async fn first_event(
     trail: &mut Trail,
 ) -> Result<Box<Live>> {
     if !is_event_stream(headers) {
-        return Err(no_stream(headers, body).await);
+        return Err(Box::pin(no_stream(headers, body)).await);
     }
     let decoder = chat::Stream::new(chat::StreamContext {
         show_usage,
-        id: answer_id(trail),
+        id: trail.answer_id(),
         model: attempt.model.as_ref().to_owned(),
         created: now(),
         ..chat::StreamContext::default()
