@@ -5,8 +5,8 @@
 //! data ([`openai::chat::Dialect`]).
 
 pub mod anthropic;
-mod calendar;
 pub mod bedrock;
+mod calendar;
 pub mod cohere;
 pub mod events;
 pub mod gemini;

@@ -173,7 +173,7 @@ fn pictures_reach_the_model() {
         {"type": "image_url", "image_url": {"url": "data:image/png;base64,iVBORw0KGgo="}}]);
     let body = json!({"messages": [{"role": "user", "content": parts}]});
     everywhere(&body, |backend, said| {
-        assert_eq!(said["text"], "echo: what is it? [image image/png 8 bytes]", "{backend}")
+        assert_eq!(said["text"], "echo: what is it? [image image/png 8 bytes]", "{backend}");
     });
 }
 

@@ -8,7 +8,7 @@ fn groq() -> Value {
     ask(&format!("huggingface/groq/{EVERYWHERE}"), "hi")
 }
 
-fn routed(fault: Value) -> Value {
+fn routed(fault: &Value) -> Value {
     json!({"times": 1, "fault": fault, "match": {"area": "routed"}})
 }
 
@@ -26,7 +26,7 @@ fn a_backends_status_and_words_are_kept_in_openais_shape() {
         (502, "server_error"),
     ] {
         for stream in [false, true] {
-            world.fault(&routed(json!({"kind": "status", "status": status, "body": format!("{{\"error\":{{\"message\":\"words of {status}\"}}}}"), "content_type": "application/json", "headers": {"x-request-id": "up-123"}})));
+            world.fault(&routed(&json!({"kind": "status", "status": status, "body": format!("{{\"error\":{{\"message\":\"words of {status}\"}}}}"), "content_type": "application/json", "headers": {"x-request-id": "up-123"}})));
             let mut body = groq();
             body["stream"] = json!(stream);
             let reply = world.chat(&body);
@@ -45,7 +45,7 @@ fn a_backends_status_and_words_are_kept_in_openais_shape() {
 #[test]
 fn retry_after_is_passed_on_for_429_and_for_nothing_that_is_well() {
     let world = World::plain();
-    world.fault(&routed(json!({"kind": "rate_limited", "retry_after": "7"})));
+    world.fault(&routed(&json!({"kind": "rate_limited", "retry_after": "7"})));
     let reply = world.chat(&groq());
     assert_eq!((reply.status, reply.header("retry-after")), (429, Some("7")));
     let reply = world.chat(&ask(&format!("huggingface/together/{EVERYWHERE}"), "hi"));
@@ -70,10 +70,10 @@ fn a_loading_model_is_waited_for() {
 #[test]
 fn a_caller_who_asked_for_less_time_is_not_kept_waiting_for_a_loading_model() {
     let world = World::plain();
-    world.fault(&routed(json!({"kind": "loading", "estimated_time": 40.0})));
+    world.fault(&routed(&json!({"kind": "loading", "estimated_time": 40.0})));
     let reply = world.chat_with(&groq(), &[("x-ironbow-timeout", "5")]);
     assert_eq!((reply.status, reply.header("retry-after")), (503, Some("40")));
-    world.fault(&routed(json!({"kind": "stall", "before_head": true})));
+    world.fault(&routed(&json!({"kind": "stall", "before_head": true})));
     let reply = world.chat_with(&groq(), &[("x-ironbow-timeout", "0.2")]);
     assert_eq!(reply.status, 504, "{}", reply.text());
     assert_eq!(world.chat_with(&groq(), &[("x-ironbow-timeout", "soon")]).status, 400);
@@ -125,7 +125,7 @@ fn answers_that_cannot_be_read_are_the_backends_fault() {
 #[test]
 fn an_endless_error_is_not_read_to_its_end() {
     let world = World::plain();
-    world.fault(&routed(json!({"kind": "huge", "status": 500, "bytes": 20_000_000})));
+    world.fault(&routed(&json!({"kind": "huge", "status": 500, "bytes": 20_000_000})));
     let reply = world.chat(&groq());
     assert_eq!(reply.status, 500);
     assert!(reply.body.len() < 10_000, "{} bytes", reply.body.len());

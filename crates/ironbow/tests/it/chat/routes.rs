@@ -62,7 +62,7 @@ fn a_name_is_looked_up_once_and_then_remembered() {
         for _ in 0..8 {
             let world = &world;
             scope.spawn(move || {
-                assert_eq!(world.chat(&ask(&format!("huggingface/groq/{EVERYWHERE}"), "hi")).status, 200)
+                assert_eq!(world.chat(&ask(&format!("huggingface/groq/{EVERYWHERE}"), "hi")).status, 200);
             });
         }
     });
