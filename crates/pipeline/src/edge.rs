@@ -17,7 +17,7 @@ use types::{Fault, Kind, Result, SendBody};
 use crate::{
     Gateway, asks,
     doors::{self, Answer, Door, Flow},
-    router::{Found, Route},
+    router::{Found, Route, dialect_at},
     steps::{
         passage::{self, PassedPump},
         pump::{Pump, SoundPump},
@@ -29,6 +29,9 @@ use crate::{
 /// The header that carries our id of the request, in every answer.
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
+/// Where Anthropic's SDKs look for it.
+const ANTHROPIC_REQUEST_ID: HeaderName = HeaderName::from_static("request-id");
+
 /// Answers one request. Whatever happens inside, the caller gets an answer and the trail is settled once.
 pub(crate) async fn serve(gateway: &Gateway, request: Request) -> Response {
     let mut trail = Trail::new(gateway.0.metrics.clone(), request.received);
@@ -39,14 +42,14 @@ pub(crate) async fn serve(gateway: &Gateway, request: Request) -> Response {
         Ok(Answer::Whole { status, headers, body }) => finish(status, headers, body, trail),
         Ok(Answer::Stream { headers, flow }) => {
             trail.record.status = 200;
-            let id = trail.request_id.clone();
+            let (id, door) = (trail.request_id.clone(), trail.route.and_then(Route::door));
             let body: Box<dyn net::StreamBody> = match flow {
                 Flow::Events(live) => Box::new(Pump::new(live, trail)),
                 Flow::Sound(sound, events) => Box::new(SoundPump::new(*sound, events, trail)),
                 Flow::Passed(passed) => Box::new(PassedPump::new(*passed, trail)),
                 Flow::Models(sheet, first) => Box::new(asks::models::SheetPump::new(*sheet, first, trail)),
             };
-            stamp(Response { status: StatusCode::OK, headers, body: Body::Stream(body) }, &id)
+            stamp(Response { status: StatusCode::OK, headers, body: Body::Stream(body) }, &id, door)
         }
         Err(fault) => {
             trail.fault(&fault);
@@ -66,9 +69,11 @@ async fn route(gateway: &Gateway, request: Request, trail: &mut Trail) -> Result
     let (route, rest) = match gateway.0.routes.find(&request.method, &path) {
         Found::Route(route, rest) => (route, rest),
         Found::WrongMethod(allowed) => {
+            trail.route = Some(Route::Nowhere(dialect_at(&path)));
             return Err(Fault::new(Kind::MethodNotAllowed, format!("This path takes {allowed} only.")).detail(allowed));
         }
         Found::Nothing(nearest) => {
+            trail.route = Some(Route::Nowhere(dialect_at(&path)));
             passage::named(&request.method, &path).map(|_| (Route::Passage, "")).ok_or_else(|| no_such_path(nearest))?
         }
     };
@@ -105,18 +110,19 @@ async fn route(gateway: &Gateway, request: Request, trail: &mut Trail) -> Result
         Route::Job => Box::pin(asks::jobs::one(gateway, &request, rest)).await,
         Route::JobResult => Box::pin(asks::jobs::result(gateway, &request, rest)).await,
         Route::JobCancel => Box::pin(asks::jobs::cancel(gateway, &request, rest)).await,
-        Route::Models => Box::pin(asks::models::list(gateway, &request)).await,
-        Route::Model => Box::pin(asks::models::one(gateway, &request, rest)).await,
+        Route::Models(shape) => Box::pin(asks::models::list(gateway, &request, shape)).await,
+        Route::Model(shape) => Box::pin(asks::models::one(gateway, &request, rest, shape)).await,
         Route::Health => Ok(asks::health::alive()),
         Route::Ready => asks::health::ready(gateway),
         Route::Metrics => Ok(asks::health::metrics(gateway)),
         Route::Welcome => Ok(asks::health::welcome()),
+        Route::Nowhere(_) => Err(no_such_path(None)),
     }
 }
 
 fn no_such_path(nearest: Option<&'static str>) -> Box<Fault> {
     let hint = nearest.map_or_else(
-        || "`POST /v1/chat/completions` and `GET /v1/models` are here".to_owned(),
+        || "the base URL is `/v1` for OpenAI's SDKs, `/anthropic` for Anthropic's, `/genai` for Google's".to_owned(),
         |path| format!("did you mean `{path}`? The base URL for SDKs ends in `/v1`"),
     );
     Fault::new(Kind::NotFound, format!("There is nothing at this path: {hint}."))
@@ -189,13 +195,17 @@ pub(crate) fn refuse(door: Option<Door>, fault: &Fault, request_id: &str) -> (St
 
 fn finish(status: StatusCode, headers: HeaderMap, body: SendBody, mut trail: Trail) -> Response {
     trail.record.status = status.as_u16();
-    let response = stamp(Response { status, headers, body: Body::Whole(body) }, &trail.request_id);
+    let door = trail.route.and_then(Route::door);
+    let response = stamp(Response { status, headers, body: Body::Whole(body) }, &trail.request_id, door);
     trail.settle();
     response
 }
 
-fn stamp(mut response: Response, request_id: &str) -> Response {
+fn stamp(mut response: Response, request_id: &str, door: Option<Door>) -> Response {
     if let Ok(id) = HeaderValue::from_str(request_id) {
+        if door == Some(Door::Messages) {
+            response.headers.insert(ANTHROPIC_REQUEST_ID, id.clone());
+        }
         response.headers.insert(REQUEST_ID, id);
     }
     response

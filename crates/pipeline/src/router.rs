@@ -3,7 +3,7 @@
 use http::Method;
 use matchit::Router;
 
-use crate::doors::Door;
+use crate::{asks::models::Shape, doors::Door};
 
 /// What a route does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -27,9 +27,11 @@ pub(crate) enum Route {
     /// A path of a backend's own, passed on.
     Passage,
     /// The list of models.
-    Models,
+    Models(Shape),
     /// One model of the list.
-    Model,
+    Model(Shape),
+    /// Nothing is there; what is said about it is in this door's dialect.
+    Nowhere(Option<Door>),
     /// Is the process alive.
     Health,
     /// Does it want traffic.
@@ -63,8 +65,9 @@ impl Route {
             Self::JobResult => "job_result",
             Self::JobCancel => "job_cancel",
             Self::Passage => "passage",
-            Self::Models => "models",
-            Self::Model => "model",
+            Self::Models(_) => "models",
+            Self::Model(_) => "model",
+            Self::Nowhere(_) => "unknown",
             Self::Health => "health",
             Self::Ready => "ready",
             Self::Metrics => "metrics",
@@ -76,7 +79,9 @@ impl Route {
     pub(crate) const fn door(self) -> Option<Door> {
         match self {
             Self::Call(door) => Some(door),
-            Self::CountTokens => Some(Door::Messages),
+            Self::CountTokens | Self::Models(Shape::Anthropic) | Self::Model(Shape::Anthropic) => Some(Door::Messages),
+            Self::Models(Shape::Gemini) | Self::Model(Shape::Gemini) => Some(Door::Gemini),
+            Self::Nowhere(door) => door,
             _ => None,
         }
     }
@@ -92,6 +97,7 @@ impl Route {
     fn allows(self) -> &'static str {
         match self {
             Self::Job => "GET, DELETE",
+            Self::Call(Door::Gemini) => "GET, POST",
             _ => self.method().as_str(),
         }
     }
@@ -132,10 +138,14 @@ const TABLE: &[(&str, Route)] = &[
     ("/v1/jobs/{id}", Route::Job),
     ("/v1/jobs/{id}/result", Route::JobResult),
     ("/v1/jobs/{id}/cancel", Route::JobCancel),
-    ("/v1/models", Route::Models),
-    ("/openai/v1/models", Route::Models),
-    ("/v1/models/{*id}", Route::Model),
-    ("/openai/v1/models/{*id}", Route::Model),
+    ("/v1/models", Route::Models(Shape::OpenAi)),
+    ("/openai/v1/models", Route::Models(Shape::OpenAi)),
+    ("/v1/models/{*id}", Route::Model(Shape::OpenAi)),
+    ("/openai/v1/models/{*id}", Route::Model(Shape::OpenAi)),
+    ("/anthropic/v1/models", Route::Models(Shape::Anthropic)),
+    ("/anthropic/v1/models/{*id}", Route::Model(Shape::Anthropic)),
+    ("/genai/v1/models", Route::Models(Shape::Gemini)),
+    ("/genai/v1beta/models", Route::Models(Shape::Gemini)),
 ];
 
 /// What a path leads to.
@@ -179,7 +189,12 @@ impl Routes {
     fn find_door<'p>(&self, method: &Method, path: &'p str) -> Found<'p> {
         match self.0.at(path) {
             Ok(hit) => {
-                let route = *hit.value;
+                // Google calls a model and asks about it at the same path.
+                let asked = method == Method::GET || method == Method::HEAD;
+                let route = match *hit.value {
+                    Route::Call(Door::Gemini) if asked => Route::Model(Shape::Gemini),
+                    route => route,
+                };
                 let allowed = method == route.method()
                     || (method == Method::HEAD && route.method() == Method::GET)
                     || (method == Method::DELETE && route == Route::Job);
@@ -192,6 +207,13 @@ impl Routes {
             Err(_) => Found::Nothing(nearest(path)),
         }
     }
+}
+
+/// Whose dialect answers at a path where nothing is.
+pub(crate) fn dialect_at(path: &str) -> Option<Door> {
+    let rest = PREFIXES.iter().find_map(|prefix| path.strip_prefix(prefix)).unwrap_or(path);
+    let doors = [("/anthropic/", Door::Messages), ("/genai/", Door::Gemini)];
+    doors.into_iter().find_map(|(root, door)| rest.starts_with(root).then_some(door))
 }
 
 /// What users of other gateways have before the doors in their code.
@@ -210,7 +232,9 @@ fn deployment(path: &str) -> Option<(Door, &str)> {
         ("/images/generations", Door::Images),
         ("/images/edits", Door::Edits),
     ];
-    doors.into_iter().find_map(|(end, door)| Some((door, rest.strip_suffix(end).filter(|model| !model.is_empty())?)))
+    doors.into_iter().find_map(|(end, door)| {
+        Some((door, rest.strip_suffix(end).filter(|model| !model.is_empty() && !model.starts_with('/'))?))
+    })
 }
 
 /// The path that was probably meant: a base URL without `/v1`, doubled, or with a slash at the end.
@@ -255,8 +279,19 @@ mod tests {
         let routes = Routes::new();
         assert_eq!(
             routes.find(&Method::GET, "/v1/models/huggingface/groq/openai/gpt-oss-20b"),
-            Found::Route(Route::Model, "huggingface/groq/openai/gpt-oss-20b")
+            Found::Route(Route::Model(Shape::OpenAi), "huggingface/groq/openai/gpt-oss-20b")
         );
+    }
+
+    #[test]
+    fn googles_path_of_a_model_calls_it_or_tells_about_it() {
+        let routes = Routes::new();
+        let path = "/genai/v1beta/models/huggingface/groq/o/m";
+        assert_eq!(routes.find(&Method::GET, path), Found::Route(Route::Model(Shape::Gemini), "huggingface/groq/o/m"));
+        assert!(matches!(routes.find(&Method::POST, path), Found::Route(Route::Call(Door::Gemini), _)));
+        assert_eq!(dialect_at("/litellm/anthropic/v1/nothing"), Some(Door::Messages));
+        assert_eq!(dialect_at("/genai/v9"), Some(Door::Gemini));
+        assert_eq!(dialect_at("/v1/anthropic/"), None);
     }
 
     #[test]

@@ -18,7 +18,7 @@ mod contents;
 mod count;
 mod embed;
 mod fault;
-mod models;
+pub mod models;
 mod schema;
 mod target;
 mod tools;

@@ -1,7 +1,8 @@
-//! Which models there are: `GET /v1/models` and `GET /v1/models/{id}`.
+//! Which models there are: `GET /v1/models` and `GET /v1/models/{id}`, as OpenAI, Anthropic and Google list them.
 
 mod query;
 mod rows;
+mod shape;
 mod sheet;
 
 use std::{
@@ -13,7 +14,6 @@ use catalog::Listing;
 use http::{HeaderMap, HeaderValue, header::CONTENT_TYPE};
 use net::Request;
 use types::{Fault, Kind, Result};
-use wire::openai::models;
 
 use crate::{
     Gateway,
@@ -22,6 +22,7 @@ use crate::{
 };
 use query::{Query, decoded};
 use rows::{Declared, Row};
+pub(crate) use shape::Shape;
 pub(crate) use sheet::{Sheet, SheetPump};
 
 const JSON: &str = "application/json";
@@ -33,15 +34,15 @@ const LIST_TIME: Duration = Duration::from_secs(30);
 ///
 /// # Errors
 /// `BadRequest` for a query that cannot be read; `CatalogUnavailable` when nobody can be asked and nothing is kept.
-pub(crate) async fn list(gateway: &Gateway, request: &Request) -> Result<Answer> {
+pub(crate) async fn list(gateway: &Gateway, request: &Request, shape: Shape) -> Result<Answer> {
     authenticate(&request.headers)?;
     let snapshot = gateway.snapshot();
     let query = {
         let servers: Vec<_> = snapshot.config.servers.iter().map(|server| &server.name).collect();
-        Query::read(request.uri.query().unwrap_or_default(), &servers)?
+        Query::read(request.uri.query().unwrap_or_default(), &servers, shape)?
     };
     let listing = listing(gateway).await?;
-    let mut sheet = Sheet::new(query, listing, snapshot)?;
+    let mut sheet = Sheet::new(query, listing, snapshot, shape)?;
     let first = sheet.next_piece().unwrap_or_default();
     if sheet.is_over() {
         return Ok(Answer::whole(JSON, first));
@@ -55,7 +56,7 @@ pub(crate) async fn list(gateway: &Gateway, request: &Request) -> Result<Answer>
 ///
 /// # Errors
 /// `UnknownModel` when the listing does not have it.
-pub(crate) async fn one(gateway: &Gateway, request: &Request, id: &str) -> Result<Answer> {
+pub(crate) async fn one(gateway: &Gateway, request: &Request, id: &str, shape: Shape) -> Result<Answer> {
     authenticate(&request.headers)?;
     let (listing, snapshot) = (listing(gateway).await?, gateway.snapshot());
     let id = decoded(id).unwrap_or_else(|| id.to_owned());
@@ -63,7 +64,7 @@ pub(crate) async fn one(gateway: &Gateway, request: &Request, id: &str) -> Resul
     let item = listing.find(&id).and_then(|item| Row::of_item(item, &snapshot));
     let row = item.or_else(|| servers.iter().find(|model| model.id == id).map(Row::Declared));
     match row {
-        Some(row) => Ok(Answer::whole(JSON, models::one(&row.model()))),
+        Some(row) => Ok(Answer::whole(JSON, shape.one(&row.model()))),
         None => {
             let id: String = id.chars().take(256).collect();
             let text = format!("There is no model `{id}` in the list. `GET /v1/models` has all of them.");

@@ -3,6 +3,8 @@
 use catalog::Task;
 use types::{BackendName, Fault, Kind, Operation, Result};
 
+use super::Shape;
+
 /// How many models one answer has at most, and when nothing is asked.
 pub(super) const MOST: usize = 10_000;
 
@@ -43,11 +45,12 @@ impl After {
         format!("{}{id}", if adapter { "a:" } else { "m:" })
     }
 
-    fn of_cursor(cursor: &str) -> Result<Self> {
+    fn of_cursor(name: &str, cursor: &str) -> Result<Self> {
         let place = |adapter, id: &str| Self::Place(adapter, id.to_owned());
         let model = cursor.strip_prefix("m:").map(|id| place(false, id));
         model.or_else(|| cursor.strip_prefix("a:").map(|id| place(true, id))).ok_or_else(|| {
-            bad("cursor", "`cursor` must be the `next_cursor` of an earlier answer. Leave it out to begin anew.")
+            let field = if name == "pageToken" { "nextPageToken" } else { "next_cursor" };
+            bad(name, &format!("`{name}` must be the `{field}` of an earlier answer. Leave it out to begin anew."))
         })
     }
 }
@@ -57,8 +60,14 @@ impl Query {
     ///
     /// # Errors
     /// `BadRequest` naming the parameter whose value cannot be read.
-    pub(super) fn read(query: &str, servers: &[&BackendName]) -> Result<Self> {
-        let mut read = Self { backends: Vec::new(), wanted: Vec::new(), limit: MOST, after: None };
+    pub(super) fn read(query: &str, servers: &[&BackendName], shape: Shape) -> Result<Self> {
+        // Other vendors' pages are short unless more is asked for, and list what their SDKs can call.
+        let (limit_when_silent, usable) = match shape {
+            Shape::OpenAi => (MOST, &[][..]),
+            Shape::Anthropic => (20, &[Operation::Chat][..]),
+            Shape::Gemini => (50, &[Operation::Chat, Operation::Embeddings][..]),
+        };
+        let mut read = Self { backends: Vec::new(), wanted: Vec::new(), limit: limit_when_silent, after: None };
         for pair in query.split('&').filter(|pair| !pair.is_empty()) {
             let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
             let value = decoded(&value.replace('+', " ")).ok_or_else(|| bad(name, "The query is not UTF-8 text."))?;
@@ -73,14 +82,25 @@ impl Query {
                         read.wanted.push(wanted(one.trim())?);
                     }
                 }
-                "limit" => read.limit = limit(&value)?,
+                "limit" if shape != Shape::Gemini => read.limit = limit(name, &value)?,
+                "pageSize" if shape == Shape::Gemini => read.limit = limit(name, &value)?,
+                "pageToken" if shape == Shape::Gemini && value.is_empty() => {}
+                "pageToken" if shape == Shape::Gemini => read.after = Some(After::of_cursor(name, &value)?),
+                "before_id" if shape == Shape::Anthropic => {
+                    let text = "`before_id` is not supported: pages go forward only, with `after_id`.";
+                    return Err(bad(name, text));
+                }
+                "after_id" if shape == Shape::Anthropic => read.after = Some(After::Id(value)),
                 "cursor" | "after" if read.after.is_some() => {
                     return Err(bad(name, "`cursor` and `after` say the same: send one of them, once."));
                 }
-                "cursor" => read.after = Some(After::of_cursor(&value)?),
+                "cursor" => read.after = Some(After::of_cursor(name, &value)?),
                 "after" => read.after = Some(After::Id(value)),
                 _ => {}
             }
+        }
+        if read.wanted.is_empty() {
+            read.wanted.extend(usable.iter().copied().map(Wanted::Operation));
         }
         Ok(read)
     }
@@ -132,10 +152,10 @@ fn parameter_name(operation: Operation) -> String {
     serde_json::to_value(operation).ok().and_then(|name| name.as_str().map(str::to_owned)).unwrap_or_default()
 }
 
-fn limit(value: &str) -> Result<usize> {
+fn limit(name: &str, value: &str) -> Result<usize> {
     match value.parse() {
         Ok(limit) if (1..=MOST).contains(&limit) => Ok(limit),
-        _ => Err(bad("limit", &format!("`limit` must be a whole number from 1 to {MOST}, not `{}`.", short(value)))),
+        _ => Err(bad(name, &format!("`{name}` must be a whole number from 1 to {MOST}, not `{}`.", short(value)))),
     }
 }
 
@@ -167,7 +187,7 @@ mod tests {
     use super::*;
 
     fn read(query: &str) -> Result<Query, String> {
-        Query::read(query, &[&BackendName::new("mine")])
+        Query::read(query, &[&BackendName::new("mine")], Shape::OpenAi)
             .map_err(|fault| format!("{:?}: {}", fault.param, fault.message))
     }
 
@@ -239,20 +259,23 @@ mod tests {
 
     #[test]
     fn a_limit_is_a_number_within_its_bounds() {
-        assert_eq!(limit("1").unwrap(), 1);
-        assert_eq!(limit("10000").unwrap(), MOST);
+        assert_eq!(limit("limit", "1").unwrap(), 1);
+        assert_eq!(limit("limit", "10000").unwrap(), MOST);
         for bad in ["", "0", "-1", "10001", "1e3", "99999999999999999999999"] {
-            assert_eq!(limit(bad).unwrap_err().param.as_deref(), Some("limit"), "{bad}");
+            assert_eq!(limit("limit", bad).unwrap_err().param.as_deref(), Some("limit"), "{bad}");
         }
     }
 
     #[test]
     fn a_cursor_leads_back_to_its_place() {
         for (adapter, id) in [(false, "huggingface/b/o/m"), (true, "huggingface/b/o/m")] {
-            assert_eq!(After::of_cursor(&After::cursor(adapter, id)).unwrap(), After::Place(adapter, id.to_owned()));
+            assert_eq!(
+                After::of_cursor("cursor", &After::cursor(adapter, id)).unwrap(),
+                After::Place(adapter, id.to_owned())
+            );
         }
         for bad in ["", "huggingface/b/o/m", "x:y", "M:x"] {
-            assert_eq!(After::of_cursor(bad).unwrap_err().param.as_deref(), Some("cursor"), "{bad}");
+            assert_eq!(After::of_cursor("cursor", bad).unwrap_err().param.as_deref(), Some("cursor"), "{bad}");
         }
     }
 

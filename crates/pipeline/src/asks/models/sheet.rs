@@ -9,11 +9,12 @@ use bytes::Bytes;
 use catalog::Listing;
 use net::{Abort, StreamBody};
 use types::Result;
-use wire::openai::models::{List, Page};
+use wire::openai::models::Page;
 
 use super::{
     query::{After, Query},
     rows::{self, Declared, Row},
+    shape::{List, Shape},
 };
 use crate::{Snapshot, trail::Trail};
 
@@ -38,14 +39,14 @@ impl Sheet {
     ///
     /// # Errors
     /// `BadRequest` when `after` names no listed model.
-    pub(super) fn new(query: Query, listing: Arc<Listing>, snapshot: Arc<Snapshot>) -> Result<Self> {
+    pub(super) fn new(query: Query, listing: Arc<Listing>, snapshot: Arc<Snapshot>, shape: Shape) -> Result<Self> {
         let declared = Declared::all(&snapshot);
         let start = rows::start(&query, &listing, &declared)?;
         let start = start.as_ref().map(|(adapter, id)| (*adapter, id.as_str()));
         let item_at = start.map_or(0, |start| listing.items.len() - listing.after(start).len());
         let declared_at = declared.partition_point(|own| start.is_some_and(|start| (false, own.id.as_str()) <= start));
         let left = query.limit;
-        let (first, last, list) = (None, None, List::default());
+        let (first, last, list) = (None, None, List::new(shape));
         Ok(Self { query, listing, snapshot, declared, item_at, declared_at, left, first, last, list, ended: false })
     }
 

@@ -59,8 +59,13 @@ models = ["own"]
 "#;
 
 fn ask(query: &str, listing: &Arc<Listing>, snapshot: &Arc<Snapshot>) -> Result<Value> {
+    shaped(query, listing, snapshot, Shape::OpenAi)
+}
+
+fn shaped(query: &str, listing: &Arc<Listing>, snapshot: &Arc<Snapshot>, shape: Shape) -> Result<Value> {
     let servers: Vec<_> = snapshot.config.servers.iter().map(|server| &server.name).collect();
-    let mut sheet = Sheet::new(Query::read(query, &servers)?, Arc::clone(listing), Arc::clone(snapshot))?;
+    let query = Query::read(query, &servers, shape)?;
+    let mut sheet = Sheet::new(query, Arc::clone(listing), Arc::clone(snapshot), shape)?;
     let pieces: Vec<_> = std::iter::from_fn(|| sheet.next_piece()).collect();
     assert!(sheet.is_over() && pieces.iter().all(|piece| piece.len() < 100_000));
     Ok(serde_json::from_slice(&pieces.concat()).unwrap())
@@ -78,6 +83,33 @@ const ALL: &[&str] = &[
     "huggingface/mine/own",
     "huggingface/fal-ai/o/lora",
 ];
+
+#[test]
+fn anthropic_and_google_page_in_their_own_words_through_what_their_sdks_can_call() {
+    let (listing, snapshot) = (some(), snapshot(MINE));
+    let page = shaped("limit=1", &listing, &snapshot, Shape::Anthropic).unwrap();
+    assert_eq!((ids(&page), &page["has_more"]), (vec![ALL[1]], &Value::Bool(true)));
+    let query = format!("limit=1000&after_id={}", page["last_id"].as_str().unwrap());
+    let rest = shaped(&query, &listing, &snapshot, Shape::Anthropic).unwrap();
+    assert_eq!((ids(&rest), &rest["has_more"]), (vec![ALL[2], ALL[4]], &Value::Bool(false)));
+    let fault = shaped("before_id=x", &listing, &snapshot, Shape::Anthropic).unwrap_err();
+    assert_eq!(fault.param.as_deref(), Some("before_id"));
+
+    let mut names = Vec::new();
+    let mut token = String::new();
+    loop {
+        let query = format!("pageSize=2&pageToken={token}");
+        let page = shaped(&query, &listing, &snapshot, Shape::Gemini).unwrap();
+        names.extend(page["models"].as_array().unwrap().iter().map(|model| model["name"].as_str().unwrap().to_owned()));
+        match page["nextPageToken"].as_str() {
+            Some(next) => token = next.to_owned(),
+            None => break,
+        }
+    }
+    assert_eq!(names, [ALL[1], ALL[2], ALL[3], ALL[4]].map(|id| format!("models/{id}")));
+    let fault = shaped("pageToken=x", &listing, &snapshot, Shape::Gemini).unwrap_err();
+    assert_eq!(fault.param.as_deref(), Some("pageToken"));
+}
 
 #[test]
 fn everything_that_can_be_asked_for_is_listed_once_adapters_last() {

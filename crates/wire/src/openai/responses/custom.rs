@@ -63,9 +63,29 @@ impl FreeText {
         }
     }
 
+    /// Whether half a letter stands alone because its other half does not follow; it becomes the letter for what
+    /// cannot be read, and what follows is read by itself.
+    fn is_torn(&mut self, letter: char) -> bool {
+        let expected = match self.escape.len() {
+            6 => '\\',
+            7 => 'u',
+            _ => return false,
+        };
+        if letter == expected {
+            return false;
+        }
+        self.text.push('\u{fffd}');
+        if self.escape.len() == 6 {
+            self.escape.clear();
+            return true;
+        }
+        self.escape.replace_range(..6, "");
+        false
+    }
+
     fn decode(&mut self, piece: &str) {
         for letter in piece.chars() {
-            if !self.escape.is_empty() {
+            if !self.escape.is_empty() && !self.is_torn(letter) {
                 self.escape.push(letter);
                 if let Some(decoded) = unescape(&self.escape) {
                     self.text.push(decoded);
@@ -200,7 +220,8 @@ mod tests {
         assert_eq!(decoded(&["{\"patch\":\"p\"}"]).1, "p");
         assert_eq!(decoded(&["{\"x\":1,\"input\":\"p\"}"]).1, "p");
         assert_eq!(decoded(&["*** Begin"]).1, "*** Begin");
-        assert_eq!(decoded(&[r#"{"input":"\ud800x"}"#]).1.chars().next(), Some('\u{fffd}'));
+        assert_eq!(decoded(&[r#"{"input":"\ud800x"}"#]).1, "\u{fffd}x");
+        assert_eq!(decoded(&[r#"{"input":"\ud800\nx"}"#]).1, "\u{fffd}\nx");
     }
 
     #[test]
