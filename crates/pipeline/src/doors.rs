@@ -20,7 +20,7 @@ use types::{
 };
 use wire::json::Limits;
 
-use wire::{events, gemini};
+use wire::events;
 
 use crate::{
     Gateway, Snapshot,
@@ -59,6 +59,14 @@ pub(crate) enum Door {
     Messages,
     /// Google's `models/{model}:generateContent` and its kin.
     Gemini,
+    /// Cohere's `/v2/chat`
+    CohereChat,
+    /// Cohere's `/v2/embed`
+    CohereEmbed,
+    /// Bedrock's `model/{model}/converse`
+    Converse,
+    /// Bedrock's `model/{model}/converse-stream`
+    ConverseStream,
 }
 
 /// A call as its door understood it.
@@ -86,8 +94,13 @@ pub(crate) enum Wants {
         /// Members that had no place in the translation.
         dropped: Vec<String>,
     },
-    /// Vectors as Google writes them.
-    GeminiEmbeddings(gemini::HeardEmbeddings),
+    /// Vectors as another dialect writes them.
+    Vectors {
+        /// What writes it, from OpenAI's answer.
+        write: VectorsWriter,
+        /// Members that had no place in the translation.
+        dropped: Vec<String>,
+    },
     /// Sound.
     Speech {
         /// In this format; none: the backend's own.
@@ -136,6 +149,9 @@ fn wants_job(headers: &HeaderMap) -> bool {
     let values = headers.get_all(PREFER).into_iter().filter_map(|value| value.to_str().ok());
     values.flat_map(|text| text.split([',', ';'])).any(|word| word.trim().eq_ignore_ascii_case("respond-async"))
 }
+
+/// Writes OpenAI's answer of vectors in another dialect.
+pub(crate) type VectorsWriter = Box<dyn Fn(&[u8]) -> Result<Vec<u8>> + Send + Sync>;
 
 /// An answer that only lacks our request id.
 pub(crate) enum Answer {
@@ -236,7 +252,8 @@ impl Door {
             Some(heard) => heard,
             None => self.read(&kind, held.bytes, &snapshot.json_limits, base)?,
         };
-        let named = if self == Self::Gemini { "" } else { named };
+        // There the path names more than a model, or names it in a spelling of its own.
+        let named = if matches!(self, Self::Gemini | Self::Converse | Self::ConverseStream) { "" } else { named };
         let model = if named.is_empty() { said } else { named.to_owned() };
         let later = later.filter(|_| matches!(call, Call::Work(_)) && !wants.events());
         trail.record.stream = call.stream();
@@ -257,9 +274,14 @@ impl Door {
             Self::Translations => audio::transcription(kind, body, true),
             Self::Images => images::generation(&body, limits, base),
             Self::Edits => images::edit(kind, body, limits, base),
-            Self::Completions | Self::Responses | Self::Messages | Self::Gemini => {
-                Err(Fault::new(Kind::Internal, "This door is read elsewhere."))
-            }
+            Self::Completions
+            | Self::Responses
+            | Self::Messages
+            | Self::Gemini
+            | Self::CohereChat
+            | Self::CohereEmbed
+            | Self::Converse
+            | Self::ConverseStream => Err(Fault::new(Kind::Internal, "This door is read elsewhere.")),
         }
     }
 

@@ -83,6 +83,10 @@ async fn route(gateway: &Gateway, request: Request, trail: &mut Trail) -> Result
         Route::Call(door) => {
             check_body(&request.headers, door)?;
             gateway.accepts_work()?;
+            if matches!(door, Door::Converse | Door::ConverseStream) {
+                let said = request.headers.get(http::header::AUTHORIZATION).and_then(|value| value.to_str().ok());
+                wire::bedrock::refuse_signature(said)?;
+            }
             if door == Door::Gemini && rest.ends_with(":countTokens") {
                 return asks::tokens::gemini(gateway, request).await;
             }
@@ -181,6 +185,9 @@ pub(crate) fn refuse(door: Option<Door>, fault: &Fault, request_id: &str) -> (St
     let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     let mut headers = HeaderMap::with_capacity(6);
     headers.insert(CONTENT_TYPE, HeaderValue::from_static(kind));
+    if matches!(door, Some(Door::Converse | Door::ConverseStream)) {
+        headers.insert("x-amzn-errortype", HeaderValue::from_static(wire::bedrock::error_type(fault)));
+    }
     if let Some(wait) = fault.retry_after {
         headers.insert(RETRY_AFTER, HeaderValue::from(wait.as_secs() + u64::from(wait.subsec_nanos() > 0)));
     }

@@ -158,6 +158,7 @@ fn names_backend(literal: &str, name: &str) -> bool {
         (false, c) => c.is_none_or(|c| !(c.is_alphanumeric() || c == '-' || c == '_')),
     };
     literal
+        .trim_start_matches("/cohere/v2/") // The door of that vendor's SDK, not the backend.
         .match_indices(name)
         .any(|(at, _)| edge(literal[..at].chars().next_back()) && edge(literal[at + name.len()..].chars().next()))
 }

@@ -188,3 +188,40 @@ fn a_stream_that_breaks_ends_with_an_error_in_the_doors_own_words() {
         assert!(reply.text().contains("GPU on fire") && reply.text().contains(sign), "{path}: {}", reply.text());
     }
 }
+
+#[test]
+fn coheres_door_chats_and_embeds() {
+    let world = World::plain();
+    let mut body = json!({"model": format!("huggingface/groq/{EVERYWHERE}"), "messages": [{"role": "user", "content": "hi there"}]});
+    let said = post(&world, "/cohere/v2/chat", &body).json();
+    assert_eq!(
+        (&said["message"]["content"][0]["text"], &said["finish_reason"]),
+        (&json!("echo: hi there"), &json!("COMPLETE")),
+        "{said}"
+    );
+    body["stream"] = json!(true);
+    let events = events(&post(&world, "/cohere/v2/chat", &body));
+    let kinds: Vec<_> = events.iter().map(|e| e["type"].as_str().unwrap()).collect();
+    assert_eq!((kinds.first(), kinds.last()), (Some(&"message-start"), Some(&"message-end")), "{kinds:?}");
+    let body = json!({"model": "huggingface/scaleway/sandbox/embeds", "texts": ["a", "b"], "input_type": "search_document", "embedding_types": ["float"]});
+    let said = post(&world, "/cohere/v2/embed", &body).json();
+    assert_eq!(said["embeddings"]["float"].as_array().map(Vec::len), Some(2), "{said}");
+}
+
+#[test]
+fn bedrocks_door_converses_whole_and_in_amazons_framing_and_takes_no_signature() {
+    let world = World::plain();
+    let path = format!("/bedrock/model/{}", format!("huggingface/groq/{EVERYWHERE}").replace('/', "%2F"));
+    let body = json!({"messages": [{"role": "user", "content": [{"text": "hi there"}]}], "inferenceConfig": {"maxTokens": 50}});
+    let reply = post(&world, &format!("{path}/converse"), &body);
+    assert_eq!(reply.status, 200, "{}", reply.text());
+    assert_eq!(reply.json()["output"]["message"]["content"][0]["text"], "echo: hi there");
+    let stream = post(&world, &format!("{path}/converse-stream"), &body);
+    assert_eq!(stream.header("content-type"), Some("application/vnd.amazon.eventstream"));
+    let text = String::from_utf8_lossy(&stream.body).into_owned();
+    assert!(text.contains("messageStart") && text.contains("contentBlockDelta") && text.contains("metadata"), "{text}");
+    let headers = [("content-type", "application/json"), ("authorization", "AWS4-HMAC-SHA256 Credential=x")];
+    let signed = world.send("POST", &format!("{path}/converse"), &headers, body.to_string().as_bytes());
+    assert_eq!(signed.status, 401, "{}", signed.text());
+    assert!(signed.header("x-amzn-errortype").is_some() && signed.text().contains("SigV4"), "{}", signed.text());
+}

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use types::{Fault, Kind, Result};
 use wire::{
     anthropic::{self, Sealer},
-    gemini,
+    bedrock, cohere, gemini,
     heard::Heard,
     json::Limits,
     openai::{chat, completions, embeddings, responses},
@@ -51,11 +51,26 @@ pub(super) fn read(door: Door, body: &Bytes, around: &Around<'_>) -> Result<Opti
                 gemini::Ask::Embed | gemini::Ask::EmbedBatch => {
                     let heard = gemini::embeddings(body, &target.model, target.ask, &headers, limits)?;
                     let call = embeddings::Call::read(heard.call.clone(), limits)?;
-                    return Ok(Some((Call::Embeddings(call), target.model, Wants::GeminiEmbeddings(heard))));
+                    let dropped = heard.dropped.clone();
+                    let write = Box::new(move |body: &[u8]| heard.answer(body));
+                    return Ok(Some((Call::Embeddings(call), target.model, Wants::Vectors { write, dropped })));
                 }
                 // Counted before anything is planned: see `edge`.
                 gemini::Ask::Count => return Err(Fault::new(Kind::NotFound, "Tokens are counted elsewhere.")),
             }
+        }
+        Door::CohereChat => cohere::read(body, named, &headers, limits)?,
+        Door::CohereEmbed => {
+            let heard = cohere::embeddings(body, named, &headers, limits)?;
+            let call = embeddings::Call::read(heard.call.clone(), limits)?;
+            let (model, dropped) = (heard.model.clone(), heard.dropped.clone());
+            let id = around.request_id.to_owned();
+            let write = Box::new(move |body: &[u8]| heard.answer(body, &id));
+            return Ok(Some((Call::Embeddings(call), model, Wants::Vectors { write, dropped })));
+        }
+        Door::Converse => bedrock::read(body, &bedrock::model(around.named)?, bedrock::Way::Whole, &headers, limits)?,
+        Door::ConverseStream => {
+            bedrock::read(body, &bedrock::model(around.named)?, bedrock::Way::Stream, &headers, limits)?
         }
         _ => return Ok(None),
     };
@@ -112,6 +127,8 @@ pub(crate) fn fault(door: Option<Door>, fault: &Fault, request_id: &str) -> (u16
     match door {
         Some(Door::Messages) => anthropic::fault(fault, request_id),
         Some(Door::Gemini) => gemini::fault(fault, request_id),
+        Some(Door::CohereChat | Door::CohereEmbed) => cohere::fault(fault, request_id),
+        Some(Door::Converse | Door::ConverseStream) => bedrock::fault(fault, request_id),
         _ => (wire::openai::fault::status(fault), "application/json", wire::openai::fault::body(fault, request_id)),
     }
 }

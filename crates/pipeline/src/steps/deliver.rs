@@ -43,8 +43,9 @@ pub(crate) async fn deliver(
 ) -> Result<Answer> {
     let mut dropped = reply.dropped;
     match &wants {
-        Wants::Translated { dropped: before, .. } => dropped.extend_from_slice(before),
-        Wants::GeminiEmbeddings(heard) => dropped.extend_from_slice(&heard.dropped),
+        Wants::Translated { dropped: before, .. } | Wants::Vectors { dropped: before, .. } => {
+            dropped.extend_from_slice(before);
+        }
         _ => {}
     }
     let headers = dress(reply.headers, &dropped, trail);
@@ -64,8 +65,8 @@ pub(crate) async fn deliver(
             live.decoder = live.decoder.translated(write, &mut live.ready)?;
             Ok(Answer::typed_events(headers, kind, Flow::Events(Box::new(live))))
         }
-        (Content::Whole(body), Wants::GeminiEmbeddings(heard)) => {
-            Ok(Answer::dressed(headers, JSON, heard.answer(&body.to_bytes())?.into()))
+        (Content::Whole(body), Wants::Vectors { write, .. }) => {
+            Ok(Answer::dressed(headers, JSON, write(&body.to_bytes())?.into()))
         }
         (Content::Whole(body), _) => Ok(Answer::dressed(headers, JSON, body)),
         (Content::Stream(live), _) => Ok(Answer::events(headers, Flow::Events(live))),

@@ -48,6 +48,10 @@ pub(super) fn read(tools: Option<Value>, notes: &mut Notes) -> Result<Offered> {
     Ok(offered)
 }
 
+/// Members of a tool that are carried over, or that mean nothing to a backend.
+const SAID: &[&str] =
+    &["type", "name", "description", "input_schema", "strict", "cache_control", "eager_input_streaming"];
+
 fn function(mut tool: Map<String, Value>, at: &str, notes: &mut Notes) -> Result<Value> {
     let mut function = Map::new();
     function.insert("name".into(), text(&mut tool, "name", at)?.into());
@@ -61,10 +65,11 @@ fn function(mut tool: Map<String, Value>, at: &str, notes: &mut Notes) -> Result
     if flag(&tool, "strict", at)? {
         function.insert("strict".into(), true.into());
     }
-    for advice in ["input_examples", "defer_loading", "allowed_callers"] {
-        let silent = |said: &Value| said.is_null() || *said == false || *said == json!(["direct"]);
-        if tool.get(advice).is_some_and(|said| !silent(said)) {
-            notes.took_out(format!("{at}.{advice}"));
+    for (name, said) in &tool {
+        let silent = said.is_null() || *said == false || *said == json!(["direct"]);
+        if !silent && !SAID.contains(&name.as_str()) {
+            let shown: String = name.chars().filter(|c| c.is_ascii_graphic()).take(60).collect();
+            notes.took_out(format!("{at}.{shown}"));
         }
     }
     Ok(json!({ "type": "function", "function": function }))
