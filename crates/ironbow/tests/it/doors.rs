@@ -225,3 +225,41 @@ fn bedrocks_door_converses_whole_and_in_amazons_framing_and_takes_no_signature()
     assert_eq!(signed.status, 401, "{}", signed.text());
     assert!(signed.header("x-amzn-errortype").is_some() && signed.text().contains("SigV4"), "{}", signed.text());
 }
+
+#[test]
+fn anthropic_and_google_list_models_and_name_wrong_paths_and_requests_in_their_own_shapes() {
+    let world = World::plain();
+    let model = format!("huggingface/groq/{EVERYWHERE}");
+    let get = |path: &str| world.send("GET", path, &[("x-api-key", "anything")], b"");
+
+    let page = get("/anthropic/v1/models?limit=2");
+    assert_eq!(page.header("request-id"), page.header("x-request-id"));
+    let page = page.json();
+    assert_eq!((page["data"].as_array().unwrap().len(), &page["has_more"]), (2, &json!(true)));
+    let next = get(&format!("/anthropic/v1/models?limit=2&after_id={}", page["last_id"].as_str().unwrap())).json();
+    assert_ne!(next["first_id"], page["first_id"]);
+    let one = get(&format!("/anthropic/v1/models/{model}")).json();
+    assert_eq!((&one["type"], &one["id"]), (&json!("model"), &json!(model)));
+
+    let page = get("/genai/v1beta/models?pageSize=2").json();
+    assert_eq!(page["models"].as_array().unwrap().len(), 2);
+    let token = page["nextPageToken"].as_str().unwrap();
+    let next = get(&format!("/genai/v1beta/models?pageSize=2&pageToken={token}")).json();
+    assert_ne!(next["models"][0]["name"], page["models"][0]["name"]);
+    let one = get(&format!("/genai/v1beta/models/{model}")).json();
+    assert_eq!(one["name"], json!(format!("models/{model}")));
+    assert!(one["supportedGenerationMethods"].as_array().unwrap().contains(&json!("generateContent")));
+
+    for path in ["/anthropic/v1/nothing", "/anthropic/v1/models/huggingface/groq/o/nobody-has-this"] {
+        let wrong = get(path);
+        assert_eq!((wrong.status, &wrong.json()["type"]), (404, &json!("error")), "{path}");
+        assert!(wrong.header("request-id").is_some(), "{path}");
+        assert_eq!(wrong.json()["error"]["type"], "not_found_error", "{path}");
+    }
+    for path in ["/genai/v9/nothing", "/genai/v1beta/models/huggingface/groq/o/nobody-has-this"] {
+        let wrong = get(path);
+        assert_eq!((wrong.status, &wrong.json()["error"]["status"]), (404, &json!("NOT_FOUND")), "{path}");
+    }
+    assert_eq!(get("/anthropic/v1/messages").json()["type"], "error", "a wrong method too");
+    assert_eq!(get("/v1/nothing").header("request-id"), None, "OpenAI's SDKs have a header of their own");
+}
