@@ -18,7 +18,7 @@ mod contents;
 mod count;
 mod embed;
 mod fault;
-pub mod models;
+mod models;
 mod schema;
 mod target;
 mod tools;

@@ -23,7 +23,7 @@ impl Shape {
         match self {
             Self::OpenAi => models::one(model),
             Self::Anthropic => anthropic::models::one(&brief(model)),
-            Self::Gemini => gemini::models::model(model),
+            Self::Gemini => gemini::model(model),
         }
     }
 }
@@ -32,7 +32,7 @@ impl Shape {
 pub(super) enum List {
     OpenAi(models::List),
     Anthropic(anthropic::models::List),
-    Gemini(gemini::models::List),
+    Gemini(gemini::List),
 }
 
 impl List {
@@ -40,7 +40,7 @@ impl List {
         match shape {
             Shape::OpenAi => Self::OpenAi(models::List::default()),
             Shape::Anthropic => Self::Anthropic(anthropic::models::List::default()),
-            Shape::Gemini => Self::Gemini(gemini::models::List::default()),
+            Shape::Gemini => Self::Gemini(gemini::List::default()),
         }
     }
 
