@@ -1,4 +1,5 @@
-//! Who owns the tasks, and how the process goes down: first nothing new, then a grace limit, then the end.
+//! Who owns the tasks, and how the process goes down: first nothing new, then a grace limit, then last words,
+//! then the end.
 
 use std::{
     collections::{BTreeMap, HashMap},
@@ -15,7 +16,11 @@ use tokio::sync::Notify;
 
 /// Phases, in their order; 0 is running.
 const DRAINING: u8 = 1;
-const ENDED: u8 = 2;
+const LEAVING: u8 = 2;
+const ENDED: u8 = 3;
+
+/// After the grace limit, what still runs has this long for its last words.
+const LAST_WORDS: Duration = Duration::from_millis(500);
 
 /// Owns every spawned task. Cloning shares it.
 ///
@@ -107,6 +112,11 @@ impl Drain {
         self.until(DRAINING)
     }
 
+    /// Comes back when the grace limit has passed: what still runs says so to its caller and ends.
+    pub fn leaving(&self) -> Leaving {
+        Leaving(self.until(LEAVING))
+    }
+
     /// Comes back when the drain has ended: all work is done, or the grace limit has passed.
     pub fn ended(&self) -> impl Future<Output = ()> + Send + Unpin + use<> {
         self.until(ENDED)
@@ -117,22 +127,30 @@ impl Drain {
         lock(&self.0.work).values().sum()
     }
 
-    /// Starts, waits for all work up to `grace`, drops what is left, and says which of the two happened.
+    /// Starts, waits for all work up to `grace`, lets what is left end by itself for a moment, drops the rest, and says
+    /// whether all of it was done in time.
     pub async fn finished(&self, grace: Duration) -> Drained {
         self.start();
-        let idle = async {
-            loop {
-                let notified = self.0.idle.notified();
-                if self.running() == 0 {
-                    return;
-                }
-                notified.await;
-            }
-        };
-        let clean = tokio::time::timeout(grace, idle).await.is_ok();
+        let clean = tokio::time::timeout(grace, self.idle()).await.is_ok();
         let left = lock(&self.0.work).iter().filter(|(_, n)| **n > 0).map(|(name, n)| (*name, *n)).collect();
+        if !clean {
+            self.pass_to(LEAVING);
+            // Whether they all used their chance changes nothing: they are named above.
+            let _in_time = tokio::time::timeout(LAST_WORDS, self.idle()).await;
+        }
         self.pass_to(ENDED);
         if clean { Drained::Clean } else { Drained::Aborted(left) }
+    }
+
+    /// Comes back when no work is going on.
+    async fn idle(&self) {
+        loop {
+            let notified = self.0.idle.notified();
+            if self.running() == 0 {
+                return;
+            }
+            notified.await;
+        }
     }
 
     fn until(&self, phase: u8) -> Until {
@@ -161,10 +179,23 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 /// Waits for a phase. It is polled at every wake of every connection, so it takes the lock only once per task.
+#[derive(Debug)]
 struct Until {
     shared: Arc<Shared>,
     phase: u8,
     entry: Option<(u64, Waker)>,
+}
+
+/// Ready when the grace limit of a [`Drain`] has passed.
+#[derive(Debug)]
+pub struct Leaving(Until);
+
+impl Future for Leaving {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        Pin::new(&mut self.0).poll(cx)
+    }
 }
 
 impl Future for Until {
@@ -251,6 +282,19 @@ mod tests {
         });
         assert_eq!(drain.finished(Duration::ZERO).await, Drained::Aborted(vec![("stuck", 1)]));
         assert!(dropped.await.is_err(), "the task was dropped");
+    }
+
+    #[tokio::test]
+    async fn what_is_left_at_the_grace_limit_is_told_and_may_end_by_itself() {
+        let drain = Drain::new();
+        let (said, last_words) = oneshot::channel::<()>();
+        let leaving = drain.leaving();
+        drain.spawn("stream", async move {
+            leaving.await;
+            said.send(()).unwrap();
+        });
+        assert_eq!(drain.finished(Duration::ZERO).await, Drained::Aborted(vec![("stream", 1)]));
+        assert_eq!(last_words.await, Ok(()));
     }
 
     #[tokio::test]

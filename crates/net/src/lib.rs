@@ -19,7 +19,7 @@ mod server;
 mod upstream;
 
 pub use budget::{ByteBudget, BytePermit};
-pub use drain::{Drain, Drained, Ticket};
+pub use drain::{Drain, Drained, Leaving, Ticket};
 pub use error::{NetError, NetErrorKind};
 pub use message::{Abort, Body, Request, Response, Service, StreamBody};
 pub use origin::{BadOrigin, Origin, Permit, Scheme};

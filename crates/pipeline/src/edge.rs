@@ -43,10 +43,11 @@ pub(crate) async fn serve(gateway: &Gateway, request: Request) -> Response {
         Ok(Answer::Stream { headers, flow }) => {
             trail.record.status = 200;
             let (id, door) = (trail.request_id.clone(), trail.route.and_then(Route::door));
+            let leaving = gateway.0.drain.leaving();
             let body: Box<dyn net::StreamBody> = match flow {
-                Flow::Events(live) => Box::new(Pump::new(live, trail)),
-                Flow::Sound(sound, events) => Box::new(SoundPump::new(*sound, events, trail)),
-                Flow::Passed(passed) => Box::new(PassedPump::new(*passed, trail)),
+                Flow::Events(live) => Box::new(Pump::new(live, trail, leaving)),
+                Flow::Sound(sound, events) => Box::new(SoundPump::new(*sound, events, trail, leaving)),
+                Flow::Passed(passed) => Box::new(PassedPump::new(*passed, trail, leaving)),
                 Flow::Models(sheet, first) => Box::new(asks::models::SheetPump::new(*sheet, first, trail)),
             };
             stamp(Response { status: StatusCode::OK, headers, body: Body::Stream(body) }, &id, door)

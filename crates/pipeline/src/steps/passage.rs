@@ -132,8 +132,8 @@ pub(crate) struct PassedPump {
 
 impl PassedPump {
     /// Takes an answer over, with the trail that it settles at its end.
-    pub(crate) fn new(passed: Passed, trail: Trail) -> Self {
-        let patience = Patience::new(passed.idle, passed.until);
+    pub(crate) fn new(passed: Passed, trail: Trail, leaving: net::Leaving) -> Self {
+        let patience = Patience::new(passed.idle, passed.until, leaving);
         Self { passed, patience, trail: Some(trail) }
     }
 

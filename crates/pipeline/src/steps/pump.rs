@@ -13,7 +13,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use net::{Abort, RecvBody, StreamBody};
+use net::{Abort, Leaving, RecvBody, StreamBody};
 use types::{Fault, Result, Usage};
 use wire::{
     events,
@@ -170,8 +170,8 @@ pub(crate) struct Pump {
 
 impl Pump {
     /// Takes a stream over, with the trail that it settles at its end.
-    pub(crate) fn new(live: Box<Live>, trail: Trail) -> Self {
-        let patience = Patience::new(live.idle, live.until);
+    pub(crate) fn new(live: Box<Live>, trail: Trail, leaving: Leaving) -> Self {
+        let patience = Patience::new(live.idle, live.until, leaving);
         Self { live, trail: Some(trail), patience }
     }
 

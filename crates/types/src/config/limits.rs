@@ -54,7 +54,7 @@ pub struct Timeouts {
     pub connect: Period,
     /// Receiving the body of a request.
     pub body: Period,
-    /// How long running calls may go on after SIGTERM.
+    /// How long running calls may go on after SIGTERM. Streams that still run then end with an error event.
     pub drain: Period,
 }
 

@@ -37,7 +37,7 @@ fn labels_come_from_bounded_sets() {
 fn on_sigterm_running_streams_finish_and_the_exit_code_is_0() {
     let world = World::plain();
     world.settings(&json!({"chunks": 40, "gap_ms": 25}));
-    let mut streams: Vec<_> = (0..20)
+    let mut streams: Vec<_> = (0..100)
         .map(|_| {
             world.open(&and(ask(&format!("huggingface/novita/{EVERYWHERE}"), "count"), json!({"stream": true})), &[])
         })
@@ -57,15 +57,20 @@ fn on_sigterm_running_streams_finish_and_the_exit_code_is_0() {
 }
 
 #[test]
-fn at_the_grace_limit_streams_that_still_run_are_ended() {
+fn at_the_grace_limit_streams_that_still_run_end_with_an_error_event() {
     let world = World::configured("timeouts.drain = \"300ms\"\n");
     world.fault(&json!({"fault": {"kind": "endless", "gap_ms": 20}, "match": {"area": "routed"}}));
     let body = and(ask(&format!("huggingface/groq/{EVERYWHERE}"), "on and on"), json!({"stream": true}));
-    let mut stream = world.open(&body, &[]);
-    stream.read_until("data: ", 2);
+    let mut streams: Vec<_> = (0..100).map(|_| world.open(&body, &[])).collect();
+    for stream in &mut streams {
+        stream.read_until("data: ", 2);
+    }
     world.terminate();
-    let reply = stream.reply();
-    assert!(!reply.text().contains("[DONE]"));
+    for stream in streams {
+        let reply = stream.reply();
+        assert!(reply.complete && !reply.text().contains("[DONE]"), "{}", reply.text());
+        assert_eq!(reply.events().last().unwrap()["error"]["code"], "shutting_down", "{}", reply.text());
+    }
     assert_eq!(world.exit().0, Some(0));
 }
 

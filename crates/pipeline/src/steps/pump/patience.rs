@@ -1,4 +1,4 @@
-//! How long a stream may stand still, and how long it may last. The timer is moved only when it fires, never per chunk.
+//! How long a stream may stand still, how long it may last, and that it ends with the process. The timer is moved only when it fires, never per chunk.
 
 use std::{
     future::Future,
@@ -7,6 +7,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use net::Leaving;
 use tokio::time::Sleep;
 use types::{Fault, Kind};
 
@@ -16,13 +17,15 @@ pub(crate) struct Patience {
     until: Instant,
     last: Instant,
     timer: Pin<Box<Sleep>>,
+    leaving: Leaving,
 }
 
 impl Patience {
-    /// From now on: at most `idle` without progress, and over by `until`.
-    pub(crate) fn new(idle: Duration, until: Instant) -> Self {
+    /// From now on: at most `idle` without progress, and over by `until`, and when the process leaves.
+    pub(crate) fn new(idle: Duration, until: Instant, leaving: Leaving) -> Self {
         let last = Instant::now();
-        Self { idle, until, last, timer: Box::pin(tokio::time::sleep_until((last + idle).min(until).into())) }
+        let timer = Box::pin(tokio::time::sleep_until((last + idle).min(until).into()));
+        Self { idle, until, last, timer, leaving }
     }
 
     /// Something came.
@@ -32,6 +35,10 @@ impl Patience {
 
     /// While nothing comes: ready with the fault when it is at its end.
     pub(crate) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Box<Fault>> {
+        if Pin::new(&mut self.leaving).poll(cx).is_ready() {
+            let text = "This gateway went down before the stream was over.";
+            return Poll::Ready(Fault::new(Kind::ShuttingDown, text));
+        }
         while self.timer.as_mut().poll(cx).is_ready() {
             let (now, silent_until) = (Instant::now(), self.last + self.idle);
             if now >= self.until {

@@ -6,7 +6,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use net::{Abort, RecvBody, StreamBody};
+use net::{Abort, Leaving, RecvBody, StreamBody};
 use types::{Fault, Kind, Result, Sent};
 use wire::openai::{self, audio};
 
@@ -81,8 +81,8 @@ pub(crate) struct SoundPump {
 
 impl SoundPump {
     /// Takes sound over, with the trail that it settles at its end.
-    pub(crate) fn new(sound: Sound, events: bool, trail: Trail) -> Self {
-        let patience = Patience::new(sound.idle, sound.until);
+    pub(crate) fn new(sound: Sound, events: bool, trail: Trail, leaving: Leaving) -> Self {
+        let patience = Patience::new(sound.idle, sound.until, leaving);
         Self { sound, events, trail: Some(trail), patience, ended: false }
     }
 
