@@ -153,6 +153,11 @@ impl World {
         line.split_whitespace().nth(1).unwrap().parse::<u64>().unwrap() * 1024
     }
 
+    /// How many files and sockets the gateway has open.
+    pub(crate) fn open_files(&self) -> usize {
+        std::fs::read_dir(format!("/proc/{}/fd", self.gateway.id())).unwrap().count()
+    }
+
     /// Waits for the first log line that satisfies `wanted`.
     pub(crate) fn log_line(&self, wanted: impl Fn(&str) -> bool) -> String {
         loop {

@@ -98,24 +98,69 @@ fn web_pages_cannot_use_a_keyless_listener() {
     assert!(preflight.status >= 400 && preflight.header("access-control-allow-origin").is_none());
 }
 
+/// Paths that are served; none of their other spellings may lead to them.
+const SERVED: &[&str] = &[
+    "/v1/chat/completions",
+    "/v1/embeddings",
+    "/v1/responses",
+    "/v1/completions",
+    "/v1/audio/speech",
+    "/v1/audio/transcriptions",
+    "/v1/images/generations",
+    "/v1/images/edits",
+    "/pydanticai/v1/chat/completions",
+    "/langchain/v1/chat/completions",
+    "/litellm/v1/embeddings",
+    "/litellm/v1/chat/completions",
+    "/anthropic/v1/messages",
+    "/metrics",
+    "/health",
+];
+
 #[test]
 fn odd_paths_and_methods_lead_nowhere() {
     let world = World::plain();
-    for path in [
-        "//v1/chat/completions",
-        "/v1/./chat/completions",
-        "/v1/%63hat/completions",
-        "/v1%2fchat/completions",
-        "/V1/chat/completions",
-        "/v1/chat/completions/",
-        "/v1/chat/completions;x=1",
-        "/v1/chat/completions%00",
-        "/chat/completions",
-    ] {
-        let reply = world.send("POST", path, &[JSON], b"{}");
-        assert_eq!(reply.status, 404, "{path}");
-        assert_eq!(reply.json()["error"]["request_id"].as_str(), reply.header("x-request-id"));
+    let mut odd = vec!["/chat/completions".to_owned()];
+    for path in SERVED {
+        let (root, last) = path.rsplit_once('/').unwrap();
+        let mut letters = last.chars();
+        let first = letters.next().unwrap();
+        let rest = letters.as_str();
+        odd.extend([
+            format!("/{path}"),
+            format!("{root}//{last}"),
+            format!("{root}/./{last}"),
+            format!("{root}/x/../{last}"),
+            format!("{root}/%2e/{last}"),
+            format!("{root}/%2e%2e{path}"),
+            format!("{root}%2f{last}"),
+            format!("{root}%5c{last}"),
+            format!("{root}/%{:02x}{rest}", first as u32),
+            format!("{root}/%{:02X}{rest}", first as u32),
+            format!("{root}/%c1%{:02x}{rest}", first as u32 | 0x80),
+            format!("{root}/{}{rest}", first.to_ascii_uppercase()),
+            path.to_ascii_uppercase(),
+            format!("{path}/"),
+            format!("{path}."),
+            format!("{path}/."),
+            format!("{path};x=1"),
+            format!("{path}%00"),
+            format!("{path}%20"),
+            format!("{path}%3fx"),
+            format!("{path}%23x"),
+            format!("{path}\\"),
+        ]);
     }
+    assert!(odd.len() > 300, "{}", odd.len());
+    for path in &odd {
+        let reply = world.send("POST", path, &[JSON], b"{}");
+        let no_uri = reply.status == 400 && (path.contains('\\') || !path.starts_with('/'));
+        assert!(reply.status == 404 || no_uri, "{path}: {} {}", reply.status, reply.text());
+        if !no_uri && !path.contains("anthropic") {
+            assert_eq!(reply.json()["error"]["request_id"].as_str(), reply.header("x-request-id"), "{path}");
+        }
+    }
+    assert_eq!(world.upstream_chats().len(), 0);
     let reply = world.get("/v1/chat/completions");
     assert_eq!((reply.status, reply.header("allow")), (405, Some("POST")));
     assert!(world.send("POST", "/chat/completions", &[JSON], b"{}").text().contains("/v1/chat/completions"));
