@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use crate::it::world::{EVERYWHERE, World, and, ask};
 
 /// Every backend that Hugging Face routes chat to, as callers may write it.
-const LIVE: &[&str] = &[
+pub(super) const LIVE: &[&str] = &[
     "hf-inference",
     "cerebras",
     "cohere",

@@ -2,10 +2,20 @@
 
 use serde_json::{Value, json};
 
+use super::backends::LIVE;
 use crate::it::world::{EVERYWHERE, World, ask};
 
+fn at(backend: &str) -> Value {
+    ask(&format!("huggingface/{backend}/{EVERYWHERE}"), "hi")
+}
+
 fn groq() -> Value {
-    ask(&format!("huggingface/groq/{EVERYWHERE}"), "hi")
+    at("groq")
+}
+
+/// The name of a backend that goes by others too.
+fn backend_of(alias: &'static str) -> &'static str {
+    providers::find(alias).unwrap().id
 }
 
 fn routed(fault: &Value) -> Value {
@@ -25,16 +35,16 @@ fn a_backends_status_and_words_are_kept_in_openais_shape() {
         (500, "server_error"),
         (502, "server_error"),
     ] {
-        for stream in [false, true] {
+        for (alias, stream) in LIVE.iter().flat_map(|alias| [(alias, false), (alias, true)]) {
             world.fault(&routed(&json!({"kind": "status", "status": status, "body": format!("{{\"error\":{{\"message\":\"words of {status}\"}}}}"), "content_type": "application/json", "headers": {"x-request-id": "up-123"}})));
-            let mut body = groq();
+            let mut body = at(alias);
             body["stream"] = json!(stream);
             let reply = world.chat(&body);
-            assert_eq!(reply.status, status, "{}", reply.text());
+            assert_eq!(reply.status, status, "{alias}: {}", reply.text());
             let error = &reply.json()["error"];
             assert!(error["message"].as_str().unwrap().contains(&format!("words of {status}")), "{error}");
             assert!(error["type"].as_str().unwrap().contains(kind), "{status}: {error}");
-            assert_eq!(error["backend"], "groq");
+            assert_eq!(error["backend"], backend_of(alias), "{error}");
             assert_eq!(error["upstream_request_id"], "up-123");
             assert_eq!(error["request_id"].as_str(), reply.header("x-request-id"));
             assert_eq!(reply.header("x-ironbow-upstream-request-id"), Some("up-123"));
@@ -105,16 +115,17 @@ fn answers_that_cannot_be_read_are_the_backends_fault() {
         json!({"kind": "close"}),
         json!({"kind": "raw", "text": "SPDY is here\r\n\r\n"}),
     ] {
-        for stream in [false, true] {
+        for (backend, stream) in LIVE.iter().flat_map(|backend| [(backend, false), (backend, true)]) {
             if stream && fault["kind"] == "content_length" {
                 continue; // A stream is whole with its last event, whatever was announced.
             }
             // Twice, since a kept connection that dies before any byte is followed by one try on a fresh one.
             world.fault(&json!({"times": 2, "fault": fault, "match": {"area": "routed"}}));
-            let mut body = groq();
+            let mut body = at(backend);
             body["stream"] = json!(stream);
             let reply = world.chat(&body);
-            assert!(matches!(reply.status, 502 | 504), "{fault} stream={stream}: {} {}", reply.status, reply.text());
+            let said = reply.text();
+            assert!(matches!(reply.status, 502 | 504), "{backend} {fault} stream={stream}: {} {said}", reply.status);
             assert!(reply.json()["error"]["message"].is_string());
             world.sandbox.clear_faults();
         }

@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
+use super::backends::LIVE;
 use crate::it::world::{EVERYWHERE, World, and, ask};
 
 fn stream(backend: &str, text: &str) -> Value {
@@ -31,7 +32,7 @@ fn odd_framing_reads_the_same_as_plain_framing() {
 #[test]
 fn a_stream_that_breaks_ends_with_an_error_event_and_never_in_silence() {
     let world = World::plain();
-    world.settings(&json!({"gap_ms": 30}));
+    world.settings(&json!({"gap_ms": 20}));
     let broken = [
         (json!({"kind": "truncate", "after": 2}), "upstream_truncated"),
         (json!({"kind": "truncate", "after": 2, "mid_frame": true}), "upstream_truncated"),
@@ -41,17 +42,17 @@ fn a_stream_that_breaks_ends_with_an_error_event_and_never_in_silence() {
         (json!({"kind": "stream_error", "after": 2, "shape": "text", "message": "GPU on fire"}), "GPU on fire"),
         (json!({"kind": "stream_error", "after": 2, "shape": "named", "message": "GPU on fire"}), "GPU on fire"),
     ];
-    for (fault, says) in broken {
+    for (backend, (fault, says)) in LIVE.iter().flat_map(|backend| broken.iter().map(move |broken| (backend, broken))) {
         world.fault(&json!({"times": 1, "fault": fault, "match": {"area": "routed"}}));
-        let reply = world.chat(&stream("groq", "one two three four five"));
-        assert_eq!(reply.status, 200, "{fault}");
+        let reply = world.chat(&stream(backend, "one two three four five"));
+        assert_eq!(reply.status, 200, "{backend}: {fault}: {}", reply.text());
         let events = reply.events();
         let last = events.last().unwrap();
-        assert!(last["error"]["message"].is_string(), "{fault}: {}", reply.text());
+        assert!(last["error"]["message"].is_string(), "{backend}: {fault}: {}", reply.text());
         assert!(last["error"]["request_id"].as_str().unwrap().starts_with("req_"));
-        assert!(reply.text().contains(says), "{fault}: {}", reply.text());
-        assert!(!reply.text().contains("[DONE]"), "{fault}: a broken stream is not done");
-        assert!(!text(&events).is_empty(), "{fault}: what came before stands");
+        assert!(reply.text().contains(says), "{backend}: {fault}: {}", reply.text());
+        assert!(!reply.text().contains("[DONE]"), "{backend}: {fault}: a broken stream is not done");
+        assert!(!text(&events).is_empty(), "{backend}: {fault}: what came before stands");
     }
 }
 
