@@ -92,6 +92,18 @@ fn a_stalled_stream_meets_the_idle_timeout_and_comments_are_no_progress() {
 }
 
 #[test]
+fn a_stream_that_goes_on_and_on_meets_the_limit_of_a_whole_stream() {
+    let world = World::configured("timeouts.stream = \"400ms\"\ntimeouts.between_events = \"10s\"\n");
+    world.fault(&json!({"times": 1, "fault": {"kind": "endless", "gap_ms": 10}, "match": {"area": "routed"}}));
+    let reply = world.chat(&stream("groq", "on and on"));
+    let events = reply.events();
+    assert!(events.len() > 2 && !reply.text().contains("[DONE]"));
+    assert_eq!(events.last().unwrap()["error"]["code"], "upstream_timeout", "{}", reply.text());
+    let gone = |all: &[Value]| all.iter().any(|c| c["aborted"] == true);
+    assert!(gone(&world.journal_until(Duration::from_secs(5), gone)), "the call upstream is cancelled");
+}
+
+#[test]
 fn a_caller_who_leaves_cancels_the_call_upstream_at_once() {
     let world = World::plain();
     world.settings(&json!({"chunks": 1000, "gap_ms": 20}));
