@@ -1,5 +1,5 @@
 """The table of checks: what runs, in which order, what may be skipped, and what only `--all` runs."""
-from . import budget, checks, fronts, real, soak, uploads
+from . import budget, checks, fronts, real, slow, soak, uploads
 from .checks import IN_CI, Check, node_client, python_client, sandbox_node, sandbox_python
 
 CHECKS = [
@@ -26,6 +26,7 @@ CHECKS = [
     Check("client: boto3, Bedrock", python_client("bedrock_boto3.py", "requirements-doors.txt")),
     Check("client: huggingface_hub through the gateway", python_client("hub_through_gateway.py")),
     Check("uploads of every kind", uploads.of_every_kind),
+    Check("slow readers", slow.readers),
     Check("real engines: embeddings, speech, transcription", real.sound_and_meaning),
     Check("framing: direct", fronts.behind("direct")),
     Check("framing: behind nginx", fronts.behind("nginx"), required=IN_CI),
