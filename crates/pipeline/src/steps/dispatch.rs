@@ -11,7 +11,7 @@ use http::HeaderMap;
 use providers::exchange::Exchange;
 
 pub(crate) use pictures::{PictureStream, Shown};
-use types::{Fault, Kind, Result, Secret, SendBody, ask::Outcome};
+use types::{Fault, Kind, Result, Retry, Secret, SendBody, ask::Outcome};
 
 use super::{
     plan::{Attempt, Plan, plan as plan_for},
@@ -85,7 +85,9 @@ pub(crate) async fn dispatch(gateway: &Gateway, mut plan: Plan, call: &Call, tra
             Err(fault) => plan.attempt.mask.apply(fault),
         };
         match tries.after(&fault, plan.attempt.deadline.saturating_duration_since(Instant::now())) {
-            Next::Fail => return Err(fault),
+            Next::Fail if fault.retry == Retry::Never || !plan.advance() => return Err(fault),
+            // Another target: nothing of what was tried here says anything there.
+            Next::Fail => tries = Tries::default(),
             Next::Again(wait) => tokio::time::sleep(wait).await,
             Next::LookUp => match Box::pin(resolve_afresh(gateway, &plan.ticket)).await {
                 Ok(found) => plan = plan_for(plan.ticket, found)?,
@@ -126,7 +128,7 @@ pub(crate) fn give_up(gateway: &Gateway, attempt: &Attempt, exchange: &Exchange)
     exchange::give_up(gateway, attempt, exchange);
 }
 
-/// What was tried already. Fail-over to other backends and keys will find its place here.
+/// What was tried already at one target.
 #[derive(Default)]
 struct Tries {
     loading: u32,

@@ -1,4 +1,4 @@
-//! Makes the attempt: with which key, to which address, dressed how, in which dialect, until when. Pure.
+//! Makes the attempts: with which key, to which address, dressed how, in which dialect, until when. Pure.
 
 use std::{
     sync::Arc,
@@ -18,14 +18,16 @@ use wire::openai::chat;
 use super::{
     admit::Ticket,
     dispatch::Mask,
-    resolve::{Candidates, Place},
+    resolve::{Candidate, Candidates, Place},
 };
 use crate::snapshot::{Ready, Snapshot, Target, routing};
 
-/// What will be tried, in order; one attempt today.
+/// What will be tried, in order. Never empty: the attempt whose turn it is has been made, later ones are made when theirs
+/// comes.
 pub(crate) struct Plan {
     pub(crate) ticket: Ticket,
     pub(crate) attempt: Attempt,
+    later: std::vec::IntoIter<Candidate>,
 }
 
 /// One attempt.
@@ -66,46 +68,22 @@ pub(crate) struct Attempt {
 /// # Errors
 /// `NoCredential` when no key may be used; what is wrong with a name that must stand in a path.
 pub(crate) fn plan(ticket: Ticket, found: Candidates) -> Result<Plan> {
-    let snapshot = &ticket.snapshot;
-    let presented = Presented { token: ticket.caller.credential.as_ref(), bill_to: ticket.caller.bill_to.as_deref() };
-    let target = match &found.place {
-        Place::Router => For::Router,
-        Place::Backend { id, mapped } => match snapshot.target(id) {
-            Some(Target::Backend(backend)) => For::Backend { id, routing: routing(backend), mapped: *mapped },
-            _ => For::Server(id),
-        },
-    };
-    let chosen = snapshot.config.keys.choose(target, presented)?;
-    let ready = snapshot
-        .ready(&found.place, chosen.way, ticket.operation)
-        .ok_or_else(|| no_way(&found.place, ticket.operation))?;
-    let secrets = chosen.secret.clone().into_iter().chain(ticket.caller.credential.clone());
-    let times = &ready.times;
-    let attempt = Attempt {
-        snapshot: snapshot.clone(),
-        target: ready.endpoint.target(&found.model)?,
-        headers: ready.dressed(&chosen)?,
-        model: found.model,
-        mask: Mask::new(secrets),
-        body_limit: body_limit(snapshot, ready, chosen.way, ticket.operation),
-        answer_limit: snapshot.config.limits.answer,
-        deadline: ticket
-            .ask
-            .job_until
-            .unwrap_or_else(|| ticket.until(if ticket.stream { times.first_event } else { times.answer })),
-        patience: times.answer,
-        whose: chosen.whose,
-        idle: times.between_events,
-        stream_until: ticket.until(times.stream),
-        origin: ready.origin.clone(),
-        endpoint: ready.endpoint.clone(),
-        lenient: ticket.ask.lenient,
-        key: chosen.secret,
-        bill_to: chosen.bill_to,
-        hub_id: found.hub_id,
-        lora: found.lora,
-    };
-    Ok(Plan { attempt, ticket })
+    let attempt = Attempt::new(&ticket, found.first)?;
+    Ok(Plan { attempt, ticket, later: found.others.into_iter() })
+}
+
+impl Plan {
+    /// Goes on to the next attempt that can be made; `false` when there is none.
+    pub(crate) fn advance(&mut self) -> bool {
+        let ticket = &self.ticket;
+        match self.later.find_map(|candidate| Attempt::new(ticket, candidate).ok()) {
+            Some(attempt) => {
+                self.attempt = attempt;
+                true
+            }
+            None => false,
+        }
+    }
 }
 
 /// Hugging Face limits what it carries for some operations; pictures are not among them.
@@ -125,6 +103,49 @@ fn no_way(place: &Place, operation: Operation) -> Box<Fault> {
 }
 
 impl Attempt {
+    fn new(ticket: &Ticket, candidate: Candidate) -> Result<Self> {
+        let snapshot = &ticket.snapshot;
+        let token = ticket.caller.credential.as_ref();
+        let presented = Presented { token, bill_to: ticket.caller.bill_to.as_deref() };
+        let target = match &candidate.place {
+            Place::Router => For::Router,
+            Place::Backend { id, mapped } => match snapshot.target(id) {
+                Some(Target::Backend(backend)) => For::Backend { id, routing: routing(backend), mapped: *mapped },
+                _ => For::Server(id),
+            },
+        };
+        let chosen = snapshot.config.keys.choose(target, presented)?;
+        let ready = snapshot
+            .ready(&candidate.place, chosen.way, ticket.operation)
+            .ok_or_else(|| no_way(&candidate.place, ticket.operation))?;
+        let secrets = chosen.secret.clone().into_iter().chain(token.cloned());
+        let times = &ready.times;
+        Ok(Self {
+            snapshot: snapshot.clone(),
+            target: ready.endpoint.target(&candidate.model)?,
+            headers: ready.dressed(&chosen)?,
+            model: candidate.model,
+            mask: Mask::new(secrets),
+            body_limit: body_limit(snapshot, ready, chosen.way, ticket.operation),
+            answer_limit: snapshot.config.limits.answer,
+            deadline: ticket
+                .ask
+                .job_until
+                .unwrap_or_else(|| ticket.until(if ticket.stream { times.first_event } else { times.answer })),
+            patience: times.answer,
+            whose: chosen.whose,
+            idle: times.between_events,
+            stream_until: ticket.until(times.stream),
+            origin: ready.origin.clone(),
+            endpoint: ready.endpoint.clone(),
+            lenient: ticket.ask.lenient,
+            key: chosen.secret,
+            bill_to: chosen.bill_to,
+            hub_id: candidate.hub_id,
+            lora: candidate.lora,
+        })
+    }
+
     /// What the caller asked of the translation.
     pub(crate) fn ask(&self) -> chat::Ask<'_> {
         chat::Ask { lenient: self.lenient, backend: self.endpoint.backend.as_str() }

@@ -14,8 +14,23 @@ use crate::{Gateway, snapshot::Target};
 /// A look-up that takes longer than this is worth less than an answer without it.
 const LOOK_UP_TIME: Duration = Duration::from_secs(15);
 
-/// Who can serve the call. One today; the routing of later rounds makes it several.
+/// Who can serve the call, in the order in which they were found. Never empty.
 pub(crate) struct Candidates {
+    /// The first.
+    pub(crate) first: Candidate,
+    /// The others. Of a call that names its backend there are none, and an empty list costs nothing.
+    pub(crate) others: Vec<Candidate>,
+}
+
+impl From<Candidate> for Candidates {
+    fn from(first: Candidate) -> Self {
+        Self { first, others: Vec::new() }
+    }
+}
+
+/// One who can serve the call.
+#[derive(Clone)]
+pub(crate) struct Candidate {
     /// Where.
     pub(crate) place: Place,
     /// The model's name there.
@@ -26,7 +41,7 @@ pub(crate) struct Candidates {
     pub(crate) lora: Option<Option<Arc<str>>>,
 }
 
-impl Candidates {
+impl Candidate {
     pub(crate) fn named(place: Place, model: impl Into<Arc<str>>) -> Self {
         Self { place, model: model.into(), hub_id: None, lora: None }
     }
@@ -75,7 +90,7 @@ pub(crate) async fn resolve_afresh(gateway: &Gateway, ticket: &Ticket) -> Result
 }
 
 async fn pinned(gateway: &Gateway, ticket: &Ticket, id: &BackendName, model: &Arc<str>) -> Result<Candidates> {
-    let as_named = || Candidates::named(Place::Backend { id: id.clone(), mapped: false }, model.clone());
+    let as_named = || Candidate::named(Place::Backend { id: id.clone(), mapped: false }, model.clone()).into();
     let Some(Target::Backend(backend)) = ticket.snapshot.target(id) else { return Ok(as_named()) };
     if !backend.can(ticket.operation) {
         return Err(providers::refusal::unsupported(backend, ticket.operation));
@@ -86,7 +101,7 @@ async fn pinned(gateway: &Gateway, ticket: &Ticket, id: &BackendName, model: &Ar
     match look_up(gateway, ticket, model).await {
         Ok(Lookup::Unknown) => Ok(as_named()),
         Ok(Lookup::Known(entry)) => match entry.serving(id.as_str(), ticket.operation) {
-            Found::Served(serving) => Ok(Candidates::mapped(&entry, id.clone(), serving)),
+            Found::Served(serving) => Ok(Candidate::mapped(&entry, id.clone(), serving).into()),
             Found::OtherTask(serving) => Err(other_task(&entry, id, &serving.task, ticket)),
             Found::Absent if ticket.snapshot.may_go_direct(id) => Ok(as_named()),
             Found::Absent => Err(absent(&entry, id, ticket)),
@@ -97,7 +112,7 @@ async fn pinned(gateway: &Gateway, ticket: &Ticket, id: &BackendName, model: &Ar
                 && ticket.operation == Operation::Chat
                 && ticket.snapshot.is_routed(id) =>
         {
-            Ok(Candidates::named(Place::Router, format!("{model}:{id}")))
+            Ok(Candidate::named(Place::Router, format!("{model}:{id}")).into())
         }
         Err(fault) => Err(fault),
     }
@@ -106,15 +121,15 @@ async fn pinned(gateway: &Gateway, ticket: &Ticket, id: &BackendName, model: &Ar
 /// The router chooses among backends for chat; for everything else the first of the mapping does that can.
 async fn auto(gateway: &Gateway, ticket: &Ticket, model: &Arc<str>, policy: RoutePolicy) -> Result<Candidates> {
     let chats = ticket.operation == Operation::Chat;
-    let by_router = || Candidates::named(Place::Router, format!("{model}{}", policy.suffix()));
+    let by_router = || Candidate::named(Place::Router, format!("{model}{}", policy.suffix())).into();
     match look_up(gateway, ticket, model).await {
         Ok(Lookup::Unknown) => Err(unknown(ticket, model)),
         Ok(Lookup::Known(entry)) if chats && entry.servings_of(Operation::Chat).next().is_some() => Ok(by_router()),
         Ok(Lookup::Known(entry)) => {
             let able = |serving: &&Serving| ticket.snapshot.can(&BackendName::new(&serving.backend), ticket.operation);
             let found = entry.servings_of(ticket.operation).find(able);
-            let mapped = |serving: &Serving| Candidates::mapped(&entry, BackendName::new(&serving.backend), serving);
-            found.map(mapped).ok_or_else(|| nobody(&entry, ticket))
+            let mapped = |serving: &Serving| Candidate::mapped(&entry, BackendName::new(&serving.backend), serving);
+            found.map(|serving| mapped(serving).into()).ok_or_else(|| nobody(&entry, ticket))
         }
         // What the Hub cannot say now, the router will.
         Err(fault) if chats && fault.kind == Kind::CatalogUnavailable => Ok(by_router()),

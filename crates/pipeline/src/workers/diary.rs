@@ -24,7 +24,7 @@ use crate::{
         admit::Ticket,
         authenticate::Caller,
         plan::{Attempt, plan},
-        resolve::{Candidates, Place},
+        resolve::{Candidate, Place},
     },
 };
 
@@ -207,7 +207,7 @@ impl Saved {
         };
         for mapped in [true, false] {
             let place = Place::Backend { id: id.clone(), mapped };
-            let Ok(planned) = plan(ticket.clone(), Candidates::named(place, model.clone())) else { continue };
+            let Ok(planned) = plan(ticket.clone(), Candidate::named(place, model.clone()).into()) else { continue };
             let endpoint = &planned.attempt.endpoint;
             if endpoint.origin() == self.origin && endpoint.base() == self.base {
                 return Ok(planned.attempt);
