@@ -21,6 +21,8 @@ pub(crate) struct Knobs {
     pub(crate) answer: Option<String>,
     /// Answer with these calls, whatever is asked.
     pub(crate) tool_calls: Option<Vec<ScriptedCall>>,
+    /// What the model does turn by turn, where the tools are offered that it calls: for clients that work on a task.
+    pub(crate) script: Option<Vec<Turn>>,
     /// Take the OpenAI shape of a JSON schema where the backend has a shape of its own.
     pub(crate) lenient_schema: bool,
     /// hf-inference and the custom TGI answer as TGI did in 2024.
@@ -61,7 +63,17 @@ pub(crate) enum Ends {
     Stuck,
 }
 
-/// One call of the tool script.
+/// One turn of a script.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Turn {
+    /// What it says, in front of the calls if there are any.
+    pub(crate) text: String,
+    /// What it calls.
+    pub(crate) tool_calls: Vec<ScriptedCall>,
+}
+
+/// A call that is written down beforehand.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct ScriptedCall {
@@ -77,6 +89,7 @@ impl Default for Knobs {
             gap_ms: 0,
             answer: None,
             tool_calls: None,
+            script: None,
             lenient_schema: false,
             old_tgi: false,
             revived: Vec::new(),

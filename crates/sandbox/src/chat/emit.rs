@@ -92,7 +92,8 @@ impl Answer<'_> {
 
     fn whole_choice(&self, index: u64) -> String {
         let (style, script) = (self.style, self.script);
-        let text = if script.calls.is_empty() { quoted(&script.text()) } else { "null".to_owned() };
+        let silent = script.words.is_empty() && !script.calls.is_empty();
+        let text = if silent { "null".to_owned() } else { quoted(&script.text()) };
         let calls: Vec<String> = script.calls.iter().map(|call| self.call(call)).collect();
         let calls = if calls.is_empty() { String::new() } else { format!(r#","tool_calls":[{}]"#, calls.join(",")) };
         let reasoning = if script.reasoning.is_empty() {

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use crate::ask::text;
 use crate::chat::Rules;
 use crate::chat::instance::instance;
-use crate::knobs::Knobs;
+use crate::knobs::{Knobs, ScriptedCall, Turn};
 
 /// The answer of one choice, before it becomes bytes.
 #[derive(Clone, Debug, Default)]
@@ -42,17 +42,24 @@ pub(crate) enum Finish {
 impl Script {
     pub(crate) fn of(body: &Value, rules: &Rules, knobs: &Knobs, schema: Option<Value>) -> Self {
         let said = said(body);
+        let turn = turn(body, knobs);
         let mut script = Self {
             choices: body.get("n").and_then(Value::as_u64).unwrap_or(1).min(8),
             prompt_tokens: prompt_tokens(body),
             logprobs: logprobs(body),
             single: knobs.chunks.is_some(),
-            calls: calls(body, &said, knobs),
+            calls: match turn {
+                Some(turn) => scripted(&turn.tool_calls, turns_over(body)),
+                None => calls(body, &said, knobs),
+            },
             ..Self::default()
         };
-        if script.calls.is_empty() {
+        if let Some(turn) = turn {
+            script.words = words(&turn.text);
+        } else if script.calls.is_empty() {
             script.words = words(&answer(body, &said, knobs, schema));
-        } else {
+        }
+        if !script.calls.is_empty() {
             script.finish = Finish::ToolCalls;
         }
         if text(body, "reasoning_effort").is_some_and(|effort| effort != "none") {
@@ -180,8 +187,7 @@ fn answer(body: &Value, said: &str, knobs: &Knobs, schema: Option<Value>) -> Str
 
 fn calls(body: &Value, said: &str, knobs: &Knobs) -> Vec<Call> {
     if let Some(script) = &knobs.tool_calls {
-        let call = |(at, call): (usize, &crate::knobs::ScriptedCall)| numbered(at, &call.name, call.arguments.clone());
-        return script.iter().enumerate().map(call).collect();
+        return scripted(script, 0);
     }
     let Some(Value::Array(tools)) = body.get("tools") else { return Vec::new() };
     let choice = body.get("tool_choice").unwrap_or(&Value::Null);
@@ -202,6 +208,29 @@ fn calls(body: &Value, said: &str, knobs: &Knobs) -> Vec<Call> {
     }
     chosen.truncate(if parallel { 2 } else { 1 });
     chosen.iter().enumerate().map(|(at, tool)| numbered(at, &called(tool), arguments(tool, said))).collect()
+}
+
+/// The turn of the script that is due: as many calls' turns as the conversation has, so many are over. Only where all
+/// the tools are offered that the script calls: agents ask side questions without them.
+fn turn<'k>(body: &Value, knobs: &'k Knobs) -> Option<&'k Turn> {
+    let script = knobs.script.as_ref()?;
+    let tools = body.get("tools").and_then(Value::as_array)?;
+    let offered = |name: &str| tools.iter().any(|tool| tool.pointer("/function/name").is_some_and(|is| is == name));
+    let all = script.iter().flat_map(|turn| &turn.tool_calls).all(|call| offered(&call.name));
+    script.get(turns_over(body)).filter(|_| all)
+}
+
+/// How many turns with calls the conversation has.
+fn turns_over(body: &Value) -> usize {
+    let called =
+        |message: &&Value| message.get("tool_calls").and_then(Value::as_array).is_some_and(|all| !all.is_empty());
+    messages(body).iter().filter(called).count()
+}
+
+/// Calls that were written down; in later turns their ids go on.
+fn scripted(calls: &[ScriptedCall], turn: usize) -> Vec<Call> {
+    let call = |(at, call): (usize, &ScriptedCall)| numbered(at + 10 * turn, &call.name, call.arguments.clone());
+    calls.iter().enumerate().map(call).collect()
 }
 
 fn numbered(at: usize, name: &str, arguments: Value) -> Call {

@@ -248,3 +248,36 @@ async fn the_routers_own_surface_chooses_and_names_the_backend() {
     assert_eq!((got.status, &got.json()["error"]["param"]), (400, &json!("model")));
     assert_eq!(chat(&running, "/v1/chat/completions", "key-groq", &says("sandbox/everywhere", "hi")).await.status, 401);
 }
+
+#[tokio::test]
+async fn a_script_goes_on_turn_by_turn_and_leaves_side_questions_alone() {
+    let running = sandbox();
+    let call = json!({"name": "read", "arguments": {"path": "/a"}});
+    let script = json!([{"text": "I look.", "tool_calls": [call, call]}, {"tool_calls": [call]}, {"text": "Done."}]);
+    running.set(&json!({ "script": script })).unwrap();
+    let (path, model) = everywhere("groq");
+    let tools = json!([{"type": "function", "function": {"name": "read", "parameters": {"type": "object"}}}]);
+    let mut messages = vec![json!({"role": "user", "content": "work"})];
+    let mut told = Vec::new();
+    for _ in 0..4 {
+        let body = json!({"model": model, "messages": messages, "tools": tools});
+        let got = chat(&running, &path, "hf_sandbox", &body).await;
+        let message = got.json()["choices"][0]["message"].clone();
+        let calls = message["tool_calls"].as_array().cloned().unwrap_or_default();
+        told.push((message["content"].as_str().map(str::to_owned), calls.len()));
+        messages.push(json!({"role": "assistant", "content": message["content"], "tool_calls": calls}));
+        for call in &calls {
+            messages.push(json!({"role": "tool", "tool_call_id": call["id"], "content": "x"}));
+        }
+        if calls.is_empty() {
+            messages.pop();
+        }
+    }
+    let text = |text: &str| Some(text.to_owned());
+    assert_eq!(told, [(text("I look."), 2), (None, 1), (text("Done."), 0), (text("Done."), 0)]);
+    let streamed = with(says(&model, "work"), json!({"tools": tools, "stream": true}));
+    let got = chat(&running, &path, "hf_sandbox", &streamed).await;
+    assert_eq!(got.streamed(), "I look.");
+    let aside = chat(&running, &path, "hf_sandbox", &says(&model, "title")).await;
+    assert_eq!(aside.json()["choices"][0]["message"]["content"], "echo: title");
+}
