@@ -4,6 +4,7 @@
 //! from; `shape` holds it against the document's schema; `checks` makes the values ready and tests what a schema cannot
 //! say. A later step goes on with what the earlier ones left good, so that one run reports all problems.
 
+mod aliases;
 mod checks;
 mod environment;
 mod file;
@@ -61,7 +62,7 @@ pub struct Flag<'a> {
 /// # Errors
 /// Everything that is wrong with it, in the order of the sources. No message ever holds a value that may be a secret.
 pub fn compile(sources: &Sources<'_>, backends: &[BackendIds<'_>]) -> Result<Compiled, Vec<Problem>> {
-    let schema = crate::schema::document();
+    let schema = &*crate::schema::DOCUMENT;
     let mut report = Report::default();
     let mut tree = serde_json::Value::Object(serde_json::Map::new());
     if let Some(file) = &sources.file {
@@ -70,8 +71,8 @@ pub fn compile(sources: &Sources<'_>, backends: &[BackendIds<'_>]) -> Result<Com
             None => return Err(report.into_problems()),
         }
     }
-    environment::overlay(&mut tree, &schema, sources, backends, &mut report);
-    shape::check(&mut tree, &schema, &mut report);
+    environment::overlay(&mut tree, schema, sources, backends, &mut report);
+    shape::check(&mut tree, schema, &mut report);
     let document: Document = match serde_json::from_value(tree) {
         Ok(document) => document,
         // The schema let something pass that the type refuses: a mistake of ours, and no reason to go on.

@@ -3,13 +3,16 @@
 use std::{collections::HashMap, net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 
 use types::{
-    BackendName,
-    config::{Dialect, Log},
+    Asked, BackendName,
+    config::{Dialect, Log, Strategy},
 };
 
 use crate::{
     credentials::{Keys, Way},
+    health,
     name::Names,
+    retry,
+    rules::{AliasTarget, Rule},
 };
 
 /// Everything that runs by configuration reads it from here. Made by [`crate::compile()`] only.
@@ -45,6 +48,8 @@ pub struct Compiled {
     pub assets: Assets,
     /// Calls that callers do not wait for.
     pub jobs: Jobs,
+    /// How calls are spread.
+    pub routing: RoutingRules,
     /// What an operator should know although it is no error: for the start-up message.
     pub notes: Vec<String>,
 }
@@ -219,6 +224,52 @@ pub struct Jobs {
     pub keep: Duration,
     /// Under way at once.
     pub running: usize,
+}
+
+/// How calls are spread over those who can serve them.
+#[derive(Debug)]
+pub struct RoutingRules {
+    /// How to choose where a call does not say.
+    pub strategy: Strategy,
+    /// Backends and servers in the order of preference.
+    pub preferred: Vec<BackendName>,
+    /// Whether servers of the operator's own come first.
+    pub own_servers_first: bool,
+    /// Whether a call that names a backend may go to another one.
+    pub failover: bool,
+    /// Whether a late first event starts a second attempt.
+    pub hedging: bool,
+    /// Rules for every call, the first true one counts.
+    pub rules: Vec<Rule>,
+    /// The constants of the health table.
+    pub health: health::Settings,
+    /// The constants of further attempts.
+    pub retries: Arc<retry::Settings>,
+}
+
+/// What an alias with more than a route stands for.
+#[derive(Debug)]
+pub struct AliasPolicy {
+    /// Who may serve it; at least one.
+    pub targets: Vec<AliasTarget>,
+    /// How to choose among them, if not as under `routing`.
+    pub strategy: Option<Strategy>,
+    /// The most that one call may cost, in micro-dollars.
+    pub max_price: Option<u64>,
+    /// The latest first event.
+    pub max_first_event: Option<Duration>,
+    /// Whether servers of the operator's own come first, if not as under `routing`.
+    pub own_servers_first: Option<bool>,
+    /// Other models, in their order.
+    pub fallbacks: Vec<Asked>,
+    /// Whether targets that name a backend may be served by others, if not as under `routing`.
+    pub failover: Option<bool>,
+    /// Whether a late first event starts a second attempt, if not as under `routing`.
+    pub hedging: Option<bool>,
+    /// The header by which calls stay together, in lower case.
+    pub sticky: Option<Box<str>>,
+    /// Rules that choose other targets, the first true one counts.
+    pub rules: Vec<Rule>,
 }
 
 /// A checked address: `http` or `https`, host, perhaps a port and a path; no user, query, fragment or slash at the end.

@@ -6,9 +6,13 @@
 pub mod compile;
 pub mod compiled;
 pub mod credentials;
+pub mod health;
 pub mod ids;
 pub mod name;
 mod nearest;
+pub mod order;
+pub mod retry;
+pub mod rules;
 mod schema;
 mod shown;
 

@@ -1,19 +1,19 @@
 //! The document's schema: for editors, for the shape check, and as the list of all settings.
 
+use std::sync::LazyLock;
+
 use serde_json::Value;
 use types::config::Document;
 
 /// The JSON Schema of the configuration, for `ironbow schema`.
 pub fn schema() -> String {
-    let mut text = serde_json::to_string_pretty(&document()).unwrap_or_default();
+    let mut text = serde_json::to_string_pretty(&*DOCUMENT).unwrap_or_default();
     text.push('\n');
     text
 }
 
-/// The schema as a tree.
-pub(crate) fn document() -> Value {
-    schemars::schema_for!(Document).to_value()
-}
+/// The schema as a tree. It is the same for every configuration.
+pub(crate) static DOCUMENT: LazyLock<Value> = LazyLock::new(|| schemars::schema_for!(Document).to_value());
 
 /// One setting.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -30,9 +30,9 @@ pub struct Setting {
 
 /// Every setting, in the order of the document.
 pub fn settings() -> Vec<Setting> {
-    let schema = document();
+    let schema = &*DOCUMENT;
     let mut found = Vec::new();
-    gather(&schema, &schema, &Trail { path: String::new(), variable: "IRONBOW".to_owned() }, &mut found);
+    gather(schema, schema, &Trail { path: String::new(), variable: "IRONBOW".to_owned() }, &mut found);
     found
 }
 
@@ -58,13 +58,19 @@ fn gather(root: &Value, node: &Value, trail: &Trail, found: &mut Vec<Setting>) {
             }
         }
         Kind::Map(inner) => {
-            if matches!(Kind::of(root, inner), Kind::Object { .. }) {
-                gather(root, inner, &trail.key("<name>"), found);
-            } else {
-                found.push(setting(node, &trail.key("<name>")));
+            let trail = trail.key("<name>");
+            if !matches!(Kind::of(root, inner), Kind::Object { .. }) {
+                found.push(setting(node, &trail));
+            }
+            if Kind::of(root, inner).is_table() {
+                gather(root, inner, &trail, found);
             }
         }
-        Kind::List(inner) if matches!(Kind::of(root, inner), Kind::Object { .. }) => {
+        Kind::TextOr(table) => gather(root, table, trail, found),
+        Kind::List(inner) if Kind::of(root, inner).is_table() => {
+            if !matches!(Kind::of(root, inner), Kind::Object { .. }) {
+                found.push(setting(node, trail));
+            }
             let trail = Trail { path: format!("{}[]", trail.path), variable: format!("{}__0", trail.variable) };
             gather(root, inner, &trail, found);
         }
@@ -106,6 +112,8 @@ pub(crate) enum Kind<'a> {
     Text,
     /// A text with a notation of its own, by the name of its type.
     Notation(&'a str),
+    /// A text, or this table, which says more.
+    TextOr(&'a Value),
 }
 
 impl<'a> Kind<'a> {
@@ -113,14 +121,18 @@ impl<'a> Kind<'a> {
     pub(crate) fn of(root: &'a Value, node: &'a Value) -> Self {
         if let Some(name) = node.get("$ref").and_then(Value::as_str).and_then(|r| r.strip_prefix("#/$defs/")) {
             return match (name, root.get("$defs").and_then(|defs| defs.get(name))) {
-                ("Period" | "Size" | "SecretRef", _) => Self::Notation(name),
+                ("Period" | "Size" | "SecretRef" | "Dollars", _) => Self::Notation(name),
                 (_, Some(inner)) => Self::of(root, inner),
                 (_, None) => Self::Text,
             };
         }
         if let Some(options) = node.get("anyOf").and_then(Value::as_array) {
-            let real = options.iter().find(|option| option.get("type").and_then(Value::as_str) != Some("null"));
-            return real.map_or(Self::Text, |real| Self::of(root, real));
+            let mut real = options.iter().filter(|option| option.get("type").and_then(Value::as_str) != Some("null"));
+            let first = real.next().map_or(Self::Text, |real| Self::of(root, real));
+            return match (first, real.next()) {
+                (Self::Text, Some(table)) => Self::TextOr(table),
+                (first, _) => first,
+            };
         }
         if let Some(words) = words(node) {
             return Self::Words(words);
@@ -145,6 +157,21 @@ impl<'a> Kind<'a> {
             Some("boolean") => Self::Boolean,
             _ => Self::Text,
         }
+    }
+}
+
+impl<'a> Kind<'a> {
+    /// The table that it is or can be.
+    pub(crate) fn table(self, root: &'a Value) -> Self {
+        match self {
+            Self::TextOr(table) => Self::of(root, table),
+            other => other,
+        }
+    }
+
+    /// Whether it can be a table with members of its own.
+    const fn is_table(&self) -> bool {
+        matches!(self, Self::Object { .. } | Self::TextOr(_))
     }
 }
 

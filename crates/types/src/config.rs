@@ -4,11 +4,13 @@
 //! and makes it ready for use. The doc comments here are the descriptions of the JSON schema that editors show, and the
 //! `Default` implementations are the defaults that the documentation promises.
 
+mod alias;
 mod backends;
 mod huggingface;
 mod limits;
 mod listener;
 mod place;
+mod routing;
 mod values;
 
 use std::collections::BTreeMap;
@@ -16,12 +18,14 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+pub use alias::{Alias, AliasPolicy, Rule, Target, WeighedTarget};
 pub use backends::{Backend, BackendTimeouts, Dialect, Server};
 pub use huggingface::{CallerKeys, HuggingFace, Key};
 pub use limits::{Limits, Timeouts};
 pub use listener::{Listener, Tls};
 pub use place::{Assets, Catalog, Data, Jobs, Log, LogFormat, LogLevel};
-pub use values::{BadValue, Period, SecretRef, Size};
+pub use routing::{Asides, Health, Retries, Routing, Strategy};
+pub use values::{BadValue, Dollars, Period, SecretRef, Size};
 
 /// The configuration of an Ironbow gateway. Everything has a default; an empty document is a good one.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -40,8 +44,10 @@ pub struct Document {
     pub backends: BTreeMap<String, Backend>,
     /// Model servers of your own, asked for as `huggingface/{name}/{model}`.
     pub servers: BTreeMap<String, Server>,
-    /// Names of models that clients may use as they are, each with the route that it stands for.
-    pub aliases: BTreeMap<String, String>,
+    /// Names of models that clients may use as they are, each with the route that it stands for, or a table with several.
+    pub aliases: BTreeMap<String, Alias>,
+    /// How calls are spread over those who can serve them.
+    pub routing: Routing,
     /// What is written to the log.
     pub log: Log,
     /// What is kept on disk.

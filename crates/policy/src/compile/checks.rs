@@ -10,7 +10,7 @@ use std::{
 use types::config::{self, CallerKeys, Document, Period, Size};
 
 use super::{
-    Sources, keys,
+    Sources, aliases, keys,
     path::Path,
     problem::{Place, Report},
     routes, url,
@@ -57,6 +57,7 @@ pub(crate) fn ready(
     let catalog = check.catalog(&document.catalog);
     let assets = check.assets(&document.assets);
     let jobs = check.jobs(&document.jobs);
+    let routing = aliases::routing(&mut check, &document.routing, &routes.names);
     let notes = check.notes;
     Compiled {
         listener,
@@ -74,6 +75,7 @@ pub(crate) fn ready(
         catalog,
         assets,
         jobs,
+        routing,
         notes,
     }
 }

@@ -114,7 +114,7 @@ impl Overlay<'_> {
         let (mut path, mut keys, mut node) = (Path::root(), Vec::new(), schema);
         let mut here = Some(&*self.tree);
         for (at, step) in steps.iter().enumerate() {
-            let key = match Kind::of(schema, node) {
+            let key = match Kind::of(schema, node).table(schema) {
                 Kind::Object { properties, .. } => {
                     let found = properties.and_then(|p| p.iter().find(|(name, _)| shout(name) == shout(step)));
                     let Some((name, inner)) = found else {
@@ -170,6 +170,10 @@ impl Overlay<'_> {
                     self.report.add_at(place.clone(), path, format!("expected JSON here: {form}"));
                     return;
                 }
+            },
+            Kind::TextOr(_) => match serde_json::from_str::<Value>(text) {
+                Ok(value @ Value::Object(_)) => value,
+                _ => Value::String(text.to_owned()),
             },
             // What is no number stays a text: the shape check says so, with the bounds.
             Kind::Integer { .. } => {

@@ -1,19 +1,19 @@
 //! Backends' own settings, declared servers and aliases: everything that gives names a meaning.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 
 use types::{
     BackendName, Secret,
     config::{self, Document},
 };
 
-use super::{checks::Checker, keys, path::Path, url};
+use super::{aliases, checks::Checker, keys, path::Path, url};
 use crate::{
     compiled::{BaseUrl, Override, Server, Timeouts},
     credentials::Key,
     ids::BackendIds,
-    name::{MAX_LENGTH, Names, parse_route},
-    nearest, shown,
+    name::{MAX_LENGTH, Names},
+    nearest,
 };
 
 /// First words of paths and routes, which no server may take as its name.
@@ -48,7 +48,7 @@ pub(crate) fn ready(
     for (name, own) in &document.servers {
         server(check, &mut routes, name, own, times);
     }
-    aliases(check, &mut routes.names, &document.aliases);
+    aliases::ready(check, &mut routes.names, &document.aliases);
     routes
 }
 
@@ -166,32 +166,5 @@ fn times_of(check: &mut Checker<'_, '_>, path: &Path, own: &config::BackendTimeo
         answer: time("answer", own.answer, times.answer),
         connect: time("connect", own.connect, times.connect),
         ..*times
-    }
-}
-
-/// An alias stands for a route, never for another alias: so there are no chains and no circles.
-fn aliases(check: &mut Checker<'_, '_>, names: &mut Names, aliases: &BTreeMap<String, String>) {
-    let mut read = Vec::with_capacity(aliases.len());
-    for (alias, target) in aliases {
-        let path = Path::of("aliases").key(alias);
-        if alias.is_empty() || alias.len() > MAX_LENGTH || alias.trim() != alias || alias.chars().any(char::is_control)
-        {
-            check.report.add(&path, format!("an alias has 1 to {MAX_LENGTH} characters, and no spaces around them"));
-        }
-        if alias == target || aliases.contains_key(target) {
-            let message = "an alias stands for a route, not for another alias: write huggingface/{backend}/{model}";
-            check.report.add(&path, message.to_owned());
-            continue;
-        }
-        match parse_route(target, names) {
-            Ok(asked) => read.push((alias, asked)),
-            Err(_) if shown::value(target) == types::secret::MASK => {
-                check.report.add(&path, "expected a route: huggingface/{backend}/{model}".to_owned());
-            }
-            Err(fault) => check.report.add(&path, fault.message),
-        }
-    }
-    for (alias, asked) in read {
-        names.add_alias(alias, asked);
     }
 }

@@ -3,7 +3,7 @@
 //! What is wrong is reported and cut out, so that the rest can be checked further.
 
 use serde_json::{Map, Value};
-use types::config::{BadValue, Period, SecretRef, Size};
+use types::config::{BadValue, Dollars, Period, SecretRef, Size};
 
 use super::{path::Path, problem::Report};
 use crate::{nearest, schema::Kind, shown};
@@ -42,6 +42,11 @@ impl Check<'_> {
                     true
                 }
                 other => self.mismatch(path, "a list", other),
+            },
+            Kind::TextOr(table) => match node {
+                Value::String(_) => true,
+                Value::Object(_) => self.node(table, node, path),
+                other => self.mismatch(path, "a text or a table", other),
             },
             leaf => self.leaf(&leaf, node, path),
         }
@@ -109,8 +114,12 @@ impl Check<'_> {
         });
         // Something stands in for what has no default, so that its neighbours can be checked; its own path was reported.
         for name in required {
-            let secret = property(name).is_some_and(|p| matches!(Kind::of(self.root, p), Kind::Notation("SecretRef")));
-            members.entry(*name).or_insert_with(|| Value::from(if secret { "env:MISSING" } else { "missing" }));
+            let stands_in = match property(name).map(|p| Kind::of(self.root, p)) {
+                Some(Kind::Notation("SecretRef")) => Value::from("env:MISSING"),
+                Some(Kind::List(_)) => Value::Array(Vec::new()),
+                _ => Value::from("missing"),
+            };
+            members.entry(*name).or_insert(stands_in);
         }
         true
     }
@@ -145,6 +154,7 @@ fn notation(name: &str, text: &str) -> Result<(), BadValue> {
     match name {
         "Period" => text.parse::<Period>().map(drop),
         "Size" => text.parse::<Size>().map(drop),
+        "Dollars" => text.parse::<Dollars>().map(drop),
         _ => text.parse::<SecretRef>().map(drop),
     }
 }

@@ -1,16 +1,28 @@
 //! Every name that can begin a route, and the configured aliases: hash look-ups only.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, sync::Arc};
 
 use types::{Asked, BackendName};
 
-use crate::ids::{BackendIds, Routing};
+use crate::{
+    compiled::AliasPolicy,
+    ids::{BackendIds, Routing},
+};
 
 /// All names of one configuration. Built once, shared by every request.
 #[derive(Debug, Default)]
 pub struct Names {
     routes: HashMap<Box<str>, Route>,
-    aliases: HashMap<Box<str>, Asked>,
+    aliases: HashMap<Box<str>, Meaning>,
+}
+
+/// What an alias stands for.
+#[derive(Debug)]
+struct Meaning {
+    /// Its route, or the first of them.
+    asked: Asked,
+    /// What more was said.
+    policy: Option<Arc<AliasPolicy>>,
 }
 
 /// What a name in front of a model, or behind its colon, stands for.
@@ -64,7 +76,7 @@ impl Names {
 
     /// The configured aliases and what they stand for, in no order.
     pub fn aliases(&self) -> impl Iterator<Item = (&str, &Asked)> {
-        self.aliases.iter().map(|(name, asked)| (&**name, asked))
+        self.aliases.iter().map(|(name, meaning)| (&**name, &meaning.asked))
     }
 
     pub(crate) fn add_server(&mut self, name: &str) -> BackendName {
@@ -80,13 +92,18 @@ impl Names {
         }
     }
 
-    pub(crate) fn add_alias(&mut self, name: &str, asked: Asked) {
-        self.aliases.insert(name.into(), asked);
+    /// What an alias says beyond one route.
+    pub fn policy(&self, name: &str) -> Option<&Arc<AliasPolicy>> {
+        if self.aliases.is_empty() { None } else { self.aliases.get(name)?.policy.as_ref() }
+    }
+
+    pub(crate) fn add_alias(&mut self, name: &str, asked: Asked, policy: Option<Arc<AliasPolicy>>) {
+        self.aliases.insert(name.into(), Meaning { asked, policy });
     }
 
     pub(super) fn alias(&self, text: &str) -> Option<&Asked> {
         // Most gateways have none: then the name is not even hashed.
-        if self.aliases.is_empty() { None } else { self.aliases.get(text) }
+        if self.aliases.is_empty() { None } else { self.aliases.get(text).map(|meaning| &meaning.asked) }
     }
 
     pub(super) fn route(&self, name: &str) -> Option<&Route> {

@@ -41,7 +41,7 @@ fn the_example_is_good_as_it_stands_and_changes_nothing() {
         let c = good(text);
         let names: Vec<_> = c.names.aliases().collect();
         let limits = (&c.listener, &c.limits, &c.timeouts, &c.catalog);
-        let routes = (&c.hub, &c.router, &c.keys, names, &c.overrides, &c.servers);
+        let routes = (&c.hub, &c.router, &c.keys, names, &c.overrides, &c.servers, &c.routing);
         format!("{:?}", (limits, routes, &c.log, &c.data, &c.notes))
     };
     assert_eq!(said(&read("ironbow.example.toml")), said(""));
@@ -51,7 +51,7 @@ fn the_example_is_good_as_it_stands_and_changes_nothing() {
 fn the_example_is_good_with_every_setting_switched_on() {
     let compiled = world().compile(&all_on()).unwrap_or_else(|problems| panic!("{problems:#?}"));
     assert_eq!(compiled.servers.len(), 1);
-    assert_eq!(compiled.names.aliases().count(), 2);
+    assert_eq!(compiled.names.aliases().count(), 3);
 }
 
 #[test]
@@ -139,7 +139,7 @@ fn the_page_on_names_has_examples_that_mean_what_it_says() {
 
 #[test]
 fn examples_of_configuration_on_the_pages_compile() {
-    for page in ["docs/configuration.md", "docs/model-names.md"] {
+    for page in ["docs/configuration.md", "docs/model-names.md", "docs/routing.md"] {
         for block in read(page).split("```toml\n").skip(1) {
             let text = block.split("```").next().unwrap();
             world().compile(text).map(drop).unwrap_or_else(|problems| panic!("{page}:\n{text}\n{problems:#?}"));

@@ -19,7 +19,16 @@ fn whole() -> Value {
             "timeouts": { "first_event": "1s", "between_events": "1s", "stream": "1s", "answer": "1s", "connect": "1s" } } },
         "servers": { "mine": { "url": "http://y/v1", "dialect": "tgi", "key": "env:G", "models": ["m"], "advertised": true, "body_limit": "5B",
             "timeouts": { "first_event": "1s", "between_events": "1s", "stream": "1s", "answer": "1s", "connect": "1s" } } },
-        "aliases": { "gpt-4o": "huggingface/groq/x" },
+        "aliases": { "gpt-4o": "huggingface/groq/x", "smart": { "targets": ["huggingface/mine/m", { "model": "huggingface/groq/x", "weight": 2, "priority": 1 }],
+            "strategy": "cheapest", "max_price": "0.5", "max_first_event": "1s", "own_servers_first": true, "fallbacks": ["huggingface/auto/a/b"],
+            "failover": true, "hedging": true, "sticky": "x-session", "rules": [{ "when": "percent < 5.0", "targets": ["huggingface/auto/a/b"] }] } },
+        "routing": { "strategy": "fastest", "preferred": ["groq"], "own_servers_first": true, "failover": true, "hedging": true,
+            "rules": [{ "when": "headers[\"x-a\"] == \"b\"", "targets": [{ "model": "huggingface/auto/a/b" }] }],
+            "health": { "window": "1s", "baseline": "1m", "failed_after": 2, "failed_errors": 60, "degraded_errors": 5, "min_calls": 3,
+                "slow_factor": 4, "error_weight": 5, "open": "1s", "open_max": "2s", "probe": "1s", "probes": 1, "slow_start": "1s",
+                "explore_after": "1s", "exploration": 10, "typical_output": 5, "entries": 100 },
+            "asides": { "unauthenticated": "1s", "forbidden": "1s", "payment": "1s", "rate_limited": "1s", "rate_limited_max": "2s", "not_found": "1s" },
+            "retries": { "attempts": 2, "budget": 5, "floor": 1, "backoff": "1ms", "backoff_max": "2ms", "loading": 1, "loading_wait": "1s" } },
         "log": { "format": "json", "level": "warn" },
         "data": { "folder": "/data" },
         "catalog": { "fresh": "1s", "keep": "1m", "unknown": "1s", "timeout": "1s", "entries": 100 }
@@ -112,6 +121,11 @@ fn mutations() -> Vec<Mutation> {
         ("/servers/mine", "url"),
         ("/listener/tls", "cert"),
         ("/listener/tls", "key"),
+        ("/aliases/smart", "targets"),
+        ("/aliases/smart/targets/1", "model"),
+        ("/aliases/smart/rules/0", "when"),
+        ("/aliases/smart/rules/0", "targets"),
+        ("/routing/rules/0", "when"),
     ] {
         let mut tree = whole();
         tree.pointer_mut(pointer).unwrap().as_object_mut().unwrap().remove(key);
@@ -148,6 +162,21 @@ fn chosen() -> Vec<Mutation> {
         replaced("/aliases/gpt-4o", json!("gpt-4o")),
         replaced("/aliases/gpt-4o", json!("huggingface/nobody/a/b")),
         replaced("/catalog/keep", json!("1ms")),
+        replaced("/aliases/smart/targets", json!([])),
+        replaced("/aliases/smart/targets/0", json!("gpt-4o")),
+        replaced("/aliases/smart/targets/1/weight", json!(0)),
+        replaced("/aliases/smart/fallbacks/0", json!("huggingface/nobody/a/b")),
+        replaced("/aliases/smart/max_price", json!("-1")),
+        replaced("/aliases/smart/sticky", json!("Authorization")),
+        replaced("/aliases/smart/rules/0/when", json!("percent <")),
+        replaced("/aliases/smart/rules/0/when", json!("percnt < 5.0")),
+        replaced("/routing/rules/0/when", json!("headers.exists(h, h == \"a\")")),
+        replaced("/routing/rules/0/when", json!("matches(model, \"(a+)+$\")")),
+        replaced("/routing/rules/0/targets", json!([])),
+        replaced("/routing/preferred/0", json!("nobody")),
+        replaced("/routing/health/open_max", json!("1ms")),
+        replaced("/routing/asides/rate_limited_max", json!("1ms")),
+        replaced("/routing/retries/backoff_max", json!("0s")),
     ];
     for pointer in ["/huggingface/hub", "/huggingface/router", "/backends/together/base_url", "/servers/mine/url"] {
         let bad = [

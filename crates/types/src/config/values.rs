@@ -23,6 +23,11 @@ impl Period {
         Self(Duration::from_secs(seconds))
     }
 
+    /// A period of this many milliseconds.
+    pub const fn millis(millis: u64) -> Self {
+        Self(Duration::from_millis(millis))
+    }
+
     /// The period as the standard library's type.
     pub const fn get(self) -> Duration {
         self.0
@@ -123,6 +128,45 @@ impl fmt::Display for Size {
     }
 }
 
+/// An amount of money in dollars, written as a text: `"0.05"`, `"2"`. Up to six digits stand after the point.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Dollars(u64);
+
+impl Dollars {
+    /// The amount in micro-dollars.
+    pub const fn micros(self) -> u64 {
+        self.0
+    }
+}
+
+impl FromStr for Dollars {
+    type Err = BadValue;
+
+    fn from_str(text: &str) -> Result<Self, BadValue> {
+        let bad = || {
+            BadValue(
+                "expected dollars as a text such as \"0.05\" or \"2\", with up to six digits after the point"
+                    .to_owned(),
+            )
+        };
+        let digits = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
+        let (whole, part) = text.split_once('.').unwrap_or((text, "0"));
+        if !digits(whole) || !digits(part) || part.len() > 6 {
+            return Err(bad());
+        }
+        let whole: u64 = whole.parse().map_err(|_| bad())?;
+        let micros: u64 = format!("{part:0<6}").parse().map_err(|_| bad())?;
+        whole.checked_mul(1_000_000).and_then(|whole| whole.checked_add(micros)).map(Self).ok_or_else(bad)
+    }
+}
+
+impl fmt::Display for Dollars {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let text = format!("{}.{:06}", self.0 / 1_000_000, self.0 % 1_000_000);
+        f.write_str(text.trim_end_matches('0').trim_end_matches('.'))
+    }
+}
+
 /// Splits `"30 s"` or `"30s"` into number and unit. Only digits, no sign, no fraction.
 fn split_number(text: &str) -> Option<(u64, &str)> {
     let text = text.trim();
@@ -185,6 +229,12 @@ impl Serialize for Size {
     }
 }
 
+impl Serialize for Dollars {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
 impl Serialize for SecretRef {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_str(self)
@@ -192,6 +242,12 @@ impl Serialize for SecretRef {
 }
 
 impl<'de> Deserialize<'de> for Period {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Cow::<str>::deserialize(deserializer)?.parse().map_err(de::Error::custom)
+    }
+}
+
+impl<'de> Deserialize<'de> for Dollars {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         Cow::<str>::deserialize(deserializer)?.parse().map_err(de::Error::custom)
     }
@@ -245,6 +301,15 @@ impl JsonSchema for Size {
             "pattern": "^[0-9]+ ?(B|kB|KB|MB|GB|KiB|MiB|GiB)?$",
             "description": "A number of bytes, or a size: 64KiB, 32MiB, 2MB."
         })
+    }
+}
+
+impl JsonSchema for Dollars {
+    fn schema_name() -> Cow<'static, str> {
+        "Dollars".into()
+    }
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({ "type": "string", "pattern": r"^[0-9]+(\.[0-9]{1,6})?$", "description": "Dollars: 0.05, 2." })
     }
 }
 
@@ -306,6 +371,12 @@ mod tests {
         }
         for text in ["1B", "1000B", "64KiB", "32MiB", "3GiB", "0B"] {
             assert_eq!(text.parse::<Size>().unwrap().to_string(), text);
+        }
+        for text in ["0.05", "2", "0.000001", "10", "0"] {
+            assert_eq!(text.parse::<Dollars>().unwrap().to_string(), text);
+        }
+        for bad in ["", ".", "1.", ".5", "-1", "1e3", "0.0000001", "$1", "99999999999999999999"] {
+            assert!(bad.parse::<Dollars>().is_err(), "{bad}");
         }
         for text in ["env:HF_TOKEN", "file:/run/secrets/key"] {
             assert_eq!(text.parse::<SecretRef>().unwrap().to_string(), text);

@@ -1,0 +1,121 @@
+//! A gate on a lane's way: open, shut for a time, or ajar for one call that tries.
+
+use std::{
+    sync::{
+        Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+use super::{Tick, reason::Reason};
+
+/// Why a gate was shut.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Cause {
+    #[default]
+    Unauthenticated,
+    Forbidden,
+    Payment,
+    RateLimited,
+    Unavailable,
+}
+
+impl Cause {
+    const fn reason(self, wait: Duration) -> Reason {
+        match self {
+            Self::Unauthenticated => Reason::KeyRefused { wait },
+            Self::Forbidden => Reason::KeyForbidden { wait },
+            Self::Payment => Reason::Payment { wait },
+            Self::RateLimited => Reason::RateLimited { wait },
+            Self::Unavailable => Reason::Unavailable { wait },
+        }
+    }
+}
+
+/// How a gate stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Standing {
+    Open,
+    /// One call may try.
+    Ajar,
+    Shut(Reason),
+}
+
+/// A gate. Most are open all their life, which is read without a lock.
+#[derive(Debug, Default)]
+pub(crate) struct Gate {
+    /// Zero: open.
+    until: AtomicU64,
+    shut: Mutex<Shut>,
+}
+
+#[derive(Debug, Default)]
+struct Shut {
+    cause: Cause,
+    /// How often in a row it was shut without a good call between.
+    times: u32,
+    /// Until when a call that tries holds others off.
+    tried_until: Tick,
+}
+
+impl Gate {
+    pub(crate) fn standing(&self, now: Tick) -> Standing {
+        let until = Tick(self.until.load(Ordering::Relaxed));
+        if until.0 == 0 {
+            return Standing::Open;
+        }
+        let shut = self.lock();
+        if now < until {
+            return Standing::Shut(shut.cause.reason(now.until(until)));
+        }
+        if now < shut.tried_until { Standing::Shut(Reason::Probing) } else { Standing::Ajar }
+    }
+
+    /// Takes the one try of a gate that stands ajar.
+    pub(crate) fn take(&self, now: Tick, hold: Duration) -> bool {
+        let mut shut = self.lock();
+        if now < shut.tried_until {
+            return false;
+        }
+        shut.tried_until = now.after(hold);
+        true
+    }
+
+    /// The try came to nothing: another call may try.
+    pub(crate) fn give_back(&self) {
+        self.lock().tried_until = Tick::default();
+    }
+
+    /// A call went through: what was shut until now is open. An answer to an older call does not end a time that was told.
+    pub(crate) fn answered(&self, now: Tick) {
+        let until = self.until.load(Ordering::Relaxed);
+        if until != 0 && now.0 >= until {
+            let mut shut = self.lock();
+            *shut = Shut::default();
+            self.until.store(0, Ordering::Relaxed);
+        }
+    }
+
+    /// Shuts it for a time.
+    pub(crate) fn shut(&self, cause: Cause, now: Tick, wait: Duration) {
+        self.shut_for(cause, now, |_| wait);
+    }
+
+    /// Shuts it for a time that depends on how often it was shut in a row before.
+    pub(crate) fn shut_for(&self, cause: Cause, now: Tick, wait: impl FnOnce(u32) -> Duration) {
+        let mut shut = self.lock();
+        let until = now.after(wait(shut.times)).0.max(1);
+        // Answers that were under way together say the same thing; only one that comes later is another time.
+        if now.0 >= self.until.load(Ordering::Relaxed) {
+            shut.times = shut.times.saturating_add(1);
+        }
+        shut.cause = cause;
+        shut.tried_until = Tick::default();
+        self.until.store(until.max(self.until.load(Ordering::Relaxed)), Ordering::Relaxed);
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Shut> {
+        self.shut.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,290 @@
+//! One target: a backend with a model. Its times, its failures, and whether it may be asked.
+
+use std::{
+    sync::{
+        Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU32, AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+use serde::{Deserialize, Serialize};
+
+use super::{
+    Settings, Tick,
+    gate::Gate,
+    micros,
+    reason::Reason,
+    track::{Errors, Spread, Track},
+};
+
+/// How a target does.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum State {
+    /// As it should.
+    #[default]
+    Healthy,
+    /// It serves, but fails more often than it should, or is much slower than it used to be.
+    Degraded,
+    /// It failed, and is tried with single calls or has its share growing again.
+    Recovering,
+    /// It is not asked.
+    Failed,
+}
+
+impl State {
+    /// The name in logs and metrics.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Healthy => "healthy",
+            Self::Degraded => "degraded",
+            Self::Recovering => "recovering",
+            Self::Failed => "failed",
+        }
+    }
+}
+
+/// Whether calls go to it.
+#[derive(Clone, Copy, Debug, Default)]
+enum Circuit {
+    #[default]
+    Closed,
+    /// Nobody asks it until then; so many tries have failed before.
+    Open { until: Tick, tries: u32 },
+    /// One call after the other tries it.
+    HalfOpen { good: u32, tried_until: Tick, tries: u32 },
+}
+
+/// A target.
+#[derive(Debug, Default)]
+pub(crate) struct Target {
+    pub(crate) in_flight: AtomicU32,
+    /// When it was asked last.
+    pub(crate) asked: AtomicU64,
+    /// Shut by 503 with `Retry-After`.
+    pub(crate) gate: Gate,
+    stats: Mutex<Stats>,
+}
+
+#[derive(Debug, Default)]
+pub(crate) struct Stats {
+    first: Track,
+    whole: Track,
+    per_token: Track,
+    spread: Spread,
+    errors: Errors,
+    in_a_row: u32,
+    circuit: Circuit,
+    /// When it became well again.
+    well_since: Option<Tick>,
+    /// It does not know the model or is loading it: others are better until then.
+    missing_until: Tick,
+    served: u64,
+    failed: u64,
+}
+
+/// What is known of a target at one moment, copied out.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Known {
+    pub(crate) state: State,
+    pub(crate) first: Option<f64>,
+    pub(crate) whole: Option<f64>,
+    pub(crate) per_token: Option<f64>,
+    pub(crate) errors: f64,
+    /// The share it may have while it starts slowly, 0 to 1.
+    pub(crate) ramp: f64,
+    pub(crate) missing: bool,
+    pub(crate) served: u64,
+    pub(crate) failed: u64,
+}
+
+/// Whether a target may be asked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Entry {
+    Free,
+    /// As a try.
+    Try,
+    No(Reason),
+}
+
+impl Target {
+    pub(crate) fn known(&self, now: Tick, settings: &Settings) -> Known {
+        self.lock().known(now, settings)
+    }
+
+    /// Whether it may be asked now.
+    pub(crate) fn entry(&self, now: Tick) -> Entry {
+        self.lock().entry(now)
+    }
+
+    /// Takes the try of a target that failed.
+    pub(crate) fn take(&self, now: Tick, hold: Duration) -> bool {
+        let mut stats = self.lock();
+        if stats.entry(now) != Entry::Try {
+            return false;
+        }
+        let (good, tries) = match stats.circuit {
+            Circuit::HalfOpen { good, tries, .. } => (good, tries),
+            Circuit::Open { tries, .. } => (0, tries),
+            Circuit::Closed => return false,
+        };
+        stats.circuit = Circuit::HalfOpen { good, tried_until: now.after(hold), tries };
+        true
+    }
+
+    /// The try came to nothing: another call may try.
+    pub(crate) fn give_back(&self) {
+        let mut stats = self.lock();
+        if let Circuit::HalfOpen { tried_until, .. } = &mut stats.circuit {
+            *tried_until = Tick::default();
+        }
+    }
+
+    pub(crate) fn first_event(&self, took: u64, now: Tick, settings: &Settings) {
+        let mut stats = self.lock();
+        stats.first.observe(took as f64, now, settings.window, settings.baseline);
+        stats.spread.count(took as f64);
+    }
+
+    /// Somebody waited so long for a first event and left.
+    pub(crate) fn waited(&self, took: u64, now: Tick, settings: &Settings) {
+        self.lock().first.at_least(took as f64, now, settings.window, settings.baseline);
+    }
+
+    /// A good answer. `first` is when its first event came, for a stream; both in microseconds.
+    pub(crate) fn served(&self, took: u64, first: Option<u64>, tokens: Option<u64>, now: Tick, settings: &Settings) {
+        let mut stats = self.lock();
+        let mut per_token = |micros: f64, tokens: u64| {
+            if tokens > 0 {
+                stats.per_token.observe(micros / tokens as f64, now, settings.window, settings.baseline);
+            }
+        };
+        match (first, tokens) {
+            (Some(first), Some(tokens)) => per_token(took.saturating_sub(first) as f64, tokens),
+            (None, Some(tokens)) => per_token(took as f64, tokens),
+            _ => {}
+        }
+        if first.is_none() {
+            stats.whole.observe(took as f64, now, settings.window, settings.baseline);
+        }
+        stats.errors.count(false, now, settings.window);
+        stats.in_a_row = 0;
+        stats.served += 1;
+    }
+
+    /// A try went well.
+    pub(crate) fn tried_well(&self, now: Tick, settings: &Settings) {
+        let mut stats = self.lock();
+        if let Circuit::HalfOpen { good, tries, .. } = stats.circuit {
+            if good + 1 >= settings.probes {
+                stats.circuit = Circuit::Closed;
+                stats.well_since = Some(now);
+                stats.errors = Errors::default();
+                stats.in_a_row = 0;
+            } else {
+                stats.circuit = Circuit::HalfOpen { good: good + 1, tried_until: Tick::default(), tries };
+            }
+        }
+    }
+
+    /// A failure of the target's own.
+    pub(crate) fn failed(&self, tried: bool, now: Tick, settings: &Settings) {
+        let mut stats = self.lock();
+        stats.errors.count(true, now, settings.window);
+        stats.in_a_row = stats.in_a_row.saturating_add(1);
+        stats.failed += 1;
+        match stats.circuit {
+            Circuit::HalfOpen { tries, .. } if tried => stats.open(now, tries + 1, settings),
+            Circuit::Closed if stats.is_failing(now, settings) => stats.open(now, 0, settings),
+            _ => {}
+        }
+    }
+
+    /// It does not know the model, or is loading it.
+    pub(crate) fn missing(&self, now: Tick, wait: Duration) {
+        self.lock().missing_until = now.after(wait);
+    }
+
+    pub(crate) fn first_event_p95(&self) -> Option<Duration> {
+        self.lock().spread.quantile(0.95)
+    }
+
+    pub(crate) fn in_flight(&self) -> u32 {
+        self.in_flight.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn asked(&self) -> Tick {
+        Tick(self.asked.load(Ordering::Relaxed))
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Stats> {
+        self.stats.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Stats {
+    fn known(&self, now: Tick, settings: &Settings) -> Known {
+        let errors = self.errors.share(now, settings.window);
+        let ramp = self.ramp(now, settings);
+        let state = match self.circuit {
+            Circuit::Open { until, .. } if now < until => State::Failed,
+            Circuit::Open { .. } | Circuit::HalfOpen { .. } => State::Recovering,
+            Circuit::Closed if ramp < 1.0 => State::Recovering,
+            Circuit::Closed if self.is_degraded(errors, now, settings) => State::Degraded,
+            Circuit::Closed => State::Healthy,
+        };
+        Known {
+            state,
+            first: self.first.value(),
+            whole: self.whole.value(),
+            per_token: self.per_token.value(),
+            errors,
+            ramp,
+            missing: now < self.missing_until,
+            served: self.served,
+            failed: self.failed,
+        }
+    }
+
+    fn entry(&self, now: Tick) -> Entry {
+        match self.circuit {
+            Circuit::Closed => Entry::Free,
+            Circuit::Open { until, .. } if now < until => Entry::No(Reason::Failed { wait: now.until(until) }),
+            Circuit::HalfOpen { tried_until, .. } if now < tried_until => Entry::No(Reason::Probing),
+            _ => Entry::Try,
+        }
+    }
+
+    fn ramp(&self, now: Tick, settings: &Settings) -> f64 {
+        let Some(since) = self.well_since else { return 1.0 };
+        let whole = micros(settings.slow_start).max(1) as f64;
+        (now.since(since) as f64 / whole).clamp(0.1, 1.0)
+    }
+
+    fn is_degraded(&self, errors: f64, now: Tick, settings: &Settings) -> bool {
+        let enough = self.errors.calls(now, settings.window) >= settings.min_calls;
+        let slow = self.first.rise().max(self.whole.rise()) >= settings.slow_factor;
+        (enough && errors >= settings.degraded_errors) || slow
+    }
+
+    fn is_failing(&self, now: Tick, settings: &Settings) -> bool {
+        if settings.failed_after == 0 {
+            return false;
+        }
+        let enough = self.errors.calls(now, settings.window) >= settings.min_calls;
+        self.in_a_row >= settings.failed_after
+            || (enough && self.errors.share(now, settings.window) >= settings.failed_errors)
+    }
+
+    fn open(&mut self, now: Tick, tries: u32, settings: &Settings) {
+        let wait = doubled(settings.open, tries, settings.open_max);
+        self.circuit = Circuit::Open { until: now.after(wait), tries };
+        self.well_since = None;
+    }
+}
+
+/// `first`, doubled so many times, at most `longest`.
+pub(crate) fn doubled(first: Duration, times: u32, longest: Duration) -> Duration {
+    first.saturating_mul(1_u32 << times.min(20)).min(longest)
+}

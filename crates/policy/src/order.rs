@@ -1,0 +1,264 @@
+//! Who serves a call, in which order: pure, from candidates as data, what the call needs, and how everybody does.
+//!
+//! First what a call needs removes candidates, before anything is spent; then priorities, then the strategy. The best two of
+//! a random pair (by cost, softly), single calls to learn, and a fixed place for calls that belong together.
+
+mod candidate;
+mod cost;
+mod dice;
+mod explain;
+mod fault;
+mod fit;
+
+use std::time::{Duration, Instant};
+
+use types::{BackendName, RoutePolicy, config};
+
+use crate::{
+    credentials::Whose,
+    health::{Health, Reason, Sight, State, Tick},
+};
+
+pub use candidate::{Abilities, Candidate, MarketState, Need, Price};
+use cost::Costs;
+use dice::Dice;
+pub(crate) use dice::percent;
+pub use dice::sticky;
+pub use explain::{Row, explain};
+pub(crate) use fault::nobody;
+
+/// How to choose among those who can serve a call.
+pub use config::Strategy;
+
+/// How the router's suffix reads as a strategy; none for no suffix.
+pub const fn strategy(policy: RoutePolicy) -> Option<Strategy> {
+    match policy {
+        RoutePolicy::Default => None,
+        RoutePolicy::Fastest => Some(Strategy::Fastest),
+        RoutePolicy::Cheapest => Some(Strategy::Cheapest),
+        RoutePolicy::Preferred => Some(Strategy::Preferred),
+    }
+}
+
+/// What is asked of a choice.
+#[derive(Clone, Copy, Debug)]
+pub struct Ask<'a> {
+    /// What the call needs.
+    pub need: &'a Need,
+    /// How to choose.
+    pub strategy: Strategy,
+    /// Backends and servers in the order of preference.
+    pub preferred: &'a [BackendName],
+    /// Whether servers of the operator's own come first.
+    pub own_servers_first: bool,
+    /// The most that the call may cost, in micro-dollars.
+    pub max_price: Option<u64>,
+    /// The latest first event.
+    pub max_first_event: Option<Duration>,
+    /// Calls with the same number go to the same target: [`sticky`] makes one of a text.
+    pub sticky: Option<u64>,
+    /// A random number.
+    pub seed: u64,
+}
+
+impl<'a> Ask<'a> {
+    /// An ask without wishes.
+    pub const fn new(need: &'a Need, seed: u64) -> Self {
+        Self {
+            need,
+            strategy: Strategy::Auto,
+            preferred: &[],
+            own_servers_first: false,
+            max_price: None,
+            max_first_event: None,
+            sticky: None,
+            seed,
+        }
+    }
+}
+
+/// A choice: indexes of candidates.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Order {
+    /// Who is asked, the first one first; nobody twice, nobody who cannot.
+    pub attempts: Vec<usize>,
+    /// Who is left out, and why.
+    pub excluded: Vec<(usize, Reason)>,
+    /// Whether the first attempt is made to learn how its target does.
+    pub explores: bool,
+}
+
+/// A candidate that may serve.
+struct Able {
+    index: usize,
+    /// Candidates of the same target have the same number.
+    target: usize,
+    rank: u64,
+    cost: f64,
+    weight: f64,
+    sight: Sight,
+}
+
+/// Puts the candidates in order.
+pub fn choose(candidates: &[Candidate], ask: &Ask<'_>, health: &Health, now: Instant) -> Order {
+    let tick = health.tick(now);
+    let table = health.read();
+    let settings = table.settings();
+    let mut order = Order::default();
+    let mut able: Vec<Able> = Vec::with_capacity(candidates.len());
+    for (index, candidate) in candidates.iter().enumerate() {
+        if let Some(reason) = fit::unfit(candidate, ask) {
+            order.excluded.push((index, reason));
+            continue;
+        }
+        let mut sight = table.sight(&candidate.lane, tick);
+        let reason = sight.shut.take().or_else(|| fit::too_slow(candidate, &sight, ask));
+        if let Some(reason) = reason {
+            order.excluded.push((index, reason));
+            continue;
+        }
+        let same = |other: &&Able| candidates[other.index].lane.same_target(&candidate.lane);
+        let target = able.iter().find(same).map_or(index, |other| other.target);
+        let rank = fit::rank(candidate, &sight, ask);
+        able.push(Able { index, target, rank, cost: 0.0, weight: f64::from(candidate.weight.max(1)), sight });
+    }
+    if able.is_empty() {
+        return order;
+    }
+    let costs = Costs::new(candidates, able.iter().map(|one| (one.index, &one.sight)), ask.need, settings);
+    for one in &mut able {
+        one.cost = match ask.strategy {
+            Strategy::Auto => costs.balanced(&candidates[one.index], &one.sight, settings),
+            Strategy::Fastest => costs.slowness(&candidates[one.index], &one.sight),
+            Strategy::Cheapest => fit::price(&candidates[one.index], ask.need, settings.typical_output),
+            Strategy::Preferred => costs.balanced(&candidates[one.index], &one.sight, settings),
+        };
+    }
+    let mut dice = Dice::new(ask.seed);
+    let stale = settings.explore_after;
+    able.sort_by(|a, b| a.rank.cmp(&b.rank).then(a.cost.total_cmp(&b.cost)).then(lanes(a, b)));
+    let best = able.first().map_or(0, |one| one.rank);
+    let group = able.partition_point(|one| one.rank == best);
+    let first = first(
+        &able[..group],
+        candidates,
+        ask,
+        &mut dice,
+        |one| {
+            let old = tick.since(one.sight.asked) > crate::health::micros(stale);
+            old && one.sight.asked != Tick::default() && one.sight.known.ramp >= 1.0
+        },
+        settings.exploration,
+    );
+    order.explores = first.explores;
+    arrange(&able, first.target, first.lane, &mut order.attempts);
+    order
+}
+
+/// Among lanes of one target: the one that tries, then the one with the least under way for what its key may do.
+fn lanes(a: &Able, b: &Able) -> std::cmp::Ordering {
+    let load = |one: &Able| f64::from(one.sight.lane_in_flight + 1) * one.sight.pressure;
+    b.sight.tries.cmp(&a.sight.tries).then(load(a).total_cmp(&load(b)))
+}
+
+/// Whom a call goes to first.
+struct First {
+    target: usize,
+    lane: Option<usize>,
+    explores: bool,
+}
+
+fn first(
+    group: &[Able],
+    candidates: &[Candidate],
+    ask: &Ask<'_>,
+    dice: &mut Dice,
+    stale: impl Fn(&Able) -> bool,
+    exploration: f64,
+) -> First {
+    let to = |target, explores| First { target, lane: None, explores };
+    // Somebody who was put aside may be tried again: this call does it, and goes on elsewhere if it fails.
+    if let Some(one) = group.iter().find(|one| one.sight.tries) {
+        return First { target: one.target, lane: Some(one.index), explores: true };
+    }
+    let targets = targets(group);
+    if let Some(sticky) = ask.sticky {
+        let place = |one: &&Able| dice::place(sticky, &candidates[one.index].lane, one.weight);
+        if let Some(one) = targets.iter().copied().max_by(|a, b| place(a).total_cmp(&place(b))) {
+            return to(one.target, false);
+        }
+    }
+    if targets.len() > 1 && dice.unit() < exploration {
+        // The one that was asked longest ago, if nobody is asking it now.
+        let old = targets.iter().filter(|one| stale(one) && one.sight.in_flight == 0);
+        if let Some(one) = old.min_by_key(|one| one.sight.asked) {
+            return to(one.target, true);
+        }
+    }
+    match ask.strategy {
+        Strategy::Auto => to(pair(&targets, dice), false),
+        _ => to(group.first().map_or(0, |one| one.target), false),
+    }
+}
+
+/// One lane of each target.
+fn targets(group: &[Able]) -> Vec<&Able> {
+    let mut targets: Vec<&Able> = Vec::with_capacity(group.len());
+    for one in group {
+        if !targets.iter().any(|other| other.target == one.target) {
+            targets.push(one);
+        }
+    }
+    targets
+}
+
+/// The better of two that were drawn by weight; the nearer their costs, the more often it is the other one.
+fn pair(targets: &[&Able], dice: &mut Dice) -> usize {
+    let all: f64 = targets.iter().map(|one| one.weight).sum();
+    let a = draw(targets, dice.unit() * all, usize::MAX);
+    let others = all - targets.get(a).map_or(0.0, |one| one.weight);
+    let b = draw(targets, dice.unit() * others, a);
+    let (Some(one), Some(other)) = (targets.get(a), targets.get(b)) else {
+        return targets.first().map_or(0, |one| one.target);
+    };
+    let fourth = |cost: f64| (cost * cost) * (cost * cost);
+    // Costs are brought near one, so that their fourth powers stay in range.
+    let (x, y) = (one.cost / (one.cost + other.cost), other.cost / (one.cost + other.cost));
+    let chance = fourth(y) / (fourth(x) + fourth(y));
+    if dice.unit() < chance { one.target } else { other.target }
+}
+
+fn draw(targets: &[&Able], mut point: f64, without: usize) -> usize {
+    let mut last = 0;
+    for (index, one) in targets.iter().enumerate().filter(|(index, _)| *index != without) {
+        last = index;
+        if point < one.weight {
+            break;
+        }
+        point -= one.weight;
+    }
+    last
+}
+
+/// The first target's lanes, then everybody else as they stand: keys of one target together.
+fn arrange(able: &[Able], target: usize, lane: Option<usize>, attempts: &mut Vec<usize>) {
+    attempts.reserve(able.len());
+    attempts.extend(lane);
+    let mut add = |index: usize| {
+        if lane != Some(index) {
+            attempts.push(index);
+        }
+    };
+    able.iter().filter(|one| one.target == target).for_each(|one| add(one.index));
+    for (at, one) in able.iter().enumerate() {
+        let seen = one.target == target || able[..at].iter().any(|other| other.target == one.target);
+        if !seen {
+            able[at..].iter().filter(|other| other.target == one.target).for_each(|other| add(other.index));
+        }
+    }
+}
+
+/// Whether what is known of the candidate's health keeps it behind others.
+fn is_weak(candidate: &Candidate, sight: &Sight) -> bool {
+    sight.state == State::Degraded || (candidate.lane.whose == Whose::Caller && sight.state == State::Failed)
+}

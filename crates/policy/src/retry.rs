@@ -1,0 +1,314 @@
+//! Whether and where a call is tried again, until its first byte has reached the caller.
+
+mod budget;
+
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use types::{Fault, Kind, Retry, Scope, Sent, config};
+
+pub(crate) use budget::Budget;
+
+use crate::{
+    health::{Flight, Health, Lane, Reason},
+    order::Candidate,
+};
+
+/// The code of a fault on a kept connection that turned out to be dead before any byte of a reply.
+pub const STALE: &str = "stale_connection";
+
+/// How often a call is tried, as `[routing.retries]` says. `Default` is what the configuration documents.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Settings {
+    /// Attempts of one call, all together.
+    pub attempts: u32,
+    /// Further attempts for each call, on average.
+    pub budget: f64,
+    /// Further attempts a second that are always there.
+    pub floor: f64,
+    /// The first wait before another attempt at the same target.
+    pub backoff: Duration,
+    /// The longest one.
+    pub backoff_max: Duration,
+    /// Attempts at a model that is still loading.
+    pub loading: u32,
+    /// The longest wait between them.
+    pub loading_wait: Duration,
+}
+
+impl Settings {
+    pub(crate) fn of(retries: &config::Retries) -> Self {
+        Self {
+            attempts: retries.attempts,
+            budget: f64::from(retries.budget) / 100.0,
+            floor: f64::from(retries.floor),
+            backoff: retries.backoff.get(),
+            backoff_max: retries.backoff_max.get(),
+            loading: retries.loading,
+            loading_wait: retries.loading_wait.get(),
+        }
+    }
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self::of(&config::Retries::default())
+    }
+}
+
+/// What follows a fault.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Next {
+    /// Nothing: the fault is the answer.
+    Fail,
+    /// The same candidate once more, after this wait.
+    Again(Duration),
+    /// Another candidate: [`Tries::begin`] says which.
+    Other,
+    /// The model's name is looked up afresh; then [`Tries::replaced`].
+    LookUp,
+}
+
+/// What a decision needs to know besides the fault.
+#[derive(Clone, Copy, Debug)]
+pub struct Facts {
+    /// Whether the call submits work that must not be done twice: a queue, a prediction.
+    pub submits: bool,
+    /// How long the call may still take.
+    pub left: Duration,
+    /// Now.
+    pub now: Instant,
+    /// A random number.
+    pub seed: u64,
+}
+
+/// One call's walk over its candidates.
+#[derive(Debug)]
+pub struct Tries {
+    settings: Arc<Settings>,
+    order: Vec<usize>,
+    /// Which of `order` are done with.
+    done: Vec<bool>,
+    /// The candidate to ask once more.
+    again: Option<usize>,
+    refused: Vec<(usize, Reason)>,
+    sent: u32,
+    loading: u32,
+    looked_up: bool,
+    fresh_connection: bool,
+    same: u32,
+}
+
+impl Tries {
+    /// A walk over these candidates, in this order.
+    pub fn new(order: Vec<usize>, settings: Arc<Settings>) -> Self {
+        let done = vec![false; order.len()];
+        Self {
+            settings,
+            order,
+            done,
+            again: None,
+            refused: Vec::new(),
+            sent: 0,
+            loading: 0,
+            looked_up: false,
+            fresh_connection: false,
+            same: 0,
+        }
+    }
+
+    /// Takes the order of new candidates; what was tried already still counts.
+    pub fn replaced(&mut self, order: Vec<usize>) {
+        self.done = vec![false; order.len()];
+        self.order = order;
+        self.again = None;
+        self.refused.clear();
+    }
+
+    /// How many attempts were begun.
+    pub const fn begun(&self) -> u32 {
+        self.sent
+    }
+
+    /// The next attempt: the first candidate that may be asked now. None when nobody is left: [`Tries::nobody`].
+    pub fn begin(&mut self, health: &Health, candidates: &[Candidate], now: Instant) -> Option<(usize, Flight)> {
+        if let Some(index) = self.again.take()
+            && let Some(flight) = self.ask(index, health, candidates, now)
+        {
+            return Some((index, flight));
+        }
+        for at in 0..self.order.len() {
+            if std::mem::replace(&mut self.done[at], true) {
+                continue;
+            }
+            let index = self.order[at];
+            if let Some(flight) = self.ask(index, health, candidates, now) {
+                return Some((index, flight));
+            }
+        }
+        None
+    }
+
+    fn ask(&mut self, index: usize, health: &Health, candidates: &[Candidate], now: Instant) -> Option<Flight> {
+        let lane = &candidates.get(index)?.lane;
+        match health.begin(lane, now) {
+            Ok(flight) => {
+                if self.sent == 0 {
+                    health.count_call(&lane.model, &self.settings, now);
+                }
+                self.sent += 1;
+                Some(flight)
+            }
+            Err(refused) => {
+                self.refused.push((index, refused.reason));
+                None
+            }
+        }
+    }
+
+    /// The fault when [`Tries::begin`] found nobody: everybody was put aside since the choice was made.
+    pub fn nobody(&self, candidates: &[Candidate]) -> Box<Fault> {
+        crate::order::nobody(&self.refused, candidates)
+    }
+
+    /// What follows `fault`, which the candidate `index` answered.
+    pub fn after(
+        &mut self,
+        index: usize,
+        fault: &Fault,
+        facts: &Facts,
+        health: &Health,
+        candidates: &[Candidate],
+    ) -> Next {
+        let Some(lane) = candidates.get(index).map(|candidate| &candidate.lane) else { return Next::Fail };
+        if fault.retry == Retry::Never || self.sent >= self.settings.attempts.max(1) {
+            return Next::Fail;
+        }
+        if facts.submits && may_be_done(fault) {
+            return Next::Fail;
+        }
+        if fault.code.as_deref() == Some(STALE) && !self.fresh_connection {
+            self.fresh_connection = true;
+            return self.once_more(index, Duration::ZERO);
+        }
+        if fault.kind == Kind::UpstreamNotFound && !self.looked_up {
+            self.looked_up = true;
+            return Next::LookUp;
+        }
+        self.strike(lane, fault.scope, candidates);
+        let paid = |health: &Health| health.may_retry(&lane.model, &self.settings, facts.now);
+        if self.done.contains(&false) {
+            return if paid(health) { Next::Other } else { Next::Fail };
+        }
+        match fault.kind {
+            Kind::UpstreamLoading => self.wait_for_loading(index, fault, facts),
+            Kind::UpstreamUnreachable => {
+                let wait = self.backoff(facts.seed);
+                if wait >= facts.left || !paid(health) {
+                    return Next::Fail;
+                }
+                self.same += 1;
+                self.once_more(index, wait)
+            }
+            _ => match fault.retry {
+                Retry::After(wait) if wait < facts.left && paid(health) => self.once_more(index, wait),
+                _ => Next::Fail,
+            },
+        }
+    }
+
+    /// When a second attempt may start beside the first: when its first event is later than for 95 of 100 calls, and there is
+    /// another target.
+    pub fn hedge_after(&self, index: usize, health: &Health, candidates: &[Candidate]) -> Option<Duration> {
+        let lane = &candidates.get(index)?.lane;
+        self.other_target(lane, candidates)?;
+        health.first_event_p95(lane)
+    }
+
+    /// The second attempt, at another target, if the budget has room for it.
+    pub fn hedge(
+        &mut self,
+        index: usize,
+        health: &Health,
+        candidates: &[Candidate],
+        now: Instant,
+    ) -> Option<(usize, Flight)> {
+        let lane = &candidates.get(index)?.lane;
+        if self.sent >= self.settings.attempts {
+            return None;
+        }
+        let at = self.other_target(lane, candidates)?;
+        if !health.may_retry(&lane.model, &self.settings, now) {
+            return None;
+        }
+        self.done[at] = true;
+        let other = self.order[at];
+        self.ask(other, health, candidates, now).map(|flight| (other, flight))
+    }
+
+    fn other_target(&self, lane: &Lane, candidates: &[Candidate]) -> Option<usize> {
+        let open = self.order.iter().zip(&self.done).enumerate().filter(|(_, (_, done))| !**done);
+        let mut others =
+            open.filter(|(_, (index, _))| candidates.get(**index).is_some_and(|c| !c.lane.same_target(lane)));
+        others.next().map(|(at, _)| at)
+    }
+
+    /// Takes out everybody of whom the fault speaks as well.
+    fn strike(&mut self, lane: &Lane, scope: Scope, candidates: &[Candidate]) {
+        for (index, done) in self.order.iter().zip(&mut self.done).filter(|(_, done)| !**done) {
+            let Some(other) = candidates.get(*index).map(|candidate| &candidate.lane) else { continue };
+            *done = match scope {
+                Scope::Call | Scope::KeyAndTarget => other == lane,
+                Scope::Target => other.same_target(lane),
+                Scope::Key => other.key == lane.key,
+                Scope::KeyAndModel => other.key == lane.key && other.model == lane.model,
+                Scope::BillingAccount if lane.account.is_some() => other.account == lane.account,
+                Scope::BillingAccount => other.key == lane.key,
+            };
+        }
+    }
+
+    fn once_more(&mut self, index: usize, wait: Duration) -> Next {
+        self.again = Some(index);
+        Next::Again(wait)
+    }
+
+    fn wait_for_loading(&mut self, index: usize, fault: &Fault, facts: &Facts) -> Next {
+        let wait = fault.retry_after.unwrap_or(Duration::from_secs(1)).min(self.settings.loading_wait);
+        if self.loading + 1 >= self.settings.loading || wait >= facts.left {
+            return Next::Fail;
+        }
+        self.loading += 1;
+        self.once_more(index, wait)
+    }
+
+    /// From half of the wait to all of it, so that calls that failed together do not come back together.
+    fn backoff(&self, seed: u64) -> Duration {
+        let whole = self.settings.backoff.saturating_mul(1 << self.same.min(16)).min(self.settings.backoff_max);
+        let half = whole / 2;
+        let part = u32::try_from(seed % 1024).unwrap_or(0);
+        half + half * part / 1024
+    }
+}
+
+/// Whether work that was submitted may have been taken on although the call failed: then it is never submitted again.
+fn may_be_done(fault: &Fault) -> bool {
+    match fault.sent {
+        Sent::No => false,
+        Sent::Maybe => true,
+        // A clear no: the key, the account, the rate, the name; or "not now".
+        Sent::Yes => {
+            !matches!(
+                fault.kind,
+                Kind::UpstreamUnauthenticated
+                    | Kind::UpstreamPayment
+                    | Kind::UpstreamForbidden
+                    | Kind::UpstreamNotFound
+                    | Kind::UpstreamRateLimited
+                    | Kind::UpstreamLoading
+            ) && fault.status != Some(503)
+        }
+    }
+}

@@ -1,0 +1,216 @@
+//! How calls are spread over those who can serve them: the routing's part of the document.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::{Period, Rule};
+
+/// How calls are spread over those who can serve them.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Routing {
+    /// How to choose among those who can serve a call that names neither a backend nor a way of choosing.
+    pub strategy: Strategy,
+    /// Backends and servers in the order of preference, for the strategy `preferred` and the suffix `:preferred`.
+    pub preferred: Vec<String>,
+    /// Whether servers of your own come before everybody else.
+    pub own_servers_first: bool,
+    /// Whether a call that names a backend may go to another backend of the same model when that one fails.
+    pub failover: bool,
+    /// Whether a second attempt is started elsewhere when the first event is later than for 95 of 100 calls; the slower one is cancelled.
+    pub hedging: bool,
+    /// Rules that choose targets, for every call; the first that is true counts.
+    pub rules: Vec<Rule>,
+    /// When a target counts as slow, failing or well.
+    pub health: Health,
+    /// How long what failed is put aside.
+    pub asides: Asides,
+    /// How often a call is tried.
+    pub retries: Retries,
+}
+
+impl Default for Routing {
+    fn default() -> Self {
+        Self {
+            strategy: Strategy::Auto,
+            preferred: Vec::new(),
+            own_servers_first: false,
+            failover: false,
+            hedging: false,
+            rules: Vec::new(),
+            health: Health::default(),
+            asides: Asides::default(),
+            retries: Retries::default(),
+        }
+    }
+}
+
+/// How to choose among those who can serve a call.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Strategy {
+    /// By what each one did lately: errors, first event, speed, calls under way, quota.
+    #[default]
+    Auto,
+    /// The most tokens a second first.
+    Fastest,
+    /// The lowest price first.
+    Cheapest,
+    /// In the order of `routing.preferred`.
+    Preferred,
+}
+
+impl Strategy {
+    /// The name as the configuration spells it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Auto => "auto",
+            Self::Fastest => "fastest",
+            Self::Cheapest => "cheapest",
+            Self::Preferred => "preferred",
+        }
+    }
+}
+
+/// When a target (a backend with a model) counts as slow, failing or well.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Health {
+    /// How far back errors and times count: what is this old has lost half of its weight.
+    pub window: Period,
+    /// The same for the baseline with which a target's times are compared.
+    pub baseline: Period,
+    /// So many failures in a row, and the target is not asked any more; 0 switches this and `failed_errors` off.
+    #[schemars(range(min = 0, max = 1000))]
+    pub failed_after: u32,
+    /// So many failures of 100 calls in the window, and the target is not asked any more.
+    #[schemars(range(min = 1, max = 100))]
+    pub failed_errors: u32,
+    /// So many failures of 100 calls in the window, and the target is degraded: others are better.
+    #[schemars(range(min = 1, max = 100))]
+    pub degraded_errors: u32,
+    /// Shares of failures count from so many calls in the window.
+    #[schemars(range(min = 1, max = 10_000))]
+    pub min_calls: u32,
+    /// So many times slower than its own baseline, and the target is degraded.
+    #[schemars(range(min = 2, max = 100))]
+    pub slow_factor: u32,
+    /// How much failures weigh beside time: a target of which all calls fail looks so many times slower.
+    #[schemars(range(min = 1, max = 1000))]
+    pub error_weight: u32,
+    /// How long a failed target is left alone before one call may try it.
+    pub open: Period,
+    /// That time doubles with each try that fails, up to this.
+    pub open_max: Period,
+    /// How long one such try may take before another call may try.
+    pub probe: Period,
+    /// So many good tries in a row, and the target is well again.
+    #[schemars(range(min = 1, max = 100))]
+    pub probes: u32,
+    /// How long a target that is well again takes to get its full share.
+    pub slow_start: Period,
+    /// A target that nobody asked for this long gets a call, so that what is known of it stays true.
+    pub explore_after: Period,
+    /// At most so many of 1,000 calls go out for that reason.
+    #[schemars(range(min = 0, max = 500))]
+    pub exploration: u32,
+    /// Tokens of an answer, where times of different targets are compared and the call names no smaller limit.
+    #[schemars(range(min = 1, max = 1_000_000))]
+    pub typical_output: u32,
+    /// How many targets and keys are remembered.
+    #[schemars(range(min = 16, max = 1_000_000))]
+    pub entries: u32,
+}
+
+impl Default for Health {
+    fn default() -> Self {
+        Self {
+            window: Period::seconds(10),
+            baseline: Period::seconds(600),
+            failed_after: 5,
+            failed_errors: 50,
+            degraded_errors: 10,
+            min_calls: 20,
+            slow_factor: 3,
+            error_weight: 20,
+            open: Period::seconds(1),
+            open_max: Period::seconds(30),
+            probe: Period::seconds(10),
+            probes: 3,
+            slow_start: Period::seconds(10),
+            explore_after: Period::seconds(5),
+            exploration: 50,
+            typical_output: 200,
+            entries: 20_000,
+        }
+    }
+}
+
+/// How long what failed is put aside; then one call tries it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Asides {
+    /// A key that was refused (401).
+    pub unauthenticated: Period,
+    /// A key for a model that it may not use (403).
+    pub forbidden: Period,
+    /// An account that must pay first (402): all its keys for routed calls, or one backend's own key.
+    pub payment: Period,
+    /// A key at a backend with a model after 429 without `Retry-After`; doubles up to `rate_limited_max`.
+    pub rate_limited: Period,
+    /// The longest `Retry-After` that is believed.
+    pub rate_limited_max: Period,
+    /// A target that does not know the model (404), for which others are better.
+    pub not_found: Period,
+}
+
+impl Default for Asides {
+    fn default() -> Self {
+        Self {
+            unauthenticated: Period::seconds(600),
+            forbidden: Period::seconds(600),
+            payment: Period::seconds(300),
+            rate_limited: Period::seconds(1),
+            rate_limited_max: Period::seconds(300),
+            not_found: Period::seconds(60),
+        }
+    }
+}
+
+/// How often a call is tried, before its first byte reaches the caller.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Retries {
+    /// How often one call is sent at most, all attempts together.
+    #[schemars(range(min = 1, max = 20))]
+    pub attempts: u32,
+    /// Further attempts in 100 calls of a model; beyond it calls fail with what the last attempt said.
+    #[schemars(range(min = 0, max = 1000))]
+    pub budget: u32,
+    /// Further attempts a second that are always allowed.
+    #[schemars(range(min = 0, max = 10_000))]
+    pub floor: u32,
+    /// The longest wait before the first further attempt at the same target; it doubles, and a random part of it is waited.
+    pub backoff: Period,
+    /// The longest such wait.
+    pub backoff_max: Period,
+    /// How often one call is sent to a model that is still loading.
+    #[schemars(range(min = 1, max = 20))]
+    pub loading: u32,
+    /// The longest wait for a loading model between two of these.
+    pub loading_wait: Period,
+}
+
+impl Default for Retries {
+    fn default() -> Self {
+        Self {
+            attempts: 4,
+            budget: 20,
+            floor: 10,
+            backoff: Period::millis(100),
+            backoff_max: Period::seconds(2),
+            loading: 3,
+            loading_wait: Period::seconds(60),
+        }
+    }
+}
