@@ -239,6 +239,8 @@ pub struct RoutingRules {
     pub failover: bool,
     /// Whether a late first event starts a second attempt.
     pub hedging: bool,
+    /// How long a stream may be without its first event while somebody else could serve it.
+    pub patience: Duration,
     /// Rules for every call, the first true one counts.
     pub rules: Vec<Rule>,
     /// The constants of the health table.

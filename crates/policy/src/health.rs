@@ -141,6 +141,11 @@ impl Health {
         table.sight(lane, self.tick(now)).state
     }
 
+    /// Whether an attempt on this lane may be made now.
+    pub fn may_ask(&self, lane: &Lane, now: Instant) -> bool {
+        self.read().sight(lane, self.tick(now)).shut.is_none()
+    }
+
     /// The time in which 95 of 100 first events of this lane's target came; none while too few are known.
     pub fn first_event_p95(&self, lane: &Lane) -> Option<Duration> {
         self.read().target(lane)?.first_event_p95()

@@ -82,6 +82,8 @@ impl<'a> Ask<'a> {
 pub struct Order {
     /// Who is asked, the first one first; nobody twice, nobody who cannot.
     pub attempts: Vec<usize>,
+    /// Who could serve, but is put aside now.
+    pub later: Vec<usize>,
     /// Who is left out, and why.
     pub excluded: Vec<(usize, Reason)>,
     /// Whether the first attempt is made to learn how its target does.
@@ -112,6 +114,9 @@ pub fn choose(candidates: &[Candidate], ask: &Ask<'_>, health: &Health, now: Ins
             continue;
         }
         let mut sight = table.sight(&candidate.lane, tick);
+        if sight.shut.is_some() {
+            order.later.push(index);
+        }
         let reason = sight.shut.take().or_else(|| fit::too_slow(candidate, &sight, ask));
         if let Some(reason) = reason {
             order.excluded.push((index, reason));
@@ -178,7 +183,7 @@ fn first(
 ) -> First {
     let to = |target, explores| First { target, lane: None, explores };
     // Somebody who was put aside may be tried again: this call does it, and goes on elsewhere if it fails.
-    if let Some(one) = group.iter().find(|one| one.sight.tries) {
+    if let Some(one) = group.iter().find(|one| one.sight.tries && !one.sight.reserve) {
         return First { target: one.target, lane: Some(one.index), explores: true };
     }
     let targets = targets(group);

@@ -63,9 +63,9 @@ impl Default for Settings {
 pub enum Next {
     /// Nothing: the fault is the answer.
     Fail,
-    /// The same candidate once more, after this wait.
+    /// After this wait, [`Tries::begin`] again: it is the same candidate once more, or one that was asked before.
     Again(Duration),
-    /// Another candidate: [`Tries::begin`] says which.
+    /// Another candidate, at once: [`Tries::begin`] says which.
     Other,
     /// The model's name is looked up afresh; then [`Tries::replaced`].
     LookUp,
@@ -84,13 +84,26 @@ pub struct Facts {
     pub seed: u64,
 }
 
+/// How a candidate stands in a walk.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Mark {
+    Open,
+    /// Asked, or not to be asked.
+    Done,
+    /// Its target failed; that may have been chance.
+    Failed,
+}
+
 /// One call's walk over its candidates.
 #[derive(Debug)]
 pub struct Tries {
     settings: Arc<Settings>,
-    order: Vec<usize>,
-    /// Which of `order` are done with.
-    done: Vec<bool>,
+    /// The candidates, and how each one stands.
+    order: Vec<(usize, Mark)>,
+    /// Who could serve, but was put aside when the choice was made.
+    later: Vec<usize>,
+    /// Everybody was asked, and those whose failure may have been chance are asked once more.
+    second_round: bool,
     /// The candidate to ask once more.
     again: Option<usize>,
     refused: Vec<(usize, Reason)>,
@@ -104,11 +117,11 @@ pub struct Tries {
 impl Tries {
     /// A walk over these candidates, in this order.
     pub fn new(order: Vec<usize>, settings: Arc<Settings>) -> Self {
-        let done = vec![false; order.len()];
         Self {
             settings,
-            order,
-            done,
+            order: open(order),
+            later: Vec::new(),
+            second_round: false,
             again: None,
             refused: Vec::new(),
             sent: 0,
@@ -119,10 +132,34 @@ impl Tries {
         }
     }
 
+    /// A walk over the one candidate that there is. It allocates nothing.
+    pub fn single(settings: Arc<Settings>) -> Self {
+        Self { again: Some(0), ..Self::new(Vec::new(), settings) }
+    }
+
+    /// Adds those who were put aside when the choice was made: they are asked if that is over before the call is.
+    #[must_use]
+    pub fn later(mut self, later: Vec<usize>) -> Self {
+        self.later = later;
+        self
+    }
+
+    /// Who is asked next, as far as is known now.
+    pub fn first(&self) -> usize {
+        self.again.or_else(|| self.order.first().map(|(index, _)| *index)).unwrap_or(0)
+    }
+
+    /// The candidate that was begun turned out to be unable to do the call, and nothing was sent: whether another one is left.
+    /// It costs nothing of the budget.
+    pub fn pass(&mut self) -> bool {
+        self.sent = self.sent.saturating_sub(1);
+        self.is_open()
+    }
+
     /// Takes the order of new candidates; what was tried already still counts.
     pub fn replaced(&mut self, order: Vec<usize>) {
-        self.done = vec![false; order.len()];
-        self.order = order;
+        self.order = open(order);
+        self.later.clear();
         self.again = None;
         self.refused.clear();
     }
@@ -140,10 +177,11 @@ impl Tries {
             return Some((index, flight));
         }
         for at in 0..self.order.len() {
-            if std::mem::replace(&mut self.done[at], true) {
+            let (index, mark) = self.order[at];
+            if mark != Mark::Open {
                 continue;
             }
-            let index = self.order[at];
+            self.order[at].1 = Mark::Done;
             if let Some(flight) = self.ask(index, health, candidates, now) {
                 return Some((index, flight));
             }
@@ -198,9 +236,14 @@ impl Tries {
             return Next::LookUp;
         }
         self.strike(lane, fault.scope, candidates);
-        let paid = |health: &Health| health.may_retry(&lane.model, &self.settings, facts.now);
-        if self.done.contains(&false) {
+        let settings = self.settings.clone();
+        let paid = |health: &Health| health.may_retry(&lane.model, &settings, facts.now);
+        if self.is_open() || self.is_later_open(health, candidates, facts.now) {
             return if paid(health) { Next::Other } else { Next::Fail };
+        }
+        if self.goes_round(lane, fault, candidates) {
+            let wait = self.backoff(facts.seed);
+            return if wait < facts.left && paid(health) { Next::Again(wait) } else { Next::Fail };
         }
         match fault.kind {
             Kind::UpstreamLoading => self.wait_for_loading(index, fault, facts),
@@ -243,23 +286,26 @@ impl Tries {
         if !health.may_retry(&lane.model, &self.settings, now) {
             return None;
         }
-        self.done[at] = true;
-        let other = self.order[at];
+        let (other, mark) = self.order.get_mut(at)?;
+        *mark = Mark::Done;
+        let other = *other;
         self.ask(other, health, candidates, now).map(|flight| (other, flight))
     }
 
     fn other_target(&self, lane: &Lane, candidates: &[Candidate]) -> Option<usize> {
-        let open = self.order.iter().zip(&self.done).enumerate().filter(|(_, (_, done))| !**done);
-        let mut others =
-            open.filter(|(_, (index, _))| candidates.get(**index).is_some_and(|c| !c.lane.same_target(lane)));
-        others.next().map(|(at, _)| at)
+        let other = |index: &usize| candidates.get(*index).is_some_and(|c| !c.lane.same_target(lane));
+        self.order.iter().position(|(index, mark)| *mark == Mark::Open && other(index))
     }
 
-    /// Takes out everybody of whom the fault speaks as well.
+    fn is_open(&self) -> bool {
+        self.order.iter().any(|(_, mark)| *mark == Mark::Open)
+    }
+
+    /// Marks everybody of whom the fault speaks as well.
     fn strike(&mut self, lane: &Lane, scope: Scope, candidates: &[Candidate]) {
-        for (index, done) in self.order.iter().zip(&mut self.done).filter(|(_, done)| !**done) {
+        for (index, mark) in &mut self.order {
             let Some(other) = candidates.get(*index).map(|candidate| &candidate.lane) else { continue };
-            *done = match scope {
+            let struck = match scope {
                 Scope::Call | Scope::KeyAndTarget => other == lane,
                 Scope::Target => other.same_target(lane),
                 Scope::Key => other.key == lane.key,
@@ -267,7 +313,35 @@ impl Tries {
                 Scope::BillingAccount if lane.account.is_some() => other.account == lane.account,
                 Scope::BillingAccount => other.key == lane.key,
             };
+            let chance = scope == Scope::Target && (*mark == Mark::Open || other == lane);
+            if struck {
+                *mark = if chance { Mark::Failed } else { Mark::Done };
+            }
         }
+    }
+
+    /// Whether somebody who was put aside when the choice was made can be asked now.
+    fn is_later_open(&mut self, health: &Health, candidates: &[Candidate], now: Instant) -> bool {
+        let open = |index: &usize| candidates.get(*index).is_some_and(|one| health.may_ask(&one.lane, now));
+        let (open, later) = std::mem::take(&mut self.later).into_iter().partition(open);
+        self.later = later;
+        self.order.extend::<Vec<_>>(self::open(open));
+        self.is_open()
+    }
+
+    /// Whether those that failed are asked once more: when the call is not bound to one target, and they may have failed by
+    /// chance.
+    fn goes_round(&mut self, lane: &Lane, fault: &Fault, candidates: &[Candidate]) -> bool {
+        let chance = matches!(
+            fault.kind,
+            Kind::UpstreamFailed | Kind::UpstreamUnreachable | Kind::UpstreamBadReply | Kind::UpstreamTruncated
+        );
+        if self.second_round || !chance || candidates.iter().all(|other| other.lane.same_target(lane)) {
+            return false;
+        }
+        self.second_round = true;
+        self.order.iter_mut().filter(|(_, mark)| *mark == Mark::Failed).for_each(|(_, mark)| *mark = Mark::Open);
+        self.is_open()
     }
 
     fn once_more(&mut self, index: usize, wait: Duration) -> Next {
@@ -291,6 +365,10 @@ impl Tries {
         let part = u32::try_from(seed % 1024).unwrap_or(0);
         half + half * part / 1024
     }
+}
+
+fn open(order: Vec<usize>) -> Vec<(usize, Mark)> {
+    order.into_iter().map(|index| (index, Mark::Open)).collect()
 }
 
 /// Whether work that was submitted may have been taken on although the call failed: then it is never submitted again.

@@ -11,4 +11,5 @@ mod it {
     mod mutated;
     mod names;
     mod secrets;
+    mod simulation;
 }

@@ -14,7 +14,7 @@ use super::{
     quota::{Mark, Quota},
     reason::Reason,
     table::Entry,
-    target::{self, doubled},
+    target::doubled,
 };
 
 /// An attempt may not be made now.
@@ -114,20 +114,23 @@ impl Flight {
                 Standing::Shut(reason) => return refuse(reason),
             }
         }
-        let tries_target = match entry.target.entry(now) {
-            target::Entry::Free => false,
-            target::Entry::Try => true,
-            target::Entry::No(reason) => return refuse(reason),
-        };
-        let mark = {
+        let (mark, tries_target) = {
             let mut left = entry.left.lock().unwrap_or_else(PoisonError::into_inner);
             if let Some(reason) = left.spent(now) {
                 return refuse(reason);
             }
-            if ajar && !take_all(&entry, now, &settings) || tries_target && !entry.target.take(now, settings.probe) {
+            if ajar && !take_all(&entry, now, &settings) {
                 return refuse(Reason::Probing);
             }
-            left.spend(u64::from(settings.typical_output), now)
+            match entry.target.begin(now, settings.probe) {
+                Ok(begun) => (left.spend(u64::from(settings.typical_output), now), begun.tries),
+                Err(reason) => {
+                    if ajar {
+                        entry.gates().for_each(Gate::give_back);
+                    }
+                    return refuse(reason);
+                }
+            }
         };
         entry.in_flight.fetch_add(1, Ordering::Relaxed);
         entry.target.in_flight.fetch_add(1, Ordering::Relaxed);
@@ -196,6 +199,7 @@ impl Running {
         let tick = self.tick(now);
         let took = tick.since(self.begun);
         self.first = Some(took);
+        self.entry.target.heard(tick);
         self.entry.target.first_event(took, tick, &self.settings);
         self.let_through(tick);
     }
@@ -213,6 +217,11 @@ impl Running {
         self.entry.in_flight.fetch_sub(1, Ordering::Relaxed);
         self.entry.target.in_flight.fetch_sub(1, Ordering::Relaxed);
         let took = now.since(self.begun);
+        match outcome {
+            _ if self.first.is_some() => {}
+            Outcome::Left => self.entry.target.unheard(),
+            _ => self.entry.target.heard(now),
+        }
         match outcome {
             Outcome::Served { output_tokens } => {
                 let first = self.first;
@@ -254,7 +263,7 @@ impl Running {
             Kind::UpstreamLoading => entry.target.missing(now, told.unwrap_or(settings.rate_limited)),
             _ => {
                 let tried = std::mem::take(&mut self.tries_target);
-                entry.target.failed(tried, now, settings);
+                entry.target.failed(tried, now.since(self.begun), now, settings);
                 if let Some(wait) = told {
                     entry.target.gate.shut(Cause::Unavailable, now, wait);
                 }

@@ -99,9 +99,12 @@ impl Left {
         self.known.iter().flatten().filter_map(scarce).fold(1.0, f64::max)
     }
 
+    /// What was used up is there again, as far as the limit is known.
     fn renew(&mut self, now: Tick) {
         for known in &mut self.known {
-            *known = known.filter(|known| now < known.reset);
+            let full =
+                |known: Known| known.limit.map(|limit| Known { left: limit, reset: now.after(NO_RESET), ..known });
+            *known = known.and_then(|known| if now < known.reset { Some(known) } else { full(known) });
         }
     }
 }

@@ -23,6 +23,8 @@ pub struct Settings {
     pub slow_factor: f64,
     /// How much failures weigh in a target's cost.
     pub error_weight: f64,
+    /// Calls under way that double a target's cost.
+    pub room: f64,
     /// How long a failed target is left alone at first.
     pub open: Duration,
     /// And at most.
@@ -37,6 +39,8 @@ pub struct Settings {
     pub explore_after: Duration,
     /// The share of calls that may go out to learn, 0 to 1.
     pub exploration: f64,
+    /// How much the time between tokens counts beside the first event's, 0 to 1 and more.
+    pub speed: f64,
     /// Tokens of an answer for comparing.
     pub typical_output: u32,
     /// Lanes remembered.
@@ -67,6 +71,7 @@ impl Settings {
             min_calls: f64::from(health.min_calls),
             slow_factor: f64::from(health.slow_factor),
             error_weight: f64::from(health.error_weight),
+            room: f64::from(health.room),
             open: health.open.get(),
             open_max: health.open_max.get(),
             probe: health.probe.get(),
@@ -74,6 +79,7 @@ impl Settings {
             slow_start: health.slow_start.get(),
             explore_after: health.explore_after.get(),
             exploration: f64::from(health.exploration) / 1000.0,
+            speed: f64::from(health.speed) / 100.0,
             typical_output: health.typical_output,
             entries: health.entries as usize,
             unauthenticated: asides.unauthenticated.get(),

@@ -25,8 +25,10 @@ pub(crate) struct Sight {
     pub(crate) pressure: f64,
     /// Why it may not be asked now.
     pub(crate) shut: Option<Reason>,
-    /// Whether a call would be the one that tries it.
+    /// Whether a call would be one that tries it.
     pub(crate) tries: bool,
+    /// Whether it failed and is only for those who have nobody else.
+    pub(crate) reserve: bool,
 }
 
 impl Table {
@@ -51,6 +53,7 @@ impl Table {
                 match target.entry(now) {
                     Entry::Free => {}
                     Entry::Try => sight.tries = true,
+                    Entry::Reserve => sight.reserve = true,
                     Entry::No(reason) => sight.shut = Some(reason),
                 }
             }

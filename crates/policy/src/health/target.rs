@@ -50,10 +50,10 @@ impl State {
 enum Circuit {
     #[default]
     Closed,
-    /// Nobody asks it until then; so many tries have failed before.
-    Open { until: Tick, tries: u32 },
-    /// One call after the other tries it.
-    HalfOpen { good: u32, tried_until: Tick, tries: u32 },
+    /// Others are asked until then; so many tries have failed before. Who has nobody else may try sooner.
+    Open { until: Tick, soonest: Tick, tries: u32 },
+    /// Few calls at once try it: one, then two, then four.
+    HalfOpen { good: u32, trying: u32, tried_until: Tick, tries: u32 },
 }
 
 /// A target.
@@ -80,6 +80,9 @@ pub(crate) struct Stats {
     well_since: Option<Tick>,
     /// It does not know the model or is loading it: others are better until then.
     missing_until: Tick,
+    /// Calls that wait for their first event, and since when nothing was heard while they did.
+    waiting: u32,
+    quiet_since: Tick,
     served: u64,
     failed: u64,
 }
@@ -99,12 +102,21 @@ pub(crate) struct Known {
     pub(crate) failed: u64,
 }
 
+/// A call that was begun.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Begun {
+    /// It tries a target that failed.
+    pub(crate) tries: bool,
+}
+
 /// Whether a target may be asked.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Entry {
     Free,
     /// As a try.
     Try,
+    /// As a try, by who has nobody else.
+    Reserve,
     No(Reason),
 }
 
@@ -118,26 +130,50 @@ impl Target {
         self.lock().entry(now)
     }
 
-    /// Takes the try of a target that failed.
-    pub(crate) fn take(&self, now: Tick, hold: Duration) -> bool {
+    /// Begins a call, as a try where the target failed; or says why not.
+    pub(crate) fn begin(&self, now: Tick, hold: Duration) -> Result<Begun, Reason> {
         let mut stats = self.lock();
-        if stats.entry(now) != Entry::Try {
-            return false;
-        }
-        let (good, tries) = match stats.circuit {
-            Circuit::HalfOpen { good, tries, .. } => (good, tries),
-            Circuit::Open { tries, .. } => (0, tries),
-            Circuit::Closed => return false,
+        let begun = match stats.entry(now) {
+            Entry::No(reason) => return Err(reason),
+            Entry::Free => Begun { tries: false },
+            Entry::Try | Entry::Reserve => {
+                let (good, trying, tries) = match stats.circuit {
+                    Circuit::HalfOpen { good, trying, tried_until, tries } if now < tried_until => {
+                        (good, trying, tries)
+                    }
+                    Circuit::HalfOpen { good, tries, .. } => (good, 0, tries),
+                    Circuit::Open { tries, .. } => (0, 0, tries),
+                    Circuit::Closed => (0, 0, 0),
+                };
+                stats.circuit = Circuit::HalfOpen { good, trying: trying + 1, tried_until: now.after(hold), tries };
+                Begun { tries: true }
+            }
         };
-        stats.circuit = Circuit::HalfOpen { good, tried_until: now.after(hold), tries };
-        true
+        if stats.waiting == 0 {
+            stats.quiet_since = now;
+        }
+        stats.waiting += 1;
+        Ok(begun)
+    }
+
+    /// A call has got its first event, or will not get one any more.
+    pub(crate) fn heard(&self, now: Tick) {
+        let mut stats = self.lock();
+        stats.waiting = stats.waiting.saturating_sub(1);
+        stats.quiet_since = stats.quiet_since.max(now);
+    }
+
+    /// A caller who waited has left: that is no sign of life.
+    pub(crate) fn unheard(&self) {
+        let mut stats = self.lock();
+        stats.waiting = stats.waiting.saturating_sub(1);
     }
 
     /// The try came to nothing: another call may try.
     pub(crate) fn give_back(&self) {
         let mut stats = self.lock();
-        if let Circuit::HalfOpen { tried_until, .. } = &mut stats.circuit {
-            *tried_until = Tick::default();
+        if let Circuit::HalfOpen { trying, .. } = &mut stats.circuit {
+            *trying = trying.saturating_sub(1);
         }
     }
 
@@ -176,27 +212,28 @@ impl Target {
     /// A try went well.
     pub(crate) fn tried_well(&self, now: Tick, settings: &Settings) {
         let mut stats = self.lock();
-        if let Circuit::HalfOpen { good, tries, .. } = stats.circuit {
+        if let Circuit::HalfOpen { good, trying, tried_until, tries } = stats.circuit {
             if good + 1 >= settings.probes {
                 stats.circuit = Circuit::Closed;
                 stats.well_since = Some(now);
                 stats.errors = Errors::default();
                 stats.in_a_row = 0;
             } else {
-                stats.circuit = Circuit::HalfOpen { good: good + 1, tried_until: Tick::default(), tries };
+                let trying = trying.saturating_sub(1);
+                stats.circuit = Circuit::HalfOpen { good: good + 1, trying, tried_until, tries };
             }
         }
     }
 
-    /// A failure of the target's own.
-    pub(crate) fn failed(&self, tried: bool, now: Tick, settings: &Settings) {
+    /// A failure of the target's own, after so many microseconds.
+    pub(crate) fn failed(&self, tried: bool, took: u64, now: Tick, settings: &Settings) {
         let mut stats = self.lock();
         stats.errors.count(true, now, settings.window);
         stats.in_a_row = stats.in_a_row.saturating_add(1);
         stats.failed += 1;
         match stats.circuit {
-            Circuit::HalfOpen { tries, .. } if tried => stats.open(now, tries + 1, settings),
-            Circuit::Closed if stats.is_failing(now, settings) => stats.open(now, 0, settings),
+            Circuit::HalfOpen { tries, .. } if tried => stats.open(now, tries + 1, took, settings),
+            Circuit::Closed if stats.is_failing(now, settings) => stats.open(now, 0, took, settings),
             _ => {}
         }
     }
@@ -236,8 +273,8 @@ impl Stats {
         };
         Known {
             state,
-            first: self.first.value(),
-            whole: self.whole.value(),
+            first: self.first.value().map(|first| self.quiet(now).unwrap_or(first)),
+            whole: self.whole.value().map(|whole| self.quiet(now).unwrap_or(whole)),
             per_token: self.per_token.value(),
             errors,
             ramp,
@@ -250,10 +287,25 @@ impl Stats {
     fn entry(&self, now: Tick) -> Entry {
         match self.circuit {
             Circuit::Closed => Entry::Free,
-            Circuit::Open { until, .. } if now < until => Entry::No(Reason::Failed { wait: now.until(until) }),
-            Circuit::HalfOpen { tried_until, .. } if now < tried_until => Entry::No(Reason::Probing),
+            Circuit::Open { soonest, until, .. } if now < soonest => {
+                Entry::No(Reason::Failed { wait: now.until(until.min(soonest)) })
+            }
+            Circuit::Open { until, .. } if now < until => Entry::Reserve,
+            Circuit::HalfOpen { good, trying, tried_until, .. } if now < tried_until && trying >> good.min(8) > 0 => {
+                Entry::No(Reason::Probing)
+            }
             _ => Entry::Try,
         }
+    }
+
+    /// How long nothing was heard of it while calls wait, where that is longer than usual, in microseconds.
+    fn quiet(&self, now: Tick) -> Option<f64> {
+        if self.waiting == 0 {
+            return None;
+        }
+        let usual = self.first.value().unwrap_or(0.0).max(self.whole.value().unwrap_or(0.0));
+        let quiet = now.since(self.quiet_since) as f64;
+        (usual > 0.0 && quiet > 3.0 * usual).then_some(quiet)
     }
 
     fn ramp(&self, now: Tick, settings: &Settings) -> f64 {
@@ -277,9 +329,12 @@ impl Stats {
             || (enough && self.errors.share(now, settings.window) >= settings.failed_errors)
     }
 
-    fn open(&mut self, now: Tick, tries: u32, settings: &Settings) {
-        let wait = doubled(settings.open, tries, settings.open_max);
-        self.circuit = Circuit::Open { until: now.after(wait), tries };
+    fn open(&mut self, now: Tick, tries: u32, took: u64, settings: &Settings) {
+        // Who fails fast may be tried often; a try that hung for long is not repeated soon.
+        let took = Duration::from_micros(took);
+        let wait = doubled(settings.open, tries, settings.open_max).max(took * 2);
+        let soonest = now.after(settings.open.max(took));
+        self.circuit = Circuit::Open { until: now.after(wait), soonest, tries };
         self.well_since = None;
     }
 }

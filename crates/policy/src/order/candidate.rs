@@ -1,6 +1,6 @@
 //! Candidates and needs, as data.
 
-use std::{sync::Arc, time::Duration};
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
@@ -18,7 +18,7 @@ pub struct Candidate {
     /// What it can do.
     pub abilities: Abilities,
     /// Members of calls that it cannot honour.
-    pub refuses: Arc<[Box<str>]>,
+    pub refuses: &'static [&'static str],
     /// When its first event comes, as the router's list says.
     pub first_event: Option<Duration>,
     /// Tokens in 1,000 seconds, as the router's list says.
@@ -43,7 +43,7 @@ impl Candidate {
             price: None,
             context_length: None,
             abilities: Abilities::default(),
-            refuses: Arc::default(),
+            refuses: &[],
             first_event: None,
             throughput_milli: None,
             own_server: false,

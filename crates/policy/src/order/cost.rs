@@ -23,7 +23,7 @@ impl Costs {
         need: &Need,
         settings: &Settings,
     ) -> Self {
-        let tokens = need.max_output.unwrap_or(u64::MAX).min(settings.typical_output.into()) as f64;
+        let tokens = need.max_output.unwrap_or(u64::MAX).min(settings.typical_output.into()) as f64 * settings.speed;
         let mut costs =
             Self { first: f64::INFINITY, per_token: f64::INFINITY, whole: None, tokens, stream: need.stream };
         for (index, sight) in sights {
@@ -38,7 +38,7 @@ impl Costs {
         costs
     }
 
-    /// The time that the call probably takes there, in microseconds.
+    /// The time that a caller probably waits there, in microseconds: to the first event, and a part of the rest.
     pub(super) fn time(&self, candidate: &Candidate, sight: &Sight) -> f64 {
         if let (false, Some(best)) = (self.stream, self.whole) {
             return sight.known.whole.unwrap_or(best);
@@ -51,7 +51,7 @@ impl Costs {
     /// Time, with failures, load, quota and a slow start in it.
     pub(super) fn balanced(&self, candidate: &Candidate, sight: &Sight, settings: &Settings) -> f64 {
         let failures = 1.0 + settings.error_weight * sight.known.errors;
-        let load = f64::from(sight.in_flight + 1);
+        let load = 1.0 + f64::from(sight.in_flight) / settings.room;
         self.time(candidate, sight) * failures * load * sight.pressure / sight.known.ramp
     }
 

@@ -30,7 +30,7 @@ pub(super) fn unfit(candidate: &Candidate, ask: &Ask<'_>) -> Option<Reason> {
             return Some(Reason::Context { needed, limit });
         }
     }
-    let refused = need.parameters.iter().find(|name| candidate.refuses.contains(name));
+    let refused = need.parameters.iter().find(|name| candidate.refuses.iter().any(|refused| **refused == ***name));
     if let Some(name) = refused {
         return Some(Reason::Parameter { name: name.to_string() });
     }
@@ -97,6 +97,7 @@ pub(super) fn rank(candidate: &Candidate, sight: &Sight, ask: &Ask<'_>) -> u64 {
     // Where a strategy orders strictly, who is weak comes last; the balance has it in the cost.
     let weak = is_weak(candidate, sight) && (ask.strategy != Strategy::Auto || sight.state == State::Failed);
     let marks = [
+        u64::from(sight.reserve),
         u64::from(candidate.priority),
         u64::from(ask.own_servers_first && !candidate.own_server),
         u64::from(sight.known.missing),

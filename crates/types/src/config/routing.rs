@@ -19,6 +19,8 @@ pub struct Routing {
     pub failover: bool,
     /// Whether a second attempt is started elsewhere when the first event is later than for 95 of 100 calls; the slower one is cancelled.
     pub hedging: bool,
+    /// How long a stream may be without its first event at one target while another one could still serve it; then that one is tried.
+    pub patience: Period,
     /// Rules that choose targets, for every call; the first that is true counts.
     pub rules: Vec<Rule>,
     /// When a target counts as slow, failing or well.
@@ -37,6 +39,7 @@ impl Default for Routing {
             own_servers_first: false,
             failover: false,
             hedging: false,
+            patience: Period::seconds(30),
             rules: Vec::new(),
             health: Health::default(),
             asides: Asides::default(),
@@ -98,13 +101,16 @@ pub struct Health {
     /// How much failures weigh beside time: a target of which all calls fail looks so many times slower.
     #[schemars(range(min = 1, max = 1000))]
     pub error_weight: u32,
+    /// So many calls under way, and a target looks twice as slow.
+    #[schemars(range(min = 1, max = 1_000_000))]
+    pub room: u32,
     /// How long a failed target is left alone before one call may try it.
     pub open: Period,
-    /// That time doubles with each try that fails, up to this.
+    /// That time doubles with each try that fails, up to this; it is never less than twice what the try took.
     pub open_max: Period,
     /// How long one such try may take before another call may try.
     pub probe: Period,
-    /// So many good tries in a row, and the target is well again.
+    /// So many good tries, and the target is well again. One call tries it at first, then two at once, then four.
     #[schemars(range(min = 1, max = 100))]
     pub probes: u32,
     /// How long a target that is well again takes to get its full share.
@@ -114,6 +120,9 @@ pub struct Health {
     /// At most so many of 1,000 calls go out for that reason.
     #[schemars(range(min = 0, max = 500))]
     pub exploration: u32,
+    /// How much the time between tokens counts beside the time to the first event, in hundredths.
+    #[schemars(range(min = 0, max = 1000))]
+    pub speed: u32,
     /// Tokens of an answer, where times of different targets are compared and the call names no smaller limit.
     #[schemars(range(min = 1, max = 1_000_000))]
     pub typical_output: u32,
@@ -133,13 +142,15 @@ impl Default for Health {
             min_calls: 20,
             slow_factor: 3,
             error_weight: 20,
+            room: 16,
             open: Period::seconds(1),
-            open_max: Period::seconds(30),
+            open_max: Period::seconds(5),
             probe: Period::seconds(10),
             probes: 3,
             slow_start: Period::seconds(10),
             explore_after: Period::seconds(5),
             exploration: 50,
+            speed: 25,
             typical_output: 200,
             entries: 20_000,
         }
