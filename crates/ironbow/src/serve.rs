@@ -138,12 +138,14 @@ async fn start(config: Compiled, sandbox: Option<&str>, drain: &Drain) -> Result
 
 /// What survives a restart, in the data folder; in memory where there is none, or where another process has it.
 async fn open_store(config: &Compiled) -> Result<Store, String> {
-    let Some(folder) = &config.data else { return Ok(Store::memory(store::Limits::MEMORY)) };
-    match Store::open(&folder.join("store"), "local", store::Limits::DISK).await {
+    let kept = config.assets.kept as u64;
+    let in_memory = store::Limits::MEMORY.with_files(kept.min(store::Limits::MEMORY.files_bytes));
+    let Some(folder) = &config.data else { return Ok(Store::memory(in_memory)) };
+    match Store::open(&folder.join("store"), "local", store::Limits::DISK.with_files(kept)).await {
         Ok(store) => Ok(store),
         Err(StoreError::InUse { .. }) if !config.data_is_named => {
             tracing::warn!(folder = %folder.display(), "another process uses the data folder: jobs and files are kept in memory");
-            Ok(Store::memory(store::Limits::MEMORY))
+            Ok(Store::memory(in_memory))
         }
         Err(error) => Err(format!("the data folder cannot be used: {error}")),
     }

@@ -2,12 +2,15 @@
 
 use std::sync::OnceLock;
 
+use bytes::Bytes;
 use media::audio::{Limits, Mix};
 use tokio::sync::Semaphore;
 use types::{
-    Fault, Kind, Result,
+    Blob, Fault, Kind, Result,
     ask::{AudioFormat, Upload},
 };
+
+use crate::spool;
 
 /// What speech models hear at.
 const HEARING_RATE: u32 = 16_000;
@@ -20,23 +23,20 @@ fn places() -> &'static Semaphore {
     PLACES.get_or_init(|| Semaphore::new(std::thread::available_parallelism().map_or(1, usize::from)))
 }
 
-/// Sound that a caller sent, made into what a backend takes: one channel at 16 kHz.
+/// Sound that a caller sent, made into what a backend takes: one channel at 16 kHz. At most `room` bytes of it stand in memory.
 ///
 /// # Errors
 /// `BadRequest` naming `file` when it cannot be decoded.
-pub(crate) async fn for_hearing(file: &Upload, format: AudioFormat) -> Result<Upload> {
-    let bytes = file.bytes.clone();
-    let made = aside(move || {
-        let pcm = media::audio::decode_as(&bytes, &Limits::default(), HEARING_RATE, Mix::Mono)?;
-        media::audio::encode(&pcm, format)
-    })
-    .await?;
-    let made = made.map_err(|error| {
-        let text = format!("This backend does not take such a file, and it cannot be converted: {error}.");
-        Fault::new(Kind::BadRequest, text).param("file")
-    })?;
+pub(crate) async fn for_hearing(file: &Upload, format: AudioFormat, room: usize) -> Result<Upload> {
+    let blob = file.bytes.clone();
+    let made = aside(move || -> Result<Blob> {
+        let bytes = whole(&blob)?;
+        let pcm = media::audio::decode_as(&bytes, &Limits::default(), HEARING_RATE, Mix::Mono).map_err(unheard)?;
+        drop(bytes);
+        Ok(spool::keep(media::audio::encode(&pcm, format).map_err(unheard)?, room))
+    });
     Ok(Upload {
-        bytes: made.into(),
+        bytes: made.await??,
         file_name: Some(format!("audio.{}", format.name())),
         claimed_type: Some(format.media_type().to_owned()),
     })
@@ -65,9 +65,22 @@ pub(crate) async fn for_listening(sound: Vec<u8>, format: AudioFormat) -> Result
     })
 }
 
+fn unheard(error: media::MediaError) -> Box<Fault> {
+    let text = format!("This backend does not take such a file, and it cannot be converted: {error}.");
+    Fault::new(Kind::BadRequest, text).param("file")
+}
+
 /// How long a sound is, in seconds, where its file says.
-pub(crate) fn seconds(bytes: &[u8]) -> Option<f64> {
-    media::audio::duration(bytes)
+pub(crate) async fn seconds(blob: &Blob) -> Option<f64> {
+    let blob = blob.clone();
+    aside(move || media::audio::duration(&whole(&blob).ok()?)).await.ok().flatten()
+}
+
+/// A caller's file in memory, while it is worked on.
+fn whole(blob: &Blob) -> Result<Bytes> {
+    blob.to_bytes().map_err(|error| {
+        Fault::new(Kind::Internal, "A file of the call cannot be read any more.").detail(error.to_string())
+    })
 }
 
 async fn aside<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T> {

@@ -18,14 +18,17 @@ use types::{
     Fault, Kind, Result, SendBody, Sent,
     ask::{AudioFormat, Delivery, TranscriptionAsk},
 };
-use wire::json::Limits;
-
-use wire::events;
+use wire::{
+    events,
+    json::Limits,
+    multipart::{self, Form},
+};
 
 use crate::{
     Gateway, Snapshot,
-    asks::models::Sheet,
+    asks::{files::Parts, models::Sheet},
     call::Call,
+    spool,
     steps::{
         passage::Passed,
         pump::{Live, Sound},
@@ -183,6 +186,8 @@ pub(crate) enum Flow {
     Passed(Box<Passed>),
     /// A list of models, and the piece of it that is written.
     Models(Box<Sheet>, Bytes),
+    /// A kept file, with its first part.
+    File(Parts, Bytes),
 }
 
 impl Answer {
@@ -233,6 +238,14 @@ impl Door {
         let (kind, base) = (content_type(&request.headers), called_at(&request));
         let (query, lenient) = (request.uri.query().map(str::to_owned), Ask::of(&request)?.lenient);
         let later = wants_job(&request.headers);
+        // A job is written down as it came; any other form is read while it comes.
+        if is_form(&kind) && self.takes_forms() && !later {
+            let limits = &snapshot.config.limits;
+            let sizes = spool::Sizes { most: limits.body, in_memory: limits.form_in_memory };
+            let read = Box::pin(spool::form(request.body, &kind, sizes, until, &gateway.0.budget)).await?;
+            let (call, said, wants) = self.read_form(read.form, base)?;
+            return Ok(self.heard(call, named_or(named, said), wants, read.permit, None, trail));
+        }
         let held = request.body.collect(snapshot.config.limits.body, until, &gateway.0.budget).await;
         let mut held = held.map_err(body_fault)?;
         if !named.is_empty() && kind.trim_start().starts_with("application/json") {
@@ -254,11 +267,22 @@ impl Door {
         };
         // There the path names more than a model, or names it in a spelling of its own.
         let named = if matches!(self, Self::Gemini | Self::Converse | Self::ConverseStream) { "" } else { named };
-        let model = if named.is_empty() { said } else { named.to_owned() };
+        Ok(self.heard(call, named_or(named, said), wants, held.permit, later, trail))
+    }
+
+    fn heard(
+        self,
+        call: Call,
+        model: String,
+        wants: Wants,
+        held: BytePermit,
+        later: Option<Stored>,
+        trail: &mut Trail,
+    ) -> Heard {
         let later = later.filter(|_| matches!(call, Call::Work(_)) && !wants.events());
         trail.record.stream = call.stream();
         trail.record.model = Some(short(&model).to_owned());
-        Ok(Heard { call, model, wants, held: held.permit, later })
+        Heard { call, model, wants, held, later }
     }
 
     /// Reads the call in a body of this media type; `base` is the address at which the gateway was called.
@@ -266,15 +290,18 @@ impl Door {
     /// # Errors
     /// What is wrong with the body, naming the member.
     pub(crate) fn read(self, kind: &str, body: Bytes, limits: &Limits, base: String) -> Result<(Call, String, Wants)> {
+        if is_form(kind) && self.takes_forms() {
+            return self.read_form(Form::read(kind, body, multipart::Limits::default())?, base);
+        }
         match self {
             Self::Chat => texts::chat(body, limits),
             Self::Embeddings => texts::embeddings(body, limits),
             Self::Speech => audio::speech(&body, limits),
-            Self::Transcriptions => audio::transcription(kind, body, false),
-            Self::Translations => audio::transcription(kind, body, true),
             Self::Images => images::generation(&body, limits, base),
-            Self::Edits => images::edit(kind, body, limits, base),
-            Self::Completions
+            Self::Edits => images::edit(&body, limits, base),
+            Self::Transcriptions
+            | Self::Translations
+            | Self::Completions
             | Self::Responses
             | Self::Messages
             | Self::Gemini
@@ -282,6 +309,14 @@ impl Door {
             | Self::CohereEmbed
             | Self::Converse
             | Self::ConverseStream => Err(Fault::new(Kind::Internal, "This door is read elsewhere.")),
+        }
+    }
+
+    /// Reads the call in a form.
+    fn read_form(self, form: Form, base: String) -> Result<(Call, String, Wants)> {
+        match self {
+            Self::Edits => images::edit_form(form, base),
+            _ => audio::transcription(form, self == Self::Translations),
         }
     }
 
@@ -304,6 +339,16 @@ fn with_model(body: Bytes, model: &str) -> Bytes {
     let (empty, model) = (body[brace + 1..].trim_ascii_start().starts_with(b"}"), serde_json::Value::from(model));
     let comma = if empty { "" } else { "," };
     [b"{\"model\":", model.to_string().as_bytes(), comma.as_bytes(), &body[brace + 1..]].concat().into()
+}
+
+/// Whether a media type is a form's.
+fn is_form(kind: &str) -> bool {
+    kind.trim_start().get(..10).is_some_and(|start| start.eq_ignore_ascii_case("multipart/"))
+}
+
+/// The model that the path names, or the one that the body does.
+fn named_or(named: &str, said: String) -> String {
+    if named.is_empty() { said } else { named.to_owned() }
 }
 
 /// As much of a model's name as a record takes.

@@ -48,6 +48,7 @@ pub(crate) async fn serve(gateway: &Gateway, request: Request) -> Response {
                 Flow::Events(live) => Box::new(Pump::new(live, trail, leaving)),
                 Flow::Sound(sound, events) => Box::new(SoundPump::new(*sound, events, trail, leaving)),
                 Flow::Passed(passed) => Box::new(PassedPump::new(*passed, trail, leaving)),
+                Flow::File(parts, first) => Box::new(asks::files::FilePump::new(parts, first, trail)),
                 Flow::Models(sheet, first) => Box::new(asks::models::SheetPump::new(*sheet, first, trail)),
             };
             stamp(Response { status: StatusCode::OK, headers, body: Body::Stream(body) }, &id, door)

@@ -11,6 +11,7 @@ mod metrics;
 mod router;
 mod sealer;
 mod snapshot;
+mod spool;
 mod steps;
 mod trail;
 mod workers;

@@ -118,6 +118,8 @@ pub struct Limits {
     pub body: usize,
     /// All held bodies together.
     pub held_bodies: usize,
+    /// What of a form's files stands in memory.
+    pub form_in_memory: usize,
     /// Body sent on a routed call.
     pub hugging_face_body: usize,
     /// Whole answer of a backend.

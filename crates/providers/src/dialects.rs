@@ -129,10 +129,10 @@ pub const fn declared(kind: config::Dialect, operation: Operation) -> Option<(Pl
         },
         Operation::Speech => exchange_of(kind, "audio/speech"),
         Operation::Transcription => exchange_of(kind, "audio/transcriptions"),
-        Operation::Image | Operation::ImageEdit => match kind {
-            config::Dialect::InferenceEndpoint => exchange_of(kind, ""),
-            _ => None,
-        },
+        // llama.cpp makes no pictures.
+        Operation::Image | Operation::ImageEdit if matches!(kind, config::Dialect::Llamacpp) => None,
+        Operation::Image => exchange_of(kind, "images/generations"),
+        Operation::ImageEdit => exchange_of(kind, "images/edits"),
         Operation::ImageStream | Operation::ImageEditStream => None,
     }
 }

@@ -213,10 +213,7 @@ fn room(call: &Call<'_>, spot: Spot<'_>) -> Answered {
 impl Call<'_> {
     /// The body as a JSON object.
     fn json(&self) -> Result<Value, Refusal> {
-        chat::labelled(self.ask)?;
-        let body: Value =
-            serde_json::from_slice(&self.ask.body).map_err(|error| Refusal::new(Kind::Malformed, error.to_string()))?;
-        if body.is_object() { Ok(body) } else { Err(Refusal::new(Kind::Malformed, "expected an object")) }
+        object(self.ask)
     }
 
     /// The task that a model of this backend's is for, if it is one of those.
@@ -239,6 +236,14 @@ impl Call<'_> {
     fn note_job(&self, id: &str) {
         self.exchange.note("job", id.into());
     }
+}
+
+/// A body as a JSON object.
+fn object(ask: &Ask) -> Result<Value, Refusal> {
+    chat::labelled(ask)?;
+    let body: Value =
+        serde_json::from_slice(&ask.body).map_err(|error| Refusal::new(Kind::Malformed, error.to_string()))?;
+    if body.is_object() { Ok(body) } else { Err(Refusal::new(Kind::Malformed, "expected an object")) }
 }
 
 /// A member that must be a text.

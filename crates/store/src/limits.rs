@@ -56,6 +56,11 @@ impl Limits {
         ..Self::DISK
     };
 
+    /// The same with at most so many bytes of kept files.
+    pub fn with_files(self, bytes: u64) -> Self {
+        Self { files_bytes: bytes, file_bytes: self.file_bytes.min(bytes), ..self }
+    }
+
     pub(crate) fn check_request(&self, new: &NewJob) -> Result<(), PortError> {
         within("request", new.request.len(), self.request_bytes)
     }

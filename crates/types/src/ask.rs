@@ -6,6 +6,8 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use crate::Blob;
+
 /// Members of a call that no field here stands for, passed on to the backend as they are.
 pub type Extra = Map<String, Value>;
 
@@ -13,7 +15,7 @@ pub type Extra = Map<String, Value>;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Upload {
     /// Its bytes.
-    pub bytes: Bytes,
+    pub bytes: Blob,
     /// The name that the caller gave it; never used as a path.
     pub file_name: Option<String>,
     /// The media type that the caller claims; what counts is what the bytes are.

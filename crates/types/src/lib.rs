@@ -1,8 +1,9 @@
 //! The vocabulary of Ironbow: what is asked, what is answered, what went wrong, and what an operator may configure.
 //!
-//! Nothing here does I/O, knows a protocol library, or knows a backend by name.
+//! Nothing here opens a socket or a file, knows a protocol library, or knows a backend by name.
 
 pub mod ask;
+pub mod blob;
 pub mod body;
 pub mod config;
 pub mod fault;
@@ -12,6 +13,7 @@ pub mod ports;
 pub mod secret;
 pub mod usage;
 
+pub use blob::Blob;
 pub use body::SendBody;
 pub use fault::{Fault, Kind, Origin, Retry, Scope, Sent};
 pub use model::{Asked, BackendName, RoutePolicy};

@@ -235,8 +235,8 @@ fn embeddings_as_a_tree(bencher: Bencher<'_, '_>, inputs: usize) {
 #[divan::bench]
 fn form_with_a_file(bencher: Bencher<'_, '_>) {
     let sound = Bytes::from((0..1_u32 << 20).map(|n| (n.wrapping_mul(2_654_435_761) >> 24) as u8).collect::<Vec<_>>());
-    let file = Attachment { name: "file", file_name: "a.wav", content_type: "audio/wav", bytes: &sound };
-    let (kind, body) = write(&[("model", "m")], &[file]);
+    let file = Attachment { name: "file", file_name: "a.wav", content_type: "audio/wav", bytes: &sound.into() };
+    let (kind, body) = write(&[("model", "m")], &[file]).unwrap();
     let (boundary, body) = (boundary(&kind).unwrap(), body.to_bytes());
     bencher.counter(BytesCount::new(body.len())).bench_local(|| {
         let mut parser = Parser::new(&boundary, wire::multipart::Limits::default());

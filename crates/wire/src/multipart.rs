@@ -12,7 +12,7 @@ use bytes::{Bytes, BytesMut};
 use memchr::memmem::Finder;
 use types::{Fault, Kind, Result};
 
-pub use form::{Content, Field, Form};
+pub use form::{Content, Field, Files, Form, InMemory};
 pub use head::{Head, boundary};
 pub use write::{Attachment, write};
 

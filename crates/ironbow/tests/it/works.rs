@@ -1,6 +1,8 @@
 //! Embeddings, sound and pictures from door to door, compared with what went in.
 
+mod assets;
 mod capabilities;
 mod embeddings;
 mod pictures;
 mod sound;
+mod uploads;

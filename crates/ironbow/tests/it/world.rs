@@ -158,6 +158,13 @@ impl World {
         std::fs::read_dir(format!("/proc/{}/fd", self.gateway.id())).unwrap().count()
     }
 
+    /// Whether the gateway has a file open that has no name any more.
+    pub(crate) fn has_deleted_files(&self) -> bool {
+        let open = std::fs::read_dir(format!("/proc/{}/fd", self.gateway.id())).unwrap();
+        let names = open.flatten().filter_map(|entry| std::fs::read_link(entry.path()).ok());
+        names.into_iter().any(|name| name.to_string_lossy().ends_with(" (deleted)"))
+    }
+
     /// Waits for the first log line that satisfies `wanted`.
     pub(crate) fn log_line(&self, wanted: impl Fn(&str) -> bool) -> String {
         loop {

@@ -152,7 +152,7 @@ impl http_body::Body for Outflow {
     fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Abort>>> {
         let next = match &mut self.kind {
             Kind::Over => return Poll::Ready(None),
-            Kind::Whole(body) => return Poll::Ready(body.pop().map(|segment| Ok(Frame::data(segment)))),
+            Kind::Whole(body) => body.pop().map(|piece| piece.map_err(|_| Abort)),
             Kind::Stream(stream) => ready!(poll_stream(stream, cx)),
         };
         if !matches!(next, Some(Ok(_))) {

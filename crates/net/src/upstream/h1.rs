@@ -7,20 +7,25 @@ use super::{
     io::{Conn, Io},
 };
 use crate::{NetError, NetErrorKind, Origin, RecvBody};
-use bytes::Bytes;
+use bytes::{Buf as _, Bytes};
 use http::Method;
 use std::{
+    collections::VecDeque,
     future::poll_fn,
     io::{self, IoSlice},
     task::{Context, Poll, ready},
     time::Instant,
 };
-use types::{SendBody, Sent};
+use types::{Sent, body::Pieces};
 
 /// Bodies up to this size go out in one write with their head.
 const INLINE_BODY: usize = 16 * 1024;
 /// Interim replies (1xx) that are passed over before we give up.
 const MAX_INTERIM: u8 = 8;
+/// How many pieces of a body go out in one write at most.
+const PIECES: usize = 16;
+/// No more of a body than this, and one piece, is made ready ahead of its writing.
+const AHEAD: usize = 64 * 1024;
 
 /// Sends `request` over `conn` and reads the head of the reply.
 pub(super) async fn exchange(
@@ -30,17 +35,12 @@ pub(super) async fn exchange(
     request: Outgoing,
     deadline: Instant,
 ) -> Result<Reply, NetError> {
+    let (method, max) = (request.method.clone(), upstream.0.settings.max_head);
     let mut exchange = Exchange {
         conn,
-        sending: Sending::new(origin.authority(), &request),
+        sending: Sending::new(origin.authority(), request),
         broken: None,
-        reading: Reading {
-            method: request.method,
-            max: upstream.0.settings.max_head,
-            part: Vec::new(),
-            rest: Bytes::new(),
-            interim: 0,
-        },
+        reading: Reading { method, max, part: Vec::new(), rest: Bytes::new(), interim: 0 },
     };
     let head = tokio::time::timeout_at(deadline.into(), poll_fn(|cx| exchange.poll(cx))).await;
     match head {
@@ -95,10 +95,10 @@ impl Exchange {
     }
 
     fn error(&self, kind: NetErrorKind, detail: String) -> NetError {
-        let sent = match self.sending.written {
+        let sent = match self.sending.begun {
             _ if !self.reading.is_silent() => Sent::Yes,
-            0 => Sent::No,
-            _ => Sent::Maybe,
+            false => Sent::No,
+            true => Sent::Maybe,
         };
         NetError::new(kind, detail).sent(sent)
     }
@@ -175,20 +175,29 @@ impl Reading {
 pub(super) struct Sending {
     /// The head, and the body if it is small.
     head: Vec<u8>,
-    body: SendBody,
-    written: usize,
+    /// So much of the head is written.
+    at: usize,
+    /// The pieces of the body that go next, the first of them perhaps begun.
+    next: VecDeque<Bytes>,
+    /// What comes after them.
+    body: Pieces,
+    /// The body cannot be read any further.
+    unreadable: Option<io::Error>,
+    /// Whether a byte went out.
+    begun: bool,
     flushed: bool,
 }
 
 impl Sending {
-    fn new(authority: &str, request: &Outgoing) -> Self {
+    fn new(authority: &str, mut request: Outgoing) -> Self {
         let inline = request.body.len() <= INLINE_BODY;
-        let mut head = head::write(authority, request, if inline { request.body.len() } else { 0 });
-        if inline {
-            request.body.segments().iter().for_each(|segment| head.extend_from_slice(segment));
+        let head = head::write(authority, &request, if inline { request.body.len() } else { 0 });
+        let (next, body) = (VecDeque::new(), std::mem::take(&mut request.body).into_pieces());
+        let mut sending = Self { head, at: 0, next, body, unreadable: None, begun: false, flushed: false };
+        while inline && let Some(piece) = sending.piece() {
+            sending.head.extend_from_slice(&piece);
         }
-        let body = if inline { SendBody::empty() } else { request.body.clone() };
-        Self { head, body, written: 0, flushed: false }
+        sending
     }
 
     fn is_done(&self) -> bool {
@@ -196,12 +205,19 @@ impl Sending {
     }
 
     pub(super) fn poll(&mut self, io: &mut Io, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        while self.written < self.head.len() + self.body.len() {
-            let mut slices = [IoSlice::new(&[]); 16];
+        loop {
+            self.fill();
+            if let Some(error) = self.unreadable.take() {
+                return Poll::Ready(Err(error));
+            }
+            let mut slices = [IoSlice::new(&[]); PIECES + 1];
             let n = self.unwritten(&mut slices);
+            if n == 0 {
+                break;
+            }
             match ready!(io.poll_write(cx, &slices[..n]))? {
                 0 => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
-                written => self.written += written,
+                written => self.advance(written),
             }
         }
         ready!(io.poll_flush(cx))?;
@@ -209,25 +225,57 @@ impl Sending {
         Poll::Ready(Ok(()))
     }
 
-    /// Fills `slices` with what comes next and says how many there are.
-    fn unwritten<'a>(&'a self, slices: &mut [IoSlice<'a>]) -> usize {
-        let mut skip = self.written;
-        let mut n = 0;
-        for part in [&self.head[..]].into_iter().chain(self.body.segments().iter().map(|segment| &segment[..])) {
-            if skip >= part.len() {
-                skip -= part.len();
-            } else if n < slices.len() {
-                slices[n] = IoSlice::new(&part[skip..]);
-                skip = 0;
-                n += 1;
+    /// The next piece of the body. A file's is a copy out of the system's memory: what a caller has just sent lies there.
+    fn piece(&mut self) -> Option<Bytes> {
+        match self.body.next()? {
+            Ok(piece) => Some(piece),
+            Err(error) => {
+                self.unreadable = Some(error);
+                None
             }
         }
-        n
+    }
+
+    /// Makes ready what one write takes, and not much more: a file's pieces stand in memory from here on.
+    fn fill(&mut self) {
+        let mut ahead: usize = self.next.iter().map(Bytes::len).sum();
+        while self.next.len() < PIECES && ahead < AHEAD {
+            let Some(piece) = self.piece() else { return };
+            ahead += piece.len();
+            self.next.push_back(piece);
+        }
+    }
+
+    /// Fills `slices` with what comes next and says how many there are.
+    fn unwritten<'a>(&'a self, slices: &mut [IoSlice<'a>]) -> usize {
+        let head = Some(&self.head[self.at..]).filter(|head| !head.is_empty());
+        let parts = head.into_iter().chain(self.next.iter().map(|piece| &piece[..]));
+        parts.zip(slices).map(|(part, slice)| *slice = IoSlice::new(part)).count()
+    }
+
+    /// Takes note that so many bytes went out.
+    fn advance(&mut self, mut written: usize) {
+        self.begun = true;
+        let of_head = written.min(self.head.len() - self.at);
+        self.at += of_head;
+        written -= of_head;
+        while let Some(piece) = self.next.front_mut().filter(|_| written > 0) {
+            let some = written.min(piece.len());
+            piece.advance(some);
+            written -= some;
+            if piece.is_empty() {
+                self.next.pop_front();
+            }
+        }
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
+    use types::SendBody;
+
     use super::*;
 
     fn reading() -> Reading {
@@ -275,13 +323,30 @@ mod tests {
     fn what_is_not_written_yet_is_shown_in_order_from_any_point() {
         let mut body = SendBody::empty();
         (0..30_u8).for_each(|n| body.push(vec![n; 1_000].into()));
-        let whole = [b"head".to_vec(), body.to_bytes().to_vec()].concat();
-        for written in [0, 3, 4, 5, 1_003, 1_004, 17_004, 30_003] {
-            let sending = Sending { head: b"head".to_vec(), body: body.clone(), written, flushed: false };
-            let mut slices = [IoSlice::new(&[]); 16];
-            let n = sending.unwritten(&mut slices);
-            let shown: Vec<u8> = slices[..n].iter().flat_map(|slice| slice.to_vec()).collect();
-            assert!(n > 0 && whole[written..].starts_with(&shown), "{written}");
+        body.push_base64(vec![7; 300_000].into());
+        let request = Outgoing { method: Method::POST, target: "/".to_owned(), headers: Arc::default(), body };
+        let whole = [&Sending::new("x", request.clone()).head, &request.body.to_bytes()[..]].concat();
+        for step in [1_usize, 7, 999, 1_000, 16_500, 1_000_000] {
+            let (mut sending, mut shown) = (Sending::new("x", request.clone()), Vec::new());
+            loop {
+                sending.fill();
+                let ahead: usize = sending.next.iter().map(Bytes::len).sum();
+                assert!(ahead < AHEAD + 64 * 1024 + 1, "{ahead}");
+                let mut slices = [IoSlice::new(&[]); PIECES + 1];
+                let n = sending.unwritten(&mut slices);
+                let all: Vec<u8> = slices[..n].iter().flat_map(|slice| slice.to_vec()).collect();
+                if all.is_empty() {
+                    break;
+                }
+                let some = step.min(all.len());
+                shown.extend_from_slice(&all[..some]);
+                sending.advance(some);
+                // Byte by byte is enough for the head and the first pieces.
+                if step < 999 && shown.len() > 5_000 {
+                    break;
+                }
+            }
+            assert!(whole.starts_with(&shown) && (step < 999 || whole.len() == shown.len()), "{step}");
         }
     }
 }

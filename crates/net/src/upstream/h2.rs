@@ -8,8 +8,8 @@ use http_body::{Frame, SizeHint};
 use hyper::client::conn::http2;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use std::{
-    convert::Infallible,
     future::Future,
+    io,
     pin::Pin,
     sync::{
         Arc, Mutex, PoisonError,
@@ -19,7 +19,7 @@ use std::{
     time::{Duration, Instant},
 };
 use tokio::io::{AsyncRead, AsyncWrite};
-use types::{SendBody, Sent};
+use types::{SendBody, Sent, body::Pieces};
 
 /// A connection in the pool.
 pub(super) struct H2Conn {
@@ -153,24 +153,23 @@ fn chain(error: &hyper::Error) -> String {
     cause.map_or_else(|| error.to_string(), |cause| format!("{error}: {cause}"))
 }
 
-/// A body to send, segment by segment.
+/// A body to send, piece by piece.
 pub(crate) struct Segments {
-    body: SendBody,
-    next: usize,
+    pieces: Pieces,
     left: u64,
 }
 
 impl Segments {
     pub(crate) fn new(body: SendBody) -> Self {
-        let left = body.len() as u64;
-        Self { body, next: 0, left }
+        Self { left: body.len() as u64, pieces: body.into_pieces() }
     }
 
-    pub(crate) fn pop(&mut self) -> Option<Bytes> {
-        let segment = self.body.segments().get(self.next)?.clone();
-        self.next += 1;
-        self.left -= segment.len() as u64;
-        Some(segment)
+    pub(crate) fn pop(&mut self) -> Option<io::Result<Bytes>> {
+        let piece = self.pieces.next()?;
+        if let Ok(piece) = &piece {
+            self.left -= piece.len() as u64;
+        }
+        Some(piece)
     }
 
     pub(crate) const fn left(&self) -> u64 {
@@ -180,10 +179,10 @@ impl Segments {
 
 impl http_body::Body for Segments {
     type Data = Bytes;
-    type Error = Infallible;
+    type Error = io::Error;
 
-    fn poll_frame(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
-        Poll::Ready(self.pop().map(|segment| Ok(Frame::data(segment))))
+    fn poll_frame(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<io::Result<Frame<Bytes>>>> {
+        Poll::Ready(self.pop().map(|piece| piece.map(Frame::data)))
     }
 
     fn is_end_stream(&self) -> bool {

@@ -85,7 +85,7 @@ pub(crate) async fn result(gateway: &Gateway, request: &Request, id: &str) -> Re
     let found = gateway.0.desk.jobs.result(&owner, &job.id, crate::clock()).await?.ok_or_else(missing)?;
     let (kind, body) = match found {
         JobResult::Inline { media_type, body } => (media_type, body.into()),
-        JobResult::File(id) => files::whole(gateway, &id).await?.ok_or_else(missing)?,
+        JobResult::File(id) => return files::give(gateway, id, private()).await?.ok_or_else(missing),
     };
     let mut headers = private();
     let unknown = HeaderValue::from_static("application/octet-stream");

@@ -5,7 +5,7 @@ use providers::exchange::Work;
 use types::Result;
 use wire::{
     json::Limits,
-    multipart::{self, Form},
+    multipart::Form,
     openai::audio::{SpeechCall, TranscriptionCall, Translate},
 };
 
@@ -20,8 +20,7 @@ pub(super) fn speech(body: &Bytes, limits: &Limits) -> Result<(Call, String, Wan
 }
 
 /// Reads `/v1/audio/transcriptions`, or `/v1/audio/translations` where English is wanted.
-pub(super) fn transcription(kind: &str, body: Bytes, english: bool) -> Result<(Call, String, Wants)> {
-    let form = Form::read(kind, body, multipart::Limits::default())?;
+pub(super) fn transcription(form: Form, english: bool) -> Result<(Call, String, Wants)> {
     let translate = if english { Translate::ToEnglish } else { Translate::No };
     let TranscriptionCall { model, stream, ask } = TranscriptionCall::read(form, translate)?;
     let wants = Wants::Transcript { ask: Box::new(ask.clone()), events: stream };

@@ -8,7 +8,7 @@ use types::{
 };
 use wire::{
     json::Limits,
-    multipart::{self, Form},
+    multipart::Form,
     openai::images::{EditCall, Events, GenerationCall, Settings, What},
 };
 
@@ -24,18 +24,22 @@ pub(super) fn generation(body: &Bytes, limits: &Limits, base: String) -> Result<
     Ok((call(Work::Image(ask), shown), model, wants))
 }
 
-/// Reads `/v1/images/edits`, a form or JSON.
-pub(super) fn edit(kind: &str, body: Bytes, limits: &Limits, base: String) -> Result<(Call, String, Wants)> {
-    let read = if kind.trim_start().to_ascii_lowercase().starts_with("multipart/") {
-        EditCall::of_form(Form::read(kind, body, multipart::Limits::default())?)?
-    } else {
-        EditCall::of_json(&body, limits)?
-    };
+/// Reads `/v1/images/edits` in JSON.
+pub(super) fn edit(body: &Bytes, limits: &Limits, base: String) -> Result<(Call, String, Wants)> {
+    Ok(edited(EditCall::of_json(body, limits)?, base))
+}
+
+/// Reads `/v1/images/edits` in a form.
+pub(super) fn edit_form(form: Form, base: String) -> Result<(Call, String, Wants)> {
+    Ok(edited(EditCall::of_form(form)?, base))
+}
+
+fn edited(read: EditCall, base: String) -> (Call, String, Wants) {
     let EditCall { model, stream, partial_images, mut ask } = read;
     unless_said(stream, &mut ask.image);
     let wants = Wants::Pictures { delivery: ask.image.delivery, base };
     let shown = stream.then(|| shown(What::Edit, &ask.image, partial_images));
-    Ok((call(Work::Edit(ask), shown), model, wants))
+    (call(Work::Edit(ask), shown), model, wants)
 }
 
 /// Events carry their pictures, as OpenAI's SDKs expect, unless the caller wants addresses.

@@ -77,7 +77,7 @@ pub(crate) async fn deliver(
             Box::pin(site.whole_sound(headers, bytes, format, events)).await
         }
         (Content::Outcome(Outcome::Transcript(heard)), Wants::Transcript { ask, events }) => {
-            transcript(headers, heard, &ask, events)
+            Box::pin(transcript(headers, heard, &ask, events)).await
         }
         (Content::Outcome(Outcome::Images { made, extra }), Wants::Pictures { delivery, base }) => {
             let mut delivered = Vec::with_capacity(made.len());
@@ -151,6 +151,10 @@ impl Site<'_> {
         match (made, delivery) {
             (Made::Url(url), Some(Delivery::B64Json)) => {
                 let held = assets::fetch(self.gateway, self.snapshot, &url, self.until).await?;
+                if !media::sniff(&held.bytes).is_some_and(media::Kind::is_image) {
+                    let text = "What stands at the address of the backend's result is no picture.";
+                    return Err(Fault::new(Kind::UpstreamBadReply, text).sent(Sent::Yes));
+                }
                 Ok(Made::Base64(STANDARD.encode(&held.bytes)))
             }
             (Made::Base64(text), Some(Delivery::Url)) => {
@@ -181,8 +185,10 @@ fn is(kind: Option<&str>, format: AudioFormat) -> bool {
     kind.map_or(format == AudioFormat::Pcm, |kind| kind == format.media_type())
 }
 
-fn transcript(headers: HeaderMap, mut heard: Transcript, ask: &TranscriptionAsk, events: bool) -> Result<Answer> {
-    heard.duration = heard.duration.or_else(|| conversion::seconds(&ask.file.bytes));
+async fn transcript(headers: HeaderMap, mut heard: Transcript, ask: &TranscriptionAsk, events: bool) -> Result<Answer> {
+    if heard.duration.is_none() {
+        heard.duration = conversion::seconds(&ask.file.bytes).await;
+    }
     if events {
         let mut body = SendBody::with_capacity(2);
         body.push(audio::text_delta(&heard.text));

@@ -161,6 +161,12 @@ impl Checker<'_, '_> {
                 Size::bytes(1 << 10),
                 Size::mebibytes(1 << 20),
             ),
+            form_in_memory: self.size(
+                &at.key("form_in_memory"),
+                from.form_in_memory,
+                Size::bytes(0),
+                Size::mebibytes(1 << 20),
+            ),
             hugging_face_body: self.body_limit(&at.key("hugging_face_body"), from.hugging_face_body),
             answer: self.body_limit(&at.key("answer"), from.answer),
             depth: from.depth as usize,

@@ -52,6 +52,13 @@ pub(super) fn rules() -> String {
             row(backend.id, names, &mut page);
         }
     }
+    for kind in crate::dialects::DECLARED {
+        if let Some((_, Codec::Exchange(flow))) = crate::dialects::declared(*kind, Operation::Image)
+            && let Some(names) = names(flow)
+        {
+            row(&format!("a server of your own: {}", kind.name()), names, &mut page);
+        }
+    }
     page.push_str(REST);
     sounds(&mut page);
     page
@@ -136,8 +143,8 @@ const PICTURES: &str = "
 
 `seed`, `negative_prompt` and members that OpenAI does not know go as they came; a `size` of `auto` is not sent. Members that say
 who asks (`user`, `metadata`, `store`, …) are taken out and named, and so are `quality`, `style`, `background`,
-`output_compression` and `input_fidelity`, except at fal-ai and replicate, some of whose models have them. `moderation: low` switches
-off the safety checker of fal-ai and is taken out elsewhere. A model that the Hub maps as an adapter (LoRA) goes with its weights at
+`output_compression` and `input_fidelity`, except at fal-ai, replicate and servers of your own, some of which have them. `moderation: low` switches
+off the safety checker of fal-ai, reaches servers of your own, and is taken out elsewhere. A model that the Hub maps as an adapter (LoRA) goes with its weights at
 fal-ai, replicate, wavespeed and nebius.
 
 ";
@@ -150,7 +157,8 @@ Pictures to edit go as data URIs, or as the address that the caller gave:
 - **replicate**: under all four names that its models have (`image`, `images`, `input_image`, `input_images`); a mask as at fal-ai, as `mask`.
 - **together**: FLUX.1 Kontext one as `image_url`, all others `reference_images`.
 - **wavespeed**: `image` and `images`.
-- **hf-inference**: one, as bare bytes when nothing else is said, else in base64 with the rest as parameters (`target_size`).
+- **hf-inference** and Inference Endpoints: one, as bare bytes when nothing else is said, else in base64 with the rest as parameters (`target_size`).
+- **servers of your own** (openai, vllm): OpenAI's form, one as `image`, several as `image[]`, a `mask`; an address is refused.
 
 ## Sound
 

@@ -117,7 +117,7 @@ impl Exchange {
             return Err(bad_reply("The backend's result is empty."));
         }
         match self.wants {
-            Wants::Sound => Ok(Step::Done(Outcome::Sound(reply.body.clone()))),
+            Wants::Sound => Ok(Step::Done(Outcome::Sound(bare(reply)?))),
             Wants::Images => {
                 let made = vec![Made::Bytes(reply.body.clone())];
                 Ok(Step::Done(Outcome::Images { made, extra: Extra::new() }))

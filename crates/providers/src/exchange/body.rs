@@ -1,9 +1,8 @@
-//! Bodies: JSON with media spliced in, so that a picture is encoded once and copied never; and what is left out of a call.
+//! Bodies: JSON with media spliced in, encoded while they are written, never before; and what is left out of a call.
 
-use base64::{Engine as _, engine::general_purpose::STANDARD};
 use bytes::Bytes;
 use serde_json::{Map, Value};
-use types::{Fault, Kind, Result, SendBody};
+use types::{Blob, Fault, Kind, Result, SendBody};
 use wire::openai::chat::Ask;
 
 use super::{Dropped, Model};
@@ -68,10 +67,16 @@ impl<'a> Leave<'a> {
     }
 }
 
-/// Media that stand in a JSON text: each is encoded once, however often it is named.
+/// Media that stand in a JSON text, each under its number.
 #[derive(Default)]
 pub(super) struct Media {
-    parts: Vec<Bytes>,
+    parts: Vec<Medium>,
+}
+
+/// A text that ends in a blob's base64.
+struct Medium {
+    head: String,
+    blob: Blob,
 }
 
 /// What stands for a medium until the text is written; a JSON text has this escape for a character that nobody types.
@@ -80,30 +85,24 @@ const WRITTEN: &str = "\"\\u0001medium ";
 
 impl Media {
     /// A data URI of these bytes under this label.
-    pub(super) fn data_uri(&mut self, label: &str, bytes: &[u8]) -> Value {
-        let head = format!("data:{label};base64,");
-        // Room for exactly this: what grows by doubling holds twice the medium for as long as the call lasts.
-        let room = head.len() + base64::encoded_len(bytes.len(), true).unwrap_or_default();
-        let mut text = String::with_capacity(room);
-        text.push_str(&head);
-        STANDARD.encode_string(bytes, &mut text);
-        self.put(text)
+    pub(super) fn data_uri(&mut self, label: &str, blob: &Blob) -> Value {
+        self.put(format!("data:{label};base64,"), blob)
     }
 
     /// The bytes in base64.
-    pub(super) fn base64(&mut self, bytes: &[u8]) -> Value {
-        self.put(STANDARD.encode(bytes))
+    pub(super) fn base64(&mut self, blob: &Blob) -> Value {
+        self.put(String::new(), blob)
     }
 
-    fn put(&mut self, text: String) -> Value {
-        self.parts.push(text.into());
+    fn put(&mut self, head: String, blob: &Blob) -> Value {
+        self.parts.push(Medium { head, blob: blob.clone() });
         Value::String(format!("{MARK}{}", self.parts.len() - 1))
     }
 
     /// Writes the text with the media in their places.
     pub(super) fn write(&self, value: &Value) -> SendBody {
         let text = Bytes::from(value.to_string());
-        let mut body = SendBody::with_capacity(2 * self.parts.len() + 1);
+        let mut body = SendBody::with_capacity(3 * self.parts.len() + 1);
         let mut done = 0;
         for at in memchr_all(&text) {
             let digits = text[at + WRITTEN.len()..].iter().take_while(|b| b.is_ascii_digit()).count();
@@ -114,7 +113,8 @@ impl Media {
                 continue;
             }
             body.push(text.slice(done..=at));
-            body.push(part.clone());
+            body.push(Bytes::copy_from_slice(part.head.as_bytes()));
+            body.push_base64(part.blob.clone());
             done = end;
         }
         body.push(text.slice(done..));
@@ -173,15 +173,14 @@ mod tests {
     use serde_json::json;
 
     #[test]
-    fn media_stand_where_they_were_put_and_are_shared() {
+    fn media_stand_where_they_were_put_as_often_as_they_are_named() {
         let mut media = Media::default();
-        let picture = media.data_uri("image/png", b"abc");
+        let picture = media.data_uri("image/png", &b"abc".to_vec().into());
         let body = media.write(&json!({"a": picture, "b": [picture], "c": "\u{1}medium 7", "d": "x\"\u{1}medium 0"}));
         let read: Value = serde_json::from_slice(&body.to_bytes()).unwrap();
         let uri = "data:image/png;base64,YWJj";
         assert_eq!(read["a"], uri);
         assert_eq!(read["b"], json!([uri]));
         assert_eq!(read["c"], "\u{1}medium 7");
-        assert!(body.segments().iter().filter(|s| s.as_ptr() == media.parts[0].as_ptr()).count() >= 2, "shared");
     }
 }

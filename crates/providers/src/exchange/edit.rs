@@ -5,6 +5,7 @@ use types::{
     Fault, Kind, Result,
     ask::{EditAsk, ImageAsk, Picture, Upload},
 };
+use wire::multipart::{self, Attachment};
 
 use super::{
     Flow, Model, Written,
@@ -36,6 +37,7 @@ pub(super) fn write(flow: Flow, ask: &EditAsk, model: &Model<'_>, leave: &mut Le
         draft.inner.shift_remove(names.prompt);
     }
     match flow {
+        Flow::Openai => return form(ask, draft),
         Flow::Fal | Flow::FalQueue | Flow::FalStream => fal(ask, model, &mut draft, leave)?,
         Flow::Replicate => replicate(ask, model, &mut draft, leave)?,
         Flow::Together => together(ask, model, &mut draft, leave)?,
@@ -136,6 +138,58 @@ fn hf_inference(ask: &EditAsk, draft: &mut Draft, leave: &mut Leave<'_>) -> Resu
     refuse_mask(ask, leave)
 }
 
+/// OpenAI's form: the pictures are files, and all else is text.
+fn form(ask: &EditAsk, draft: Draft) -> Result<Written> {
+    let name = if ask.images.len() == 1 { "image" } else { "image[]" };
+    let mut files = Vec::with_capacity(ask.images.len() + 1);
+    for picture in &ask.images {
+        files.push((name, bytes_of(picture, "image")?));
+    }
+    if let Some(mask) = &ask.mask {
+        files.push(("mask", bytes_of(mask, "mask")?));
+    }
+    let fields: Vec<(String, String)> =
+        draft.root.into_iter().chain(draft.inner).map(|(name, value)| (name, text(value))).collect();
+    let fields: Vec<(&str, &str)> = fields.iter().map(|(name, value)| (&**name, &**value)).collect();
+    let named: Vec<_> = files.iter().map(|(_, file)| format!("picture.{}", extension(media_type(file)))).collect();
+    let files: Vec<_> = files
+        .iter()
+        .zip(&named)
+        .map(|((name, file), file_name)| Attachment {
+            name,
+            file_name,
+            content_type: media_type(file),
+            bytes: &file.bytes,
+        })
+        .collect();
+    let (content_type, body) = multipart::write(&fields, &files)?;
+    Ok(Written::typed(&content_type, body))
+}
+
+fn bytes_of<'a>(picture: &'a Picture, member: &str) -> Result<&'a Upload> {
+    match picture {
+        Picture::Bytes(file) => Ok(file),
+        Picture::Url(_) => {
+            let message = "This server takes a picture's bytes, not its address: send the picture itself.";
+            Err(Fault::new(Kind::UnsupportedParameter, message).param(member))
+        }
+    }
+}
+
+fn text(value: Value) -> String {
+    match value {
+        Value::String(text) => text,
+        other => other.to_string(),
+    }
+}
+
+fn extension(media_type: &str) -> &str {
+    match media_type {
+        "image/jpeg" => "jpg",
+        other => other.strip_prefix("image/").unwrap_or("bin"),
+    }
+}
+
 /// The pictures as data URIs or addresses.
 fn all(ask: &EditAsk, draft: &mut Draft) -> Vec<Value> {
     ask.images.iter().map(|picture| value(picture, draft)).collect()
@@ -166,8 +220,9 @@ fn refuse_mask(ask: &EditAsk, leave: &mut Leave<'_>) -> Result<()> {
 
 /// What a picture is: by its first bytes; what was said of it only where they say nothing.
 fn media_type(file: &Upload) -> &str {
-    let bytes = &file.bytes;
-    match bytes.get(..12) {
+    // What cannot be read here is met again when it is sent.
+    let head = file.bytes.read_at(0, 12).unwrap_or_default();
+    match head.get(..12) {
         Some([0x89, b'P', b'N', b'G', ..]) => "image/png",
         Some([0xff, 0xd8, 0xff, ..]) => "image/jpeg",
         Some([b'G', b'I', b'F', b'8', ..]) => "image/gif",

@@ -34,8 +34,7 @@ pub(crate) struct Names {
     /// The member for the format of the pictures, and what it calls JPEG.
     pub(crate) format: Option<(&'static str, &'static str)>,
     pub(crate) delivery: Hand,
-    /// Whether its safety checker can be switched off.
-    safety: bool,
+    moderation: Moderation,
     lora: Adapter,
     /// Members that are advisory for it.
     drop: &'static [&'static str],
@@ -67,6 +66,17 @@ pub(crate) enum Hand {
     SyncMode,
 }
 
+/// What becomes of `moderation`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Moderation {
+    /// It is advisory: left out, by name.
+    Unknown,
+    /// `low` switches a safety checker off.
+    Checker,
+    /// It goes as it came.
+    Known,
+}
+
 /// How an adapter from the Hub is named.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Adapter {
@@ -95,7 +105,7 @@ const COMMON: Names = Names {
     seed: Some("seed"),
     format: Some(("output_format", "jpeg")),
     delivery: Hand::Unspoken,
-    safety: false,
+    moderation: Moderation::Unknown,
     lora: Adapter::None,
     drop: OPENAIS,
 };
@@ -107,7 +117,7 @@ const FAL: Names = Names {
     n: Some("num_images"),
     size: Size::Object("image_size"),
     delivery: Hand::SyncMode,
-    safety: true,
+    moderation: Moderation::Checker,
     lora: Adapter::PathOfWeights,
     // Some of its models have members of these names of their own.
     drop: &["moderation"],
@@ -162,6 +172,17 @@ const HYPERBOLIC: Names = Names {
 
 const WAVESPEED: Names = Names { lora: Adapter::PathOfRepository, ..COMMON };
 
+/// A server of one's own: OpenAI's names, and what OpenAI has no word for under those of diffusers.
+const OPENAI: Names = Names {
+    model: Some("model"),
+    n: Some("n"),
+    size: Size::Text,
+    delivery: Hand::Word("b64_json", true),
+    moderation: Moderation::Known,
+    drop: &[],
+    ..COMMON
+};
+
 const ZAI: Names =
     Names { model: Some("model"), size: Size::Text, steps: None, guidance: None, format: None, ..COMMON };
 
@@ -177,7 +198,8 @@ pub(crate) const fn names(flow: Flow) -> Option<&'static Names> {
         Flow::Hyperbolic => &HYPERBOLIC,
         Flow::Wavespeed => &WAVESPEED,
         Flow::Zai => &ZAI,
-        Flow::Deepinfra | Flow::Openai => return None,
+        Flow::Openai => &OPENAI,
+        Flow::Deepinfra => return None,
     })
 }
 
@@ -235,10 +257,11 @@ fn parameters(names: &Names, ask: &ImageAsk, draft: &mut Draft, leave: &mut Leav
         (Some(_), None) => leave.refuse("output_format", ", which chooses the format itself")?,
         (None, _) => {}
     }
-    match ask.moderation.as_deref() {
-        Some("low") if names.safety => draft.say("enable_safety_checker", false),
-        Some("auto") | None => {}
-        Some(_) => leave.out("moderation"),
+    match (ask.moderation.as_deref(), names.moderation) {
+        (Some(level), Moderation::Known) => draft.say("moderation", level),
+        (Some("low"), Moderation::Checker) => draft.say("enable_safety_checker", false),
+        (Some("auto") | None, _) => {}
+        (Some(_), _) => leave.out("moderation"),
     }
     delivery(names.delivery, ask.delivery, draft);
     Ok(())

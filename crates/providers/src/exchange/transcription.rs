@@ -17,8 +17,8 @@ pub(super) fn write(flow: Flow, ask: &TranscriptionAsk, model: &Model<'_>, leave
         Flow::HfInference => hf_inference(ask, label, leave),
         Flow::Fal => fal(ask, label, leave),
         Flow::Replicate => replicate(ask, label, model, leave),
-        Flow::Together => Ok(form(ask, label, model, leave, "timestamp_granularities")),
-        Flow::Openai => Ok(form(ask, label, model, leave, "timestamp_granularities[]")),
+        Flow::Together => form(ask, label, model, leave, "timestamp_granularities"),
+        Flow::Openai => form(ask, label, model, leave, "timestamp_granularities[]"),
         _ => Err(super::no_codec(flow)),
     }
 }
@@ -120,7 +120,7 @@ fn replicate(ask: &TranscriptionAsk, label: &str, model: &Model<'_>, leave: &mut
 }
 
 /// A form, as OpenAI has it: the sound in a file whose name has the right ending.
-fn form(ask: &TranscriptionAsk, label: &str, model: &Model<'_>, leave: &mut Leave<'_>, times: &str) -> Written {
+fn form(ask: &TranscriptionAsk, label: &str, model: &Model<'_>, leave: &mut Leave<'_>, times: &str) -> Result<Written> {
     let mut fields: Vec<(String, String)> = vec![("model".to_owned(), model.id.to_owned())];
     let mut say = |name: &str, value: &str| fields.push((name.to_owned(), value.to_owned()));
     for (name, value) in [("language", &ask.language), ("prompt", &ask.prompt)] {
@@ -150,7 +150,7 @@ fn form(ask: &TranscriptionAsk, label: &str, model: &Model<'_>, leave: &mut Leav
     let fields: Vec<(&str, &str)> = fields.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
     let file_name = format!("audio.{}", extension(label));
     let file = Attachment { name: "file", file_name: &file_name, content_type: label, bytes: &ask.file.bytes };
-    let (content_type, body) = multipart::write(&fields, &[file]);
+    let (content_type, body) = multipart::write(&fields, &[file])?;
     let instead = ask.translate.then_some(("/audio/transcriptions", "/audio/translations"));
-    Written { instead, ..Written::typed(&content_type, body) }
+    Ok(Written { instead, ..Written::typed(&content_type, body) })
 }

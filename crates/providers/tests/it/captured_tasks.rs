@@ -179,7 +179,7 @@ fn ours(endpoint: &Endpoint, model: &str, call: &str, fixture: &Value) -> (Parts
         let to = To::Backend { target: endpoint.target(model).unwrap() };
         return (parts(endpoint, &to, &[], &encoded.body.to_bytes()), None);
     }
-    let upload = |kind: &str| Upload { bytes: file(call), file_name: None, claimed_type: Some(kind.to_owned()) };
+    let upload = |kind: &str| Upload { bytes: file(call).into(), file_name: None, claimed_type: Some(kind.to_owned()) };
     let number = |name: &str| said[name].as_number().cloned();
     let side = |name: &str| said[name].as_u64().and_then(|side| u32::try_from(side).ok());
     let sides = said["size"].as_str().map(|size| {

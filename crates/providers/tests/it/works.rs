@@ -23,7 +23,7 @@ pub(crate) struct Case {
 }
 
 pub(crate) fn upload(bytes: &'static [u8], kind: &str) -> Upload {
-    Upload { bytes: Bytes::from_static(bytes), file_name: None, claimed_type: Some(kind.to_owned()) }
+    Upload { bytes: Bytes::from_static(bytes).into(), file_name: None, claimed_type: Some(kind.to_owned()) }
 }
 
 pub(crate) fn picture(bytes: &'static [u8]) -> Picture {

@@ -6,7 +6,8 @@ use serde_json::{Value, json};
 
 use super::audio::{SEGMENT, listen, pieces, sent, spoken};
 use super::pictures::Drawing;
-use super::{Answered, Call, bad, text};
+use super::{Answered, Call, bad, object, text};
+use crate::ask::Ask;
 use crate::chat::errors::{Kind, Refusal};
 use crate::media::{sniff, vectors};
 use crate::reply::Reply;
@@ -21,14 +22,19 @@ pub(super) fn answer(call: &Call<'_>, model: &str, pipeline: bool) -> Answered {
     } else {
         &["text-to-speech", "automatic-speech-recognition", "text-to-image", "image-to-image"]
     };
-    let reply = match call.task(model, tasks)? {
-        "text-to-speech" => own_words(speech(call)),
-        "automatic-speech-recognition" => own_words(transcription(call)),
-        "text-to-image" => own_words(picture(call)),
-        "image-to-image" => own_words(edit(call)),
-        _ => embeddings(call, model)?,
-    };
+    let reply = perform(call.ask, call.task(model, tasks)?, model)?;
     Ok(reply.with("x-compute-time", "0.042").with("x-compute-type", "cache"))
+}
+
+/// One task, as Hugging Face's own servers and dedicated endpoints do it.
+pub(super) fn perform(ask: &Ask, task: &str, model: &str) -> Answered {
+    match task {
+        "text-to-speech" => Ok(own_words(speech(ask))),
+        "automatic-speech-recognition" => Ok(own_words(transcription(ask))),
+        "text-to-image" => Ok(own_words(picture(ask))),
+        "image-to-image" => Ok(own_words(edit(ask))),
+        _ => embeddings(ask, model),
+    }
 }
 
 /// Pipelines refuse in other words than TGI and TEI do.
@@ -53,8 +59,8 @@ fn one_of(body: &Value, known: &[&str]) -> Result<(), Refusal> {
     }
 }
 
-fn embeddings(call: &Call<'_>, model: &str) -> Answered {
-    let body = call.json()?;
+fn embeddings(ask: &Ask, model: &str) -> Answered {
+    let body = object(ask)?;
     let known = ["inputs", "model", "normalize", "prompt_name", "truncate", "truncation_direction", "dimensions"];
     one_of(&body, &known)?;
     let list = match body.get("inputs") {
@@ -73,7 +79,7 @@ fn embeddings(call: &Call<'_>, model: &str) -> Answered {
     };
     flag("truncate")?;
     let normal = flag("normalize")?.unwrap_or(true);
-    let most = call.ask.knobs.max_inputs.unwrap_or(BATCH);
+    let most = ask.knobs.max_inputs.unwrap_or(BATCH);
     if list.len() > most {
         let message = format!("batch size {} > maximum allowed batch size {most}", list.len());
         let mut refusal = Refusal::new(Kind::TooLarge, message);
@@ -107,20 +113,20 @@ fn tokens(list: &[&str], single: bool) -> String {
     if single { all.concat() } else { format!("[{}]", all.join(",")) }
 }
 
-fn speech(call: &Call<'_>) -> Answered {
-    let body = call.json()?;
+fn speech(ask: &Ask) -> Answered {
+    let body = object(ask)?;
     one_of(&body, &["inputs", "model", "parameters"])?;
     let said = text(&body, "inputs")?;
     let (media, sound) = spoken(said, "flac").unwrap_or_default();
-    Ok(sent(call.ask, media, sound))
+    Ok(sent(ask, media, sound))
 }
 
 /// The bytes and the parameters: raw under their media type, or base64 in JSON.
-fn upload(call: &Call<'_>) -> Result<(Vec<u8>, Value), Refusal> {
-    if !call.ask.is_json() {
-        return Ok((call.ask.body.to_vec(), Value::Null));
+fn upload(ask: &Ask) -> Result<(Vec<u8>, Value), Refusal> {
+    if !ask.is_json() {
+        return Ok((ask.body.to_vec(), Value::Null));
     }
-    let body = call.json()?;
+    let body = object(ask)?;
     one_of(&body, &["inputs", "model", "parameters"])?;
     match STANDARD.decode(text(&body, "inputs")?) {
         Ok(bytes) => Ok((bytes, body.get("parameters").cloned().unwrap_or_default())),
@@ -129,8 +135,8 @@ fn upload(call: &Call<'_>) -> Result<(Vec<u8>, Value), Refusal> {
 }
 
 /// Bytes of the right kind, under the label that they deserve if there is one.
-fn labelled(call: &Call<'_>, bytes: &[u8], family: &str) -> Result<(), Refusal> {
-    let label = call.ask.header("content-type").filter(|_| !call.ask.is_json());
+fn labelled(ask: &Ask, bytes: &[u8], family: &str) -> Result<(), Refusal> {
+    let label = ask.header("content-type").filter(|_| !ask.is_json());
     match sniff::kind(bytes) {
         Some((kind, _)) if !kind.starts_with(family) => bad("inputs", format!("expected {family}*, got {kind}")),
         Some((kind, _)) => match label {
@@ -147,12 +153,12 @@ fn labelled(call: &Call<'_>, bytes: &[u8], family: &str) -> Result<(), Refusal> 
     }
 }
 
-fn transcription(call: &Call<'_>) -> Answered {
-    let (bytes, parameters) = upload(call)?;
-    labelled(call, &bytes, "audio/")?;
+fn transcription(ask: &Ask) -> Answered {
+    let (bytes, parameters) = upload(ask)?;
+    labelled(ask, &bytes, "audio/")?;
     let task =
         parameters.pointer("/generation_parameters/task").or_else(|| parameters.pointer("/generate_kwargs/task"));
-    let heard = listen(&bytes, call.ask, task.and_then(Value::as_str) == Some("translate"));
+    let heard = listen(&bytes, ask, task.and_then(Value::as_str) == Some("translate"));
     let mut answer = json!({"text": heard.text});
     let size = match parameters.get("return_timestamps") {
         Some(Value::Bool(true)) => Some(SEGMENT),
@@ -172,16 +178,16 @@ fn jpeg(picture: Vec<u8>) -> Reply {
     Reply::whole(200, "image/jpeg", picture)
 }
 
-fn picture(call: &Call<'_>) -> Answered {
-    let body = call.json()?;
+fn picture(ask: &Ask) -> Answered {
+    let body = object(ask)?;
     let parameters = body.get("parameters").cloned().unwrap_or_default();
     let drawing = Drawing::of(text(&body, "inputs")?).with(&parameters)?.sides(&parameters)?;
     Ok(jpeg(drawing.draw(0, 0)))
 }
 
-fn edit(call: &Call<'_>) -> Answered {
-    let (bytes, parameters) = upload(call)?;
-    labelled(call, &bytes, "image/")?;
+fn edit(ask: &Ask) -> Answered {
+    let (bytes, parameters) = upload(ask)?;
+    labelled(ask, &bytes, "image/")?;
     let prompt = parameters.get("prompt").and_then(Value::as_str).unwrap_or_default();
     let mut drawing = Drawing::of(prompt).with(&parameters)?.sides(&parameters)?;
     if let Some(size) = parameters.get("target_size").filter(|size| size.is_object()) {

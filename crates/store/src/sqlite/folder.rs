@@ -80,10 +80,10 @@ fn private(options: &mut OpenOptions) -> &mut OpenOptions {
 }
 
 /// Writes a new file so that it survives the loss of power.
-pub(super) fn write_new<'a>(path: &Path, segments: impl Iterator<Item = &'a [u8]>) -> io::Result<()> {
+pub(super) fn write_new(path: &Path, pieces: impl Iterator<Item = io::Result<impl AsRef<[u8]>>>) -> io::Result<()> {
     let mut file = private(OpenOptions::new().write(true).create_new(true)).open(path)?;
-    for segment in segments {
-        io::Write::write_all(&mut file, segment)?;
+    for piece in pieces {
+        io::Write::write_all(&mut file, piece?.as_ref())?;
     }
     file.sync_all()?;
     sync_dir(path)

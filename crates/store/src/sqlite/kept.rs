@@ -73,10 +73,8 @@ impl Sqlite {
         };
         self.announce(&file, new.body.len()).await?;
         let path = self.path(&file.id);
-        let written = blocking(move || {
-            let segments = new.body.segments().iter().map(|s| &s[..]);
-            folder::write_new(&path, segments).map_err(StoreError::folder(path))
-        });
+        let written =
+            blocking(move || folder::write_new(&path, new.body.into_pieces()).map_err(StoreError::folder(path)));
         if let Err(error) = written.await {
             // The disk is full, perhaps: the room is given back, and the first error is the one to tell.
             self.forget(vec![file.id.as_str().to_owned()]).await.ok();

@@ -35,7 +35,7 @@ pub(crate) fn random() -> Result<[u8; LENGTH], StoreError> {
 fn write(dir: &Path, path: &Path, bytes: &[u8]) -> io::Result<()> {
     let new = dir.join("owners.key.new");
     folder::delete(&new)?;
-    folder::write_new(&new, [bytes].into_iter())?;
+    folder::write_new(&new, [Ok(bytes)].into_iter())?;
     fs::rename(&new, path)?;
     folder::sync_dir(path)
 }

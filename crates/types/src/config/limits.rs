@@ -13,6 +13,8 @@ pub struct Limits {
     pub body: Size,
     /// All bodies held at once, requests and answers together; when full, new calls are refused with 503.
     pub held_bodies: Size,
+    /// How much of the files in one form is held in memory; the rest goes to a temporary file in the system's folder for such files (`TMPDIR`).
+    pub form_in_memory: Size,
     /// The largest body sent to Hugging Face on a routed call. Their own limit is 2 MiB; larger calls are refused before anything is sent.
     pub hugging_face_body: Size,
     /// The largest whole answer of a backend.
@@ -30,6 +32,7 @@ impl Default for Limits {
         Self {
             body: Size::mebibytes(32),
             held_bodies: Size::mebibytes(1024),
+            form_in_memory: Size::bytes(256 << 10),
             hugging_face_body: Size::mebibytes(2),
             answer: Size::mebibytes(64),
             depth: 128,

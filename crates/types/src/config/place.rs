@@ -102,7 +102,7 @@ pub struct Assets {
     pub time: Period,
     /// How long a result that was asked for as an address is kept under `/v1/files/`.
     pub keep: Period,
-    /// All kept results together; the oldest go first.
+    /// All kept results together, those of jobs included; in memory 256 MiB at most. When it is full, new ones are refused with 503.
     pub kept: Size,
 }
 
@@ -113,7 +113,7 @@ impl Default for Assets {
             size: Size::mebibytes(64),
             time: Period::seconds(120),
             keep: Period::seconds(3600),
-            kept: Size::mebibytes(256),
+            kept: Size::mebibytes(2048),
         }
     }
 }

@@ -2,8 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use bytes::Bytes;
-use types::SendBody;
+use types::{Blob, Fault, Kind, Result, SendBody};
 
 /// A file to send.
 #[derive(Clone, Copy, Debug)]
@@ -15,7 +14,7 @@ pub struct Attachment<'a> {
     /// Its media type.
     pub content_type: &'a str,
     /// Its bytes; not copied.
-    pub bytes: &'a Bytes,
+    pub bytes: &'a Blob,
 }
 
 /// What every boundary of ours begins with; four hexadecimal digits or more follow.
@@ -23,8 +22,11 @@ pub struct Attachment<'a> {
 const STEM: &str = "ironbow-form-";
 
 /// Writes a form: the fields, then the files. Gives the content type and the body.
-pub fn write(fields: &[(&str, &str)], files: &[Attachment<'_>]) -> (String, SendBody) {
-    let boundary = boundary(fields, files);
+///
+/// # Errors
+/// `Internal` when a file cannot be read.
+pub fn write(fields: &[(&str, &str)], files: &[Attachment<'_>]) -> Result<(String, SendBody)> {
+    let boundary = boundary(fields, files)?;
     let mut body = SendBody::with_capacity(2 * files.len() + 1);
     let mut text = Vec::new();
     for (name, value) in fields {
@@ -41,14 +43,14 @@ pub fn write(fields: &[(&str, &str)], files: &[Attachment<'_>]) -> (String, Send
         text.extend(file.content_type.bytes().filter(|byte| !byte.is_ascii_control()));
         text.extend_from_slice(b"\r\n\r\n");
         body.push(std::mem::take(&mut text).into());
-        body.push(file.bytes.clone());
+        body.push_blob(file.bytes.clone());
         text.extend_from_slice(b"\r\n");
     }
     for piece in ["--", &boundary, "--\r\n"] {
         text.extend_from_slice(piece.as_bytes());
     }
     body.push(text.into());
-    (format!("multipart/form-data; boundary={boundary}"), body)
+    Ok((format!("multipart/form-data; boundary={boundary}"), body))
 }
 
 fn open(text: &mut Vec<u8>, boundary: &str, name: &str) {
@@ -73,21 +75,40 @@ fn escape(text: &mut Vec<u8>, name: &str) {
 }
 
 /// One pass notes which numbers occur behind the stem; the smallest other one is taken.
-fn boundary(fields: &[(&str, &str)], files: &[Attachment<'_>]) -> String {
-    let finder = memchr::memmem::Finder::new(STEM);
+fn boundary(fields: &[(&str, &str)], files: &[Attachment<'_>]) -> Result<String> {
     let mut taken = BTreeSet::new();
-    let contents = fields.iter().map(|(_, value)| value.as_bytes()).chain(files.iter().map(|file| &file.bytes[..]));
-    for content in contents {
-        for at in finder.find_iter(content) {
-            let rest = &content[at + STEM.len()..];
-            let digits = rest.iter().take(16).take_while(|byte| byte.is_ascii_hexdigit()).count();
-            // A longer number contains all its beginnings.
-            for end in 4..=digits {
-                let number = std::str::from_utf8(&rest[..end]).ok().and_then(|n| u64::from_str_radix(n, 16).ok());
-                taken.extend(number);
-            }
+    for (_, value) in fields {
+        note(value.as_bytes(), &mut taken);
+    }
+    for file in files {
+        // A file on disk is looked at piece by piece, each reaching so far into the next that nothing falls between.
+        let (piece, reach) = if file.bytes.in_memory().is_some() { (file.bytes.len(), 0) } else { (PIECE, REACH) };
+        for at in (0..file.bytes.len()).step_by(piece.max(1)) {
+            let content = file.bytes.read_at(at, piece + reach).map_err(|error| {
+                Fault::new(Kind::Internal, "A file of the call cannot be read any more.").detail(error.to_string())
+            })?;
+            note(&content, &mut taken);
         }
     }
     let free = (0..).zip(&taken).take_while(|(number, taken)| number == *taken).count();
-    format!("{STEM}{free:04x}")
+    Ok(format!("{STEM}{free:04x}"))
+}
+
+/// So much of a file is looked at at a time.
+const PIECE: usize = 64 * 1024;
+/// Digits behind the stem that are looked at.
+const DIGITS: usize = 16;
+/// How far an occurrence can reach from its first byte.
+const REACH: usize = STEM.len() + DIGITS;
+
+fn note(content: &[u8], taken: &mut BTreeSet<u64>) {
+    for at in memchr::memmem::find_iter(content, STEM) {
+        let rest = &content[at + STEM.len()..];
+        let digits = rest.iter().take(DIGITS).take_while(|byte| byte.is_ascii_hexdigit()).count();
+        // A longer number contains all its beginnings.
+        for end in 4..=digits {
+            let number = std::str::from_utf8(&rest[..end]).ok().and_then(|n| u64::from_str_radix(n, 16).ok());
+            taken.extend(number);
+        }
+    }
 }

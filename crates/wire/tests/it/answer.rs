@@ -22,8 +22,8 @@ fn a_good_answer_passes_as_the_very_bytes() {
         "{ \"id\":\"x\",\"object\":\"chat.completion\",\"created\":1,\"model\":\"m\",\"what\":[1e5],\"choices\":[{\"index\":0,\"message\":{\"role\":\"assistant\",\"content\":\"\\u00e9\",\"refusal\":null},\"finish_reason\":\"stop\"}],\"usage\":{\"prompt_tokens\":3,\"completion_tokens\":5,\"total_tokens\":8} }\n",
     );
     let came = answer(&body, &OURS).unwrap();
-    assert_eq!(came.body.segments().len(), 1);
-    assert_eq!(came.body.segments()[0].as_ptr(), body.as_ptr());
+    assert_eq!(came.body.pieces().count(), 1);
+    assert_eq!(came.body.pieces().nth(0).unwrap().unwrap().as_ptr(), body.as_ptr());
     assert_eq!(came.usage, Some(Usage { input: 3, output: 5, ..Usage::default() }));
     assert_eq!(came.finish, Some(Finish::Stop));
 }

@@ -75,7 +75,7 @@ fn sound_becomes_events() {
 }
 
 fn sound() -> Content {
-    let bytes = Bytes::from_static(b"fLaC");
+    let bytes = Bytes::from_static(b"fLaC").into();
     Content::File(Upload { bytes, file_name: Some("a.flac".into()), claimed_type: Some("audio/flac".into()) })
 }
 
@@ -126,7 +126,7 @@ fn a_transcription_call_is_read_from_fields_in_any_order() {
     assert_eq!(Value::from(read.ask.extra), json!({"num_beams": 5, "chunk_level": "segment", "task_name": "x"}));
     assert_eq!(
         (read.ask.file.bytes, read.ask.file.file_name.as_deref()),
-        (Bytes::from_static(b"fLaC"), Some("a.flac"))
+        (Bytes::from_static(b"fLaC").into(), Some("a.flac"))
     );
 }
 
@@ -178,7 +178,7 @@ fn wrong_fields_of_a_transcription_are_refused_by_name() {
     }
     let file = |name: &str, content| Field { name: name.into(), content };
     let model = || file("model", Content::Text("m".into()));
-    let empty = Upload { bytes: Bytes::new(), file_name: Some("a".into()), claimed_type: None };
+    let empty = Upload { bytes: Bytes::new().into(), file_name: Some("a".into()), claimed_type: None };
     for (fields, param) in [
         (vec![model()], "file"),
         (vec![model(), file("file", sound()), file("file", sound())], "file"),

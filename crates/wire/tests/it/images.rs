@@ -101,7 +101,7 @@ fn wrong_members_of_a_generation_are_refused_by_name() {
 }
 
 fn upload(bytes: &'static [u8]) -> Content {
-    let bytes = Bytes::from_static(bytes);
+    let bytes = Bytes::from_static(bytes).into();
     Content::File(Upload { bytes, file_name: Some("a.png".into()), claimed_type: Some("image/png".into()) })
 }
 
@@ -117,7 +117,9 @@ fn text(text: &str) -> Content {
 
 fn shown(picture: &Picture) -> String {
     match picture {
-        Picture::Bytes(upload) => format!("{} {:?}", upload.bytes.escape_ascii(), upload.claimed_type),
+        Picture::Bytes(upload) => {
+            format!("{} {:?}", upload.bytes.to_bytes().unwrap().escape_ascii(), upload.claimed_type)
+        }
         Picture::Url(url) => url.clone(),
     }
 }
@@ -218,7 +220,7 @@ fn an_answer_holds_the_pictures_and_what_the_backend_adds() {
     ];
     let body = answer(made, extra.as_object().unwrap(), 1_700_000_000);
     assert_eq!(
-        body.segments().iter().filter(|segment| segment.len() == long.len()).count(),
+        body.pieces().filter(|piece| piece.as_ref().unwrap().len() == long.len()).count(),
         1,
         "a picture is a segment"
     );

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use proptest::prelude::*;
 use types::{Fault, Kind};
-use wire::multipart::{Attachment, Content, Event, Form, Limits, Parser, boundary, write};
+use wire::multipart::{Attachment, Content, Event, Form, InMemory, Limits, Parser, boundary, write};
 
 const TYPE: &str = "multipart/form-data; boundary=XX";
 
@@ -96,7 +96,7 @@ fn a_file_in_one_piece_is_not_copied() {
     let form = read(body.clone());
     let Content::File(upload) = &form.fields[0].content else { panic!("no file") };
     assert_eq!(upload.bytes.len(), 100_000);
-    assert_eq!(upload.bytes.as_ptr(), body[start..].as_ptr());
+    assert_eq!(upload.bytes.in_memory().unwrap().as_ptr(), body[start..].as_ptr());
 }
 
 #[test]
@@ -128,7 +128,7 @@ fn names_are_read_as_clients_write_them() {
             (Content::Text(text), None) => assert_eq!(text, "x", "{head}"),
             (Content::File(upload), Some(file)) => {
                 assert_eq!(upload.file_name.as_deref().unwrap_or(""), file, "{head}");
-                assert_eq!(upload.bytes, "x", "{head}");
+                assert_eq!(upload.bytes.to_bytes().unwrap(), "x", "{head}");
             }
             other => panic!("{head}: {other:?}"),
         }
@@ -223,20 +223,40 @@ fn the_boundary_is_read_from_the_content_type_or_refused() {
 
 #[test]
 fn what_is_written_is_read_back_and_equal_fields_give_equal_bytes() {
-    let sound = Bytes::from_static(b"RIFF\r\n--ironbow-form-0000\r\n\0\xff ironbow-form-0001 ironbow-form-00020");
+    let sound: types::Blob =
+        Bytes::from_static(b"RIFF\r\n--ironbow-form-0000\r\n\0\xff ironbow-form-0001 ironbow-form-00020").into();
     let file =
         Attachment { name: "file", file_name: "a\"b\r\nc.wav", content_type: "audio/wav\r\nX: y", bytes: &sound };
-    let (kind, body) = write(&[("model", "org/name"), ("prompt", "ironbow-form-ironbow-form-0003")], &[file]);
+    let (kind, body) = write(&[("model", "org/name"), ("prompt", "ironbow-form-ironbow-form-0003")], &[file]).unwrap();
     assert_eq!(kind, "multipart/form-data; boundary=ironbow-form-0004");
-    assert_eq!(body.segments()[1].as_ptr(), sound.as_ptr());
+    assert_eq!(body.pieces().nth(1).unwrap().unwrap().as_ptr(), sound.in_memory().unwrap().as_ptr());
     let form = Form::read(&kind, body.to_bytes(), Limits::default()).unwrap();
     assert_eq!(form.fields[0].content, Content::Text("org/name".into()));
     let Content::File(upload) = &form.fields[2].content else { panic!("no file") };
     assert_eq!(upload.bytes, sound);
     assert_eq!(upload.file_name.as_deref(), Some("a%22b%0D%0Ac.wav"));
     assert_eq!(upload.claimed_type.as_deref(), Some("audio/wavX: y"));
-    let again = write(&[("model", "org/name"), ("prompt", "ironbow-form-ironbow-form-0003")], &[file]);
+    let again = write(&[("model", "org/name"), ("prompt", "ironbow-form-ironbow-form-0003")], &[file]).unwrap();
     assert_eq!((again.0, again.1.to_bytes()), (kind, body.to_bytes()));
+}
+
+#[test]
+fn a_boundary_is_found_in_a_file_on_disk_wherever_it_stands() {
+    use std::io::Write as _;
+    // Around the place where one look ends and the next begins.
+    for at in (64 * 1024 - 40..64 * 1024 + 5).chain([0, 200_000 - 17]) {
+        let mut bytes = vec![b'.'; 200_000];
+        bytes[at..at + 17].copy_from_slice(b"ironbow-form-0000");
+        let mut file = tempfile::tempfile().unwrap();
+        file.write_all(&bytes).unwrap();
+        let blob = types::Blob::of_file(std::sync::Arc::new(file), 0, bytes.len());
+        let file = Attachment { name: "file", file_name: "a", content_type: "audio/wav", bytes: &blob };
+        let (kind, body) = write(&[], &[file]).unwrap();
+        assert_eq!(kind, "multipart/form-data; boundary=ironbow-form-0001", "{at}");
+        let form = Form::read(&kind, body.to_bytes(), Limits::default()).unwrap();
+        let Content::File(upload) = &form.fields[0].content else { panic!("no file") };
+        assert!(upload.bytes.to_bytes().unwrap() == bytes);
+    }
 }
 
 proptest! {
@@ -247,17 +267,17 @@ proptest! {
         size in 1_usize..300,
     ) {
         let fields: Vec<_> = texts.iter().map(|(name, text)| (name.as_str(), text.as_str())).collect();
-        let bytes: Vec<_> = files.into_iter().map(Bytes::from).collect();
+        let bytes: Vec<_> = files.into_iter().map(types::Blob::from).collect();
         let attachments: Vec<_> = bytes
             .iter()
             .map(|bytes| Attachment { name: "file", file_name: "f.bin", content_type: "application/octet-stream", bytes })
             .collect();
-        let (kind, body) = write(&fields, &attachments);
+        let (kind, body) = write(&fields, &attachments).unwrap();
         let body = body.to_bytes();
         let mut parser = Parser::new(&boundary(&kind).unwrap(), Limits::default());
-        let mut form = Form::new();
+        let (mut form, mut files) = (Form::new(), InMemory::default());
         for piece in body.chunks(size) {
-            parser.push(Bytes::copy_from_slice(piece), &mut |event| form.take(event).unwrap()).unwrap();
+            form.push(&mut parser, Bytes::copy_from_slice(piece), &mut files).unwrap();
         }
         parser.finish().unwrap();
         prop_assert_eq!(form.fields.len(), fields.len() + bytes.len());

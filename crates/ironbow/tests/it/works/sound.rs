@@ -16,7 +16,7 @@ fn speak(world: &World, backend: &str, members: Value) -> Reply {
 }
 
 /// A form as a browser writes it.
-fn form(fields: &[(&str, &str)], file: Option<(&str, &str, &[u8])>) -> (String, Vec<u8>) {
+pub(super) fn form(fields: &[(&str, &str)], file: Option<(&str, &str, &[u8])>) -> (String, Vec<u8>) {
     let mut body = Vec::new();
     for (name, value) in fields {
         body.extend(format!("--XyZ\r\ncontent-disposition: form-data; name=\"{name}\"\r\n\r\n{value}\r\n").bytes());
@@ -30,6 +30,21 @@ fn form(fields: &[(&str, &str)], file: Option<(&str, &str, &[u8])>) -> (String, 
     }
     body.extend_from_slice(b"--XyZ--\r\n");
     ("multipart/form-data; boundary=XyZ".to_owned(), body)
+}
+
+/// A little sound.
+pub(super) fn wav() -> Vec<u8> {
+    let samples: Vec<u8> = (0..8_000_i16).flat_map(|n| ((n % 100) * 300).to_le_bytes()).collect();
+    let size = samples.len() as u32;
+    let format = [
+        16_u32.to_le_bytes(),
+        (1 << 16 | 1_u32).to_le_bytes(),
+        16_000_u32.to_le_bytes(),
+        32_000_u32.to_le_bytes(),
+        (16 << 16 | 2_u32).to_le_bytes(),
+    ];
+    [b"RIFF", &(36 + size).to_le_bytes()[..], b"WAVEfmt ", &format.concat(), b"data", &size.to_le_bytes(), &samples]
+        .concat()
 }
 
 fn hear(world: &World, path: &str, backend: &str, fields: &[(&str, &str)], file: (&str, &str, &[u8])) -> Reply {

@@ -23,6 +23,8 @@ use crate::{
     trail::Trail,
 };
 
+/// So much of a file is looked at to learn what it is.
+const ENOUGH: usize = 64 * 1024;
 /// A cancel that is sent after the caller has left may take this long.
 const CANCEL_TIME: Duration = Duration::from_secs(10);
 /// How often a question about work that goes on anyway is asked before its silence counts.
@@ -83,7 +85,10 @@ async fn made_ready(attempt: &Attempt, work: &Work) -> Result<Work> {
             let kind = truly(&mut ask.file).unwrap_or_default();
             match attempt.endpoint.flow().map(|flow| flow.takes(kind)) {
                 Some(Takes::AsIs(label)) => ask.file.claimed_type = Some(label.to_owned()),
-                Some(Takes::Convert(format)) => ask.file = conversion::for_hearing(&ask.file, format).await?,
+                Some(Takes::Convert(format)) => {
+                    let room = attempt.snapshot.config.limits.form_in_memory;
+                    ask.file = conversion::for_hearing(&ask.file, format, room).await?;
+                }
                 Some(Takes::Refuse) | None => {
                     let what = if kind.is_empty() { "nothing that is known here" } else { kind };
                     let text = format!("The file is {what}, not sound. Send wav, flac, mp3, ogg, webm or m4a.");
@@ -108,7 +113,8 @@ async fn made_ready(attempt: &Attempt, work: &Work) -> Result<Work> {
 
 /// What the bytes are, which is then what the file claims.
 fn truly(upload: &mut Upload) -> Option<&'static str> {
-    let kind = media::sniff(&upload.bytes).map(media::Kind::media_type);
+    // What cannot be read here is met again when it is sent.
+    let kind = media::sniff(&upload.bytes.read_at(0, ENOUGH).unwrap_or_default()).map(media::Kind::media_type);
     upload.claimed_type = kind.map(str::to_owned);
     kind
 }

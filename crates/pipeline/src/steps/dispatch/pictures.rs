@@ -102,9 +102,7 @@ impl PictureStream {
 }
 
 fn hand_on(event: &SendBody, out: &mut impl FnMut(Bytes)) {
-    for segment in event.segments() {
-        out(segment.clone());
-    }
+    event.pieces().map_while(std::result::Result::ok).for_each(out);
 }
 
 /// The event for a picture. One that the backend only names stands as `url` where the base64 would.

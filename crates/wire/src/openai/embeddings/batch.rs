@@ -84,12 +84,12 @@ pub fn join(answers: Vec<Answer>) -> Result<Answer> {
     tail.remove(Span::new(0, cut));
 
     let mut joint = SendBody::with_capacity(2 + 2 * rest.get());
-    push_all(&mut joint, &head.apply(&body));
+    joint.append(&head.apply(&body));
     let mut index = items.len();
     for answer in answers {
         index += append(&mut joint, &answer, index)?;
     }
-    push_all(&mut joint, &tail.apply(&body));
+    joint.append(&tail.apply(&body));
     Ok(Answer { body: joint, usage, estimated })
 }
 
@@ -106,7 +106,7 @@ fn append(joint: &mut SendBody, answer: &Answer, index: usize) -> Result<usize> 
         }
     }
     edits.remove(Span::new(last.whole.end, body.len()));
-    push_all(joint, &edits.apply(&body));
+    joint.append(&edits.apply(&body));
     Ok(items.len())
 }
 
@@ -114,10 +114,4 @@ fn read(body: &[u8]) -> Result<Said> {
     // The vectors are as the caller wants them already.
     Said::read(body, Encoding::Float)
         .map_err(|error| bad_reply("The backend's answer is not JSON.").detail(error.to_string()))
-}
-
-fn push_all(joint: &mut SendBody, body: &SendBody) {
-    for segment in body.segments() {
-        joint.push(segment.clone());
-    }
 }
