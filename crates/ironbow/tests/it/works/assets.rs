@@ -14,8 +14,7 @@ use crate::it::{
 
 /// Asks for a picture that the backend names by its address and the caller wants in base64.
 fn draw(world: &World) -> Reply {
-    let body =
-        json!({"model": "huggingface/replicate/sandbox/draws", "prompt": "a fox", "response_format": "b64_json"});
+    let body = json!({"model": "huggingface/replicate/sandbox/draws", "prompt": "a fox", "size": "64x64", "response_format": "b64_json"});
     world.send("POST", "/v1/images/generations", &[("content-type", "application/json")], body.to_string().as_bytes())
 }
 

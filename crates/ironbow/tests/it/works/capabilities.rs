@@ -92,7 +92,11 @@ fn every_cell_of_the_table_is_as_it_says() {
         for (operation, mark) in marks.iter().enumerate() {
             let cell = format!("{backend}, operation {operation} ({mark})");
             let name = if direct { own_model(&backend, operation) } else { model(operation) };
-            let name = format!("huggingface/{backend}/{name}");
+            // One slash behind `huggingface/openai` would be a model of that organisation on the Hub.
+            let name = match backend.as_str() {
+                "openai" => format!("huggingface/auto/{name}:openai"),
+                _ => format!("huggingface/{backend}/{name}"),
+            };
             let reply = call(own.as_ref().unwrap_or(&routed), operation, &name);
             if mark == "–" {
                 refused(&reply, &cell);
