@@ -1,5 +1,6 @@
 """Uploads, with the sandbox as a process of its own: what the gateway holds is the gateway's alone."""
 import json
+import tempfile
 
 from . import install, places, process, servers, shell
 from .checks import released
@@ -13,6 +14,6 @@ def of_every_kind() -> Counts:
     with servers.sandbox("sandbox-uploads") as sandbox:
         own = {"own": {"url": f"{sandbox}/custom/vllm/v1", "dialect": "vllm"}}
         upstream = {"HF_ENDPOINT": sandbox, "HF_ROUTER_URL": sandbox, "HF_TOKEN": "hf_sandbox", "IRONBOW_SERVERS": json.dumps(own)}
-        with servers.gateway("gateway-uploads", (), upstream) as gateway:
-            env = gateway.environment() | {"SANDBOX_URL": sandbox}
+        with tempfile.TemporaryDirectory() as temporary, servers.gateway("gateway-uploads", (), upstream | {"TMPDIR": temporary}) as gateway:
+            env = gateway.environment() | {"SANDBOX_URL": sandbox, "TEMPORARY": temporary}
             return of_script(shell.run("client-uploads", [client, places.CLIENTS / "uploads.py"], env=env, limit=300))

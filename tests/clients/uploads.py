@@ -1,6 +1,7 @@
 """Uploads of every kind, written byte by byte: large, too large, cut off, mislabelled, of too many parts, and a hundred at once.
 
-Needs a gateway whose sandbox is a process of its own (its memory is measured), and the server `own` declared at the sandbox."""
+Needs a gateway whose sandbox is a process of its own (its memory is measured), the server `own` declared at the sandbox, and a folder
+for the gateway's temporary files that nobody else uses (TEMPORARY)."""
 import concurrent.futures
 import contextlib
 import http.client
@@ -17,6 +18,7 @@ import urllib.parse
 from harness import GATEWAY, SANDBOX, asked, check, main, same
 
 PLACE = urllib.parse.urlsplit(GATEWAY)
+TEMPORARY = pathlib.Path(os.environ["TEMPORARY"])
 PROCESS = pathlib.Path("/proc") / os.environ.get("IRONBOW_PID", "self")
 ROUTED = "huggingface/hf-inference/openai/whisper-large-v3"
 OWN = "huggingface/own/sandbox/vllm-model"
@@ -215,10 +217,28 @@ def hundred_at_once(model: str) -> int:
 
 @check
 def a_hundred_megabytes_at_once_stay_within_two_hundred():
-    for model in (ROUTED, "huggingface/together/openai/whisper-large-v3"):
+    whisper = [f"huggingface/{backend}/openai/whisper-large-v3" for backend in ("hf-inference", "fal-ai", "replicate", "together", "deepinfra")]
+    for model in (*whisper, OWN):
         peak = hundred_at_once(model)
         print(f"{model}: {peak / 1000:.0f} MB at the most")
         assert peak < MOST_KIB, f"{model}: {peak} KiB"
+
+
+@check
+def no_upload_leaves_a_file_behind():
+    same(list(TEMPORARY.iterdir()), [], "the folder of temporary files")
+
+    def still_open() -> list:
+        names = []
+        for entry in (PROCESS / "fd").iterdir():
+            with contextlib.suppress(OSError):
+                names.append(os.readlink(entry))
+        return [name for name in names if str(TEMPORARY) in name]
+
+    until = time.monotonic() + 10
+    while still_open() and time.monotonic() < until:
+        time.sleep(0.05)
+    same(still_open(), [], "temporary files that are still open")
 
 
 @check

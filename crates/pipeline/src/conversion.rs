@@ -31,9 +31,10 @@ pub(crate) async fn for_hearing(file: &Upload, format: AudioFormat, room: usize)
     let blob = file.bytes.clone();
     let made = aside(move || -> Result<Blob> {
         let bytes = whole(&blob)?;
-        let pcm = media::audio::decode_as(&bytes, &Limits::default(), HEARING_RATE, Mix::Mono).map_err(unheard)?;
+        let pcm = media::audio::decode_as(&bytes, &Limits::default(), HEARING_RATE, Mix::Mono)
+            .map_err(|error| unheard(&error))?;
         drop(bytes);
-        Ok(spool::keep(media::audio::encode(&pcm, format).map_err(unheard)?, room))
+        Ok(spool::keep(media::audio::encode(&pcm, format).map_err(|error| unheard(&error))?, room))
     });
     Ok(Upload {
         bytes: made.await??,
@@ -65,7 +66,7 @@ pub(crate) async fn for_listening(sound: Vec<u8>, format: AudioFormat) -> Result
     })
 }
 
-fn unheard(error: media::MediaError) -> Box<Fault> {
+fn unheard(error: &media::MediaError) -> Box<Fault> {
     let text = format!("This backend does not take such a file, and it cannot be converted: {error}.");
     Fault::new(Kind::BadRequest, text).param("file")
 }

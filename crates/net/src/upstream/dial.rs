@@ -78,7 +78,7 @@ async fn connect(origin: &Origin) -> Result<TcpStream, NetError> {
     if guard::refuses_name(host, permit) {
         return Err(refused(origin));
     }
-    let mut addresses: Vec<SocketAddr> = match host {
+    let addresses: Vec<SocketAddr> = match host {
         Host::Ip(ip) => vec![SocketAddr::new(*ip, origin.port())],
         Host::Name(name) => tokio::net::lookup_host((&**name, origin.port()))
             .await
@@ -88,7 +88,13 @@ async fn connect(origin: &Origin) -> Result<TcpStream, NetError> {
     if addresses.is_empty() {
         return Err(NetError::new(NetErrorKind::Resolve, format!("{origin} has no address")));
     }
-    addresses.retain(|address| guard::allows(host, permit, address.ip()));
+    connect_to(origin, addresses).await
+}
+
+/// Connects to the first of the addresses that a name led to and that are allowed. The name is not asked for again: what
+/// it means a moment later changes nothing.
+async fn connect_to(origin: &Origin, mut addresses: Vec<SocketAddr>) -> Result<TcpStream, NetError> {
+    addresses.retain(|address| guard::allows(origin.host_ref(), origin.permit(), address.ip()));
     if addresses.is_empty() {
         return Err(refused(origin));
     }
@@ -144,5 +150,48 @@ async fn race(addresses: Vec<SocketAddr>) -> io::Result<TcpStream> {
             Ok(Err(error)) => last = error,
             Err(_) => {}
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Permit;
+
+    fn addresses(port: u16, ips: &[&str]) -> Vec<SocketAddr> {
+        ips.iter().map(|ip| SocketAddr::new(ip.parse().unwrap(), port)).collect()
+    }
+
+    /// Whatever a name leads to this time, among public addresses or alone, nobody inside is asked.
+    #[tokio::test]
+    async fn a_name_that_turns_to_the_inside_reaches_nobody_there() {
+        let inside = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        inside.set_nonblocking(true).unwrap();
+        let port = inside.local_addr().unwrap().port();
+        let (origin, _) = Origin::parse(&format!("https://rebinds.example:{port}"), Permit::Public).unwrap();
+        let answers: [&[&str]; 6] = [
+            &["127.0.0.1"],
+            &["::1", "127.0.0.1"],
+            &["::ffff:127.0.0.1"],
+            &["10.0.0.1", "127.0.0.1", "169.254.169.254", "fd00:ec2::254"],
+            &["0.0.0.0"],
+            &["64:ff9b::7f00:1", "127.0.0.1"],
+        ];
+        for _ in 0..200 {
+            for ips in answers {
+                let error = connect_to(&origin, addresses(port, ips)).await.unwrap_err();
+                assert_eq!(error.kind, NetErrorKind::AddressRefused, "{ips:?}");
+            }
+        }
+        assert!(inside.accept().is_err(), "somebody inside was asked");
+    }
+
+    /// Of a mixed answer only the public part is tried.
+    #[test]
+    fn of_a_mixed_answer_the_public_addresses_remain() {
+        let (origin, _) = Origin::parse("https://mixed.example", Permit::Public).unwrap();
+        let mut mixed = addresses(443, &["127.0.0.1", "1.1.1.1", "::1", "2606:4700::1111", "192.168.0.1"]);
+        mixed.retain(|address| guard::allows(origin.host_ref(), origin.permit(), address.ip()));
+        assert_eq!(mixed, addresses(443, &["1.1.1.1", "2606:4700::1111"]));
     }
 }

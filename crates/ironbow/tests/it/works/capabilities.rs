@@ -199,9 +199,9 @@ fn every_cell_of_declared_servers_is_as_it_says() {
             let cell = format!("{server}, operation {operation} ({mark})");
             let reply = call(&world, operation, &format!("huggingface/{server}/sandbox/vllm-model"));
             if mark == "–" {
-                refused(&reply, &cell)
+                refused(&reply, &cell);
             } else {
-                served(&reply, &cell)
+                served(&reply, &cell);
             }
             cells += 1;
         }
