@@ -4,6 +4,7 @@ mod check;
 mod cli;
 mod doctor;
 mod logging;
+mod process;
 mod schema;
 mod serve;
 mod settings;

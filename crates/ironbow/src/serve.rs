@@ -20,7 +20,7 @@ use sandbox::Sandbox;
 use store::{Store, StoreError};
 
 use crate::settings::{self, Given};
-use crate::{BAD_CONFIGURATION, cli, logging};
+use crate::{BAD_CONFIGURATION, cli, logging, process};
 use signals::Signals;
 use welcome::Welcome;
 
@@ -49,7 +49,8 @@ pub(crate) fn run(arguments: &cli::Serve) -> ExitCode {
         }
     };
     let _log = logging::start(&config.log);
-    match serve(config, sandbox_url.as_deref()) {
+    let files = process::settle_limits();
+    match serve(config, files, sandbox_url.as_deref()) {
         Ok(code) => code,
         Err(error) => failed(&error),
     }
@@ -81,7 +82,8 @@ fn failed(why: &dyn fmt::Display) -> ExitCode {
 }
 
 /// Listener and snapshot first; everything else when it is needed.
-fn serve(config: Compiled, sandbox: Option<&str>) -> Result<ExitCode, String> {
+fn serve(mut config: Compiled, files: Option<u64>, sandbox: Option<&str>) -> Result<ExitCode, String> {
+    fit_connections(&mut config, files);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(|e| e.to_string())?;
     let code = runtime.block_on(async {
         let mut signals = Signals::listen().map_err(|e| format!("signals cannot be listened for: {e}"))?;
@@ -106,6 +108,21 @@ fn serve(config: Compiled, sandbox: Option<&str>) -> Result<ExitCode, String> {
     });
     runtime.shutdown_timeout(LAST_TASKS);
     code
+}
+
+/// No more connections than files can be opened for: one for the caller, one for the backend, and some for the rest. A caller beyond
+/// that is told so; one whose connection cannot even be accepted learns nothing.
+fn fit_connections(config: &mut Compiled, files: Option<u64>) {
+    const FOR_THE_REST: u64 = 64;
+    let Some(files) = files else { return };
+    let fitting = usize::try_from((files.saturating_sub(FOR_THE_REST) / 2).max(1)).unwrap_or(usize::MAX);
+    let asked = config.listener.max_connections;
+    if fitting < asked {
+        config.listener.max_connections = fitting;
+        config.notes.push(format!(
+            "at most {fitting} connections at once instead of {asked}, because only {files} files may be open: raise `ulimit -n`"
+        ));
+    }
 }
 
 /// Takes the port, assembles the gateway, serves, and says so.

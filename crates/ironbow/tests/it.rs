@@ -8,10 +8,12 @@ mod it {
     mod doctor;
     mod doors;
     mod jobs;
+    mod limits;
     mod process;
     mod raw;
     mod refusals;
     mod serving;
+    mod tls;
     mod works;
     mod world;
 }

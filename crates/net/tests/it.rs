@@ -4,6 +4,8 @@
 
 #[path = "it/abuse.rs"]
 mod abuse;
+#[path = "it/against_hyper.rs"]
+mod against_hyper;
 #[path = "it/bed.rs"]
 mod bed;
 #[path = "it/client.rs"]

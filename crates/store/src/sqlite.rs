@@ -5,7 +5,6 @@
 //! writes, at most two read; no statement is built from text, every value is bound.
 
 use std::{
-    fs::File,
     path::{Path, PathBuf},
     time::Duration,
 };
@@ -35,8 +34,7 @@ pub struct Sqlite {
     files: PathBuf,
     write: SqlitePool,
     read: SqlitePool,
-    /// Keeps other processes out as long as it is open.
-    _lock: File,
+    _lock: folder::Lock,
 }
 
 impl Sqlite {

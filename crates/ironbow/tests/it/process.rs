@@ -37,8 +37,14 @@ impl Gateway {
     pub(crate) fn start(arguments: &[&str], env: &[(&str, &str)]) -> Self {
         let mut all = vec!["serve", "--listen", "127.0.0.1:0"];
         all.extend(arguments);
-        let mut child =
-            ironbow(&all).envs(env.iter().copied()).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+        let mut command = ironbow(&all);
+        command.envs(env.iter().copied());
+        Self::of(command)
+    }
+
+    /// Starts this command, which serves on a free port, and waits until it listens.
+    pub(crate) fn of(mut command: Command) -> Self {
+        let mut child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
         let mut stderr = BufReader::new(child.stderr.take().unwrap());
         let started = loop {
             let mut line = String::new();
@@ -50,6 +56,18 @@ impl Gateway {
         };
         let address = started["url"].as_str().unwrap().split("://").nth(1).unwrap().to_owned();
         Self { child, stderr, address, started }
+    }
+
+    /// The process.
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// The next line of its log.
+    pub(crate) fn log_line(&mut self) -> String {
+        let mut line = String::new();
+        assert_ne!(self.stderr.read_line(&mut line).unwrap(), 0, "the log ended");
+        line
     }
 
     /// Sends the process a signal by its name, e.g. `TERM`.

@@ -6,7 +6,6 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use super::commands::file;
 use super::process::{Gateway, LONG, chat_request, ironbow};
 
 const MODEL: &str = "huggingface/groq/meta-llama/Llama-3.1-8B-Instruct";
@@ -62,41 +61,6 @@ fn the_small_routes_answer() {
     let (status, metrics) = gateway.get("/metrics");
     assert_eq!(status, 200);
     assert!(metrics.contains("# TYPE ironbow_requests") && metrics.contains("\nironbow_requests_total{"), "{metrics}");
-}
-
-#[test]
-fn with_a_certificate_it_serves_https_and_offers_http_2() {
-    let names = vec!["localhost".to_owned()];
-    let made = rcgen::generate_simple_self_signed(names).unwrap();
-    let cert = file("tls-cert.pem", &made.cert.pem());
-    let key = file("tls-key.pem", &made.signing_key.serialize_pem());
-    let toml = format!("[listener.tls]\ncert = {cert:?}\nkey = {key:?}\n");
-    let config = file("tls.toml", &toml);
-    let gateway = Gateway::start(&["--sandbox", "--config", config.to_str().unwrap()], &[]);
-    assert!(gateway.started["url"].as_str().unwrap().starts_with("https://"), "{}", gateway.started);
-    for (offered, spoken) in
-        [(vec![b"http/1.1".to_vec()], "http/1.1"), (vec![b"h2".to_vec(), b"http/1.1".to_vec()], "h2")]
-    {
-        let mut roots = rustls::RootCertStore::empty();
-        roots.add(made.cert.der().clone()).unwrap();
-        let crypto = std::sync::Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-        let mut client = rustls::ClientConfig::builder_with_provider(crypto)
-            .with_safe_default_protocol_versions()
-            .unwrap()
-            .with_root_certificates(roots)
-            .with_no_client_auth();
-        client.alpn_protocols = offered;
-        let session = rustls::ClientConnection::new(client.into(), "localhost".try_into().unwrap()).unwrap();
-        let mut stream = rustls::StreamOwned::new(session, gateway.connect());
-        stream.write_all(b"GET /health HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n").unwrap();
-        let mut reply = Vec::new();
-        // Over HTTP/2 this request is nonsense, and the connection ends; what counts there is what was agreed on.
-        let read = stream.read_to_end(&mut reply);
-        assert_eq!(stream.conn.alpn_protocol(), Some(spoken.as_bytes()));
-        if spoken == "http/1.1" {
-            assert!(reply.starts_with(b"HTTP/1.1 200"), "{read:?} {}", String::from_utf8_lossy(&reply));
-        }
-    }
 }
 
 #[test]

@@ -25,8 +25,14 @@ fn survive(file: &[u8]) {
     }
 }
 
+/// So many cases, or more if the environment asks for more (`PROPTEST_CASES`), as the long run of the tests does.
+fn cases(at_least: u32) -> ProptestConfig {
+    let asked = ProptestConfig::default();
+    ProptestConfig { cases: asked.cases.max(at_least), ..asked }
+}
+
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(300))]
+    #![proptest_config(cases(300))]
 
     #[test]
     fn no_changed_bytes_can_break_it(

@@ -168,3 +168,46 @@ pub(crate) fn decimal(text: &[u8]) -> Option<u64> {
     }
     Some(text.iter().fold(0, |sum, digit| sum * 10 + u64::from(digit - b'0')))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::{prelude::*, sample::Index};
+
+    const REPLIES: [&str; 3] = [
+        "HTTP/1.1 200 OK\r\nContent-Length: 11\r\nConnection: close, x\r\nX: y\r\n\r\nhello world",
+        "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nX:\r\n\r\n0\r\n\r\n",
+        "HTTP/1.0 404 Not Found\r\nConnection: keep-alive\r\nContent-Length: 0\r\n\r\n",
+    ];
+
+    /// What was read of a head, or that it was refused.
+    fn see(input: &[u8]) -> Result<Option<(u16, usize, bool, usize)>, NetErrorKind> {
+        let read = read(input, &Method::GET).map_err(|error| error.kind)?;
+        Ok(read.map(|head| (head.status.as_u16(), head.len, head.keep, head.headers.len())))
+    }
+
+    proptest! {
+        #[test]
+        fn a_damaged_head_means_the_same_however_much_of_it_has_come(
+            which in any::<Index>(),
+            noise in prop::collection::vec((any::<Index>(), any::<u8>(), any::<bool>()), 0..4),
+        ) {
+            let mut input = which.get(&REPLIES).as_bytes().to_vec();
+            for (at, byte, more) in noise {
+                let at = at.index(input.len());
+                if more { input.insert(at, byte) } else { input[at] = byte }
+            }
+            let whole = see(&input);
+            for cut in 0..input.len() {
+                match see(&input[..cut]) {
+                    Ok(None) => {}
+                    Ok(Some(head)) => {
+                        prop_assert!(head.1 <= cut);
+                        prop_assert_eq!(&whole, &Ok(Some(head)), "cut at {}", cut);
+                    }
+                    Err(_) => prop_assert!(whole.is_err(), "refused at {} only", cut),
+                }
+            }
+        }
+    }
+}

@@ -21,7 +21,17 @@ use crate::StoreError;
 pub(super) struct Folder {
     pub(super) database: PathBuf,
     pub(super) files: PathBuf,
-    pub(super) lock: File,
+    pub(super) lock: Lock,
+}
+
+/// Keeps other processes out for as long as it lives.
+pub(super) struct Lock(File);
+
+impl Drop for Lock {
+    fn drop(&mut self) {
+        // Closing the file would not do: a child process that is about to start holds it open for a moment longer.
+        let _freed = self.0.unlock();
+    }
 }
 
 /// Makes the folder and what must stand in it before the database is opened, and takes its lock.
@@ -38,7 +48,7 @@ pub(super) fn prepare(dir: &Path) -> Result<Folder, StoreError> {
     // SQLite gives a new database the process's usual rights, and the files beside it those of the database: so it is made here.
     let database = dir.join("ironbow.sqlite");
     private_file(&database)?;
-    Ok(Folder { database, files, lock })
+    Ok(Folder { database, files, lock: Lock(lock) })
 }
 
 /// Makes a folder that only its owner may enter. One that exists keeps its rights: the operator chose them.

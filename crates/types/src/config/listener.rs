@@ -20,7 +20,7 @@ pub struct Listener {
     /// Threads that serve requests; 0 means one for each core.
     #[schemars(range(min = 0, max = 1024))]
     pub workers: u32,
-    /// Connections held open at once; one more waits until another closes.
+    /// Connections held open at once; one more is answered 503. Fewer where the system lets few files be open.
     #[schemars(range(min = 1, max = 10_000_000))]
     pub max_connections: u32,
     /// The largest head of a request, request line and headers together.

@@ -43,7 +43,7 @@ fn damaged(text: &'static str) -> impl Strategy<Value = Vec<u8>> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(1500) })]
+    #![proptest_config(crate::support::cases(1500))]
 
     #[test]
     fn a_damaged_call_is_refused_or_written_as_good_json(bytes in damaged(CALL), lenient in any::<bool>(), shape in 0..4_usize) {

@@ -314,7 +314,7 @@ fn any_json() -> impl Strategy<Value = Value> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(300) })]
+    #![proptest_config(crate::support::cases(300))]
 
     /// Members that nobody knows survive, byte for byte, in every dialect, wherever they stand.
     #[test]

@@ -42,7 +42,7 @@ fn json_text() -> impl Strategy<Value = String> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(600) })]
+    #![proptest_config(crate::support::cases(600))]
 
     #[test]
     fn every_good_text_is_taken(text in json_text()) {

@@ -80,7 +80,7 @@ fn a_frame_longer_than_the_bound_is_an_error_whole_or_in_pieces() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(500) })]
+    #![proptest_config(crate::support::cases(500))]
 
     #[test]
     fn no_byte_is_lost_and_no_split_matters(

@@ -1,8 +1,15 @@
 //! What several tests share.
 
 use bytes::Bytes;
+use proptest::test_runner::Config;
 use types::{Fault, Result};
 use wire::openai::chat::{Stream, StreamContext};
+
+/// So many cases, or more if the environment asks for more (`PROPTEST_CASES`), as the long run of the tests does.
+pub(crate) fn cases(at_least: u32) -> Config {
+    let asked = Config::default();
+    Config { cases: asked.cases.max(at_least), failure_persistence: None, ..asked }
+}
 
 /// A context with names that are easy to see in a result.
 pub(crate) fn context(show_usage: bool) -> StreamContext {
