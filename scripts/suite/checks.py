@@ -69,9 +69,10 @@ def release_build() -> Counts:
 
 
 def bench_builds() -> Counts:
-    """The benchmark is a workspace of its own: it must go on compiling."""
-    cargo("bench-check", "check", "--locked", "--workspace", "--all-targets", cwd=places.ROOT / "bench")
-    return Counts(1)
+    """The benchmark and the fuzz targets are workspaces of their own: they must go on compiling."""
+    for folder in ("bench", "fuzz"):
+        cargo(f"{folder}-check", "check", "--locked", "--workspace", "--all-targets", cwd=places.ROOT / folder)
+    return Counts(2)
 
 
 def fuzzing() -> Counts:

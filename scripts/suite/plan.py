@@ -1,5 +1,5 @@
 """The table of checks: what runs, in which order, what may be skipped, and what only `--all` runs."""
-from . import budget, checks, fronts, real, slow, soak, uploads
+from . import budget, checks, fronts, fuzz, real, slow, soak, uploads
 from .checks import IN_CI, Check, node_client, python_client, sandbox_node, sandbox_python
 
 CHECKS = [
@@ -8,7 +8,7 @@ CHECKS = [
     Check("cargo test", checks.workspace),
     Check("documentation", checks.documentation),
     Check("release build", checks.release_build),
-    Check("bench compiles", checks.bench_builds),
+    Check("bench and fuzz targets compile", checks.bench_builds),
     Check("sandbox: huggingface_hub", sandbox_python("huggingface_hub_check.py")),
     Check("sandbox: @huggingface/inference", sandbox_node("huggingface_inference_check.mjs")),
     Check("client: openai (Python), chat", python_client("openai_chat.py")),
@@ -37,7 +37,8 @@ CHECKS = [
     Check("promtool", checks.metrics, required=IN_CI),
     Check("start and idle memory", budget.start_and_idle_memory, required=IN_CI),
     Check("soak, 15 seconds", soak.soak(15), required=IN_CI),
-    Check("fuzzing", checks.fuzzing, long=True),
+    Check("fuzzing: property tests", checks.fuzzing, long=True),
+    Check("fuzzing: guided by coverage", fuzz.fuzz(60), long=True),
     Check("real engine: chat", real.chat, required=False, long=True),
     Check("benchmark, a look", checks.bench_look, required=False, long=True),
     Check("soak, 30 minutes", soak.soak(1800), required=False, long=True),

@@ -6,6 +6,7 @@ mod faults;
 mod keys;
 mod life;
 mod listing;
+pub(crate) mod matrix;
 mod passage;
 mod routes;
 mod secrets;

@@ -212,3 +212,58 @@ fn a_bad_configuration_is_the_first_thing_to_mend() {
     assert!(first["says"].as_str().unwrap().contains("listener.address"), "{said:#}");
     assert!(said["findings"].as_array().unwrap()[1..].iter().all(|f| f["state"] == "skipped"), "{said:#}");
 }
+
+/// What the doctor must make of each fault of the sandbox, where Hugging Face is asked for a list or a model: the words of a finding;
+/// nothing where such a fault leaves the answer whole.
+fn made_of(kind: &str) -> Option<(Value, &'static [&'static str])> {
+    Some(match kind {
+        "status" => (json!({"kind": "status", "status": 500}), &["500", "status.huggingface.co"]),
+        "loading" => (json!({"kind": "loading", "estimated_time": 5}), &["503", "status.huggingface.co"]),
+        "rate_limited" => (json!({"kind": "rate_limited", "retry_after": "9"}), &["429", "Wait"]),
+        "stall" => (json!({"kind": "stall", "before_head": true}), &["said nothing"]),
+        "comments" => (json!({"kind": "comments", "count": 1, "then": "endless"}), &[""]),
+        "reset" => (json!({"kind": "reset", "before_head": true}), &["proxy in between"]),
+        "cut" => (json!({"kind": "cut"}), &["proxy in between"]),
+        "truncate" => (json!({"kind": "truncate", "bytes": 20}), &["proxy"]),
+        "close" => (json!({"kind": "close"}), &["proxy in between"]),
+        "html" => (json!({"kind": "html", "status": 200}), &["proxy or a login page"]),
+        "content_length" => (json!({"kind": "content_length", "delta": 50}), &["proxy in between"]),
+        "huge" => (json!({"kind": "huge", "status": 500, "bytes": 9_000_000}), &["500"]),
+        "endless" => (json!({"kind": "endless", "gap_ms": 5}), &[""]),
+        "echo_key" => (json!({"kind": "echo_key", "place": "error", "status": 401}), &["401"]),
+        "redirect" => (json!({"kind": "redirect", "to": "http://127.0.0.1:9/"}), &["redirect"]),
+        "frames" => (json!({"kind": "frames", "frames": ["data: {}\n\n"]}), &["proxy or a login page"]),
+        "raw" => (json!({"kind": "raw", "text": "220 mail ready\r\n"}), &["proxy in between"]),
+        _ => return None,
+    })
+}
+
+/// Faults that leave the answer whole, or are of streams, jobs and mappings only. A clock that is off has a test of its own.
+const HARMLESS: &[&str] =
+    &["delay", "framing", "stream_error", "remap", "content_type", "slow", "clock_skew", "headers", "job"];
+
+#[test]
+fn every_fault_of_the_sandbox_is_found_or_does_no_harm() {
+    let kinds = super::chat::matrix::kinds_of_the_manual();
+    assert!(kinds.len() > 20, "{kinds:?}");
+    for kind in &kinds {
+        assert_ne!(made_of(kind).is_some(), HARMLESS.contains(&kind.as_str()), "{kind} must be in one list");
+    }
+    std::thread::scope(|scope| {
+        for (fault, words) in kinds.iter().filter_map(|kind| made_of(kind)) {
+            scope.spawn(move || {
+                let sandbox = sandbox();
+                sandbox.fault(&json!({"match": {"operation": "models"}, "fault": fault})).unwrap();
+                let (code, findings) = examine(&sandbox.url(), &[TOKEN, ("IRONBOW_CATALOG__TIMEOUT", "3s")]);
+                let finding = &findings["router"];
+                assert_eq!((code, &finding["state"]), (1, &json!("failed")), "{fault}: {findings:#}");
+                let text = format!("{} {}", finding["says"], finding["do"]);
+                for word in words {
+                    assert!(text.contains(word), "{fault}: {word:?} is not in {text}");
+                }
+                assert!(finding["do"].as_str().is_some_and(|to_do| !to_do.is_empty()), "{fault}: {finding}");
+                assert!(!findings.to_string().contains(TOKEN.1), "{fault}: the token is shown");
+            });
+        }
+    });
+}

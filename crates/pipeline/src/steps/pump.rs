@@ -81,6 +81,15 @@ impl Decoder {
         }
     }
 
+    /// Whether the caller has been told that the stream ended well: nothing that follows can make it end badly.
+    fn is_closed(&self) -> bool {
+        match self {
+            Self::Chat(stream) => stream.is_closed(),
+            Self::Translated(stream) => stream.chat.is_closed(),
+            Self::Pictures(_) => false,
+        }
+    }
+
     fn usage(&self) -> Option<Usage> {
         match self {
             Self::Chat(stream) => stream.usage(),
@@ -195,8 +204,10 @@ impl Pump {
             }
             Poll::Pending => Err(std::task::ready!(self.patience.poll(cx))),
         };
-        if let Err(fault) = read {
-            self.fail(fault);
+        match read {
+            Err(_) if live.decoder.is_closed() => live.ended = true,
+            Err(fault) => self.fail(fault),
+            Ok(()) => {}
         }
         Poll::Ready(())
     }

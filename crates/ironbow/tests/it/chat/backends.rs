@@ -1,8 +1,11 @@
-//! Every backend × {plain, stream, tools, parallel tools, JSON schema, vision, reasoning, length}.
+//! Every backend, routed and on its own address, × {plain, stream, tools, parallel tools, JSON schema, vision, reasoning, length}.
 
 use serde_json::{Value, json};
 
-use crate::it::world::{EVERYWHERE, World, and, ask};
+use providers::TABLE;
+use types::Operation;
+
+use crate::it::world::{EVERYWHERE, With, World, and, ask};
 
 /// Every backend that Hugging Face routes chat to, as callers may write it.
 pub(super) const LIVE: &[&str] = &[
@@ -40,7 +43,7 @@ fn weather() -> Value {
 }
 
 /// A stream put together as an SDK does: message and finish reason of each choice, and the usage.
-fn gather(events: &[Value]) -> (Value, Option<Value>) {
+pub(super) fn gather(events: &[Value]) -> (Value, Option<Value>) {
     assert_eq!(events.last(), Some(&json!("[DONE]")), "{events:?}");
     let (mut text, mut reasoning, mut calls, mut finish, mut usage) =
         (String::new(), String::new(), Vec::<Value>::new(), Value::Null, None);
@@ -75,7 +78,7 @@ fn gather(events: &[Value]) -> (Value, Option<Value>) {
 }
 
 /// The same of a whole answer.
-fn meaning(answer: &Value) -> Value {
+pub(super) fn meaning(answer: &Value) -> Value {
     assert_eq!(answer["object"], "chat.completion", "{answer}");
     assert!(answer["id"].as_str().is_some_and(|id| !id.is_empty()), "{answer}");
     assert!(answer["usage"]["total_tokens"].is_u64(), "{answer}");
@@ -92,11 +95,51 @@ fn meaning(answer: &Value) -> Value {
     })
 }
 
-/// Asks for a whole answer and for a stream of the same, at every backend; both must mean the same.
+/// What each backend that is not routed calls a model of its own in the sandbox.
+const OWN_MODELS: &[(&str, &str)] = &[
+    ("hyperbolic", "meta-llama/Llama-3.2-3B-Instruct"),
+    ("nebius", "meta-llama/Meta-Llama-3.1-8B-Instruct-fast"),
+    ("sambanova", "Meta-Llama-3.1-8B-Instruct"),
+    ("clarifai", "openai/chat-completion/models/gpt-oss-120b"),
+    ("nvidia", "meta/llama-3.1-8b-instruct"),
+    ("openai", "gpt-4o-mini"),
+];
+
+/// A gateway with each backend's own key, and the names of a model at every backend that has an address of its own.
+pub(super) fn direct() -> (World, Vec<(&'static str, String)>) {
+    let (mut config, mut env, mut names) = (String::new(), Vec::new(), Vec::new());
+    for backend in TABLE.iter().filter(|backend| backend.can(Operation::Chat) && backend.direct.is_some()) {
+        let id = backend.id;
+        let variable: &'static str = format!("KEY_{}", id.replace('-', "_").to_uppercase()).leak();
+        config += &format!("[[huggingface.keys]]\nname = \"{id}\"\nvalue = \"env:{variable}\"\nbackend = \"{id}\"\n");
+        config += &format!("[backends.{id}]\nbase_url = \"{{sandbox}}/direct/{id}\"\n");
+        env.push((variable, format!("key-{id}")));
+        let own = OWN_MODELS.iter().find(|(name, _)| *name == id).map_or(EVERYWHERE, |(_, own)| own);
+        // With one slash, the name of a backend that is never routed is an organisation's on the Hub.
+        let never_routed = !backend.is_routable();
+        names.push((
+            id,
+            if never_routed { format!("huggingface/auto/{own}:{id}") } else { format!("huggingface/{id}/{own}") },
+        ));
+    }
+    assert!(names.len() >= 19, "{names:?}");
+    (World::with(With { config: config.leak(), env, without_token: true }), names)
+}
+
+/// Asks for a whole answer and for a stream of the same, at every backend on either way; both must mean the same.
 fn everywhere(call: &Value, check: impl Fn(&str, &Value)) {
-    let world = World::plain();
-    for backend in LIVE {
-        let body = and(call.clone(), json!({"model": format!("huggingface/{backend}/{EVERYWHERE}")}));
+    let routed =
+        LIVE.iter().map(|backend| (*backend, format!("huggingface/{backend}/{EVERYWHERE}"))).collect::<Vec<_>>();
+    let (own, direct) = direct();
+    for (world, area, names) in [(World::plain(), "routed", routed), (own, "direct", direct)] {
+        at_each(&world, &names, call, &check);
+        assert!(world.upstream_chats().iter().all(|chat| chat["area"] == area));
+    }
+}
+
+fn at_each(world: &World, names: &[(&str, String)], call: &Value, check: impl Fn(&str, &Value)) {
+    for (backend, model) in names {
+        let body = and(call.clone(), json!({"model": model}));
         let reply = world.chat(&body);
         assert_eq!(reply.status, 200, "{backend}: {}", reply.text());
         assert!(reply.complete);
