@@ -44,8 +44,11 @@ fn judge_chat(heard: Result<(Bytes, String)>) {
             assert!(callers.contains(&fault.kind), "{fault:?}");
         }
         Ok((chat, model)) => {
-            let call = chat::Call::read(chat, &Limits { max_depth: 127, max_members: usize::MAX });
-            assert_eq!(call.expect("a translated call is a good chat").model(), model);
+            // Members that a dialect passes on unread are judged where chats are: by name, as the caller's mistake.
+            match chat::Call::read(chat, &Limits { max_depth: 127, max_members: usize::MAX }) {
+                Ok(call) => assert_eq!(call.model(), model),
+                Err(fault) => assert!(fault.kind == Kind::BadRequest && fault.param.is_some(), "{fault:?}"),
+            }
         }
     }
 }

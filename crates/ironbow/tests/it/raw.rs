@@ -32,11 +32,17 @@ impl Reply {
         serde_json::from_slice(&self.body).unwrap_or_else(|e| panic!("{e}: {}", String::from_utf8_lossy(&self.body)))
     }
 
-    /// The JSON of every event of a stream; `[DONE]` is the string "[DONE]".
+    /// The JSON of every event of a stream, read as the standard of server-sent events says; `[DONE]` is the string "[DONE]".
     pub(crate) fn events(&self) -> Vec<serde_json::Value> {
-        let frames = self.text().split("\n\n").filter_map(|frame| frame.strip_prefix("data: "));
-        frames
-            .map(|data| match data {
+        let text = self.text().trim_start_matches('\u{feff}').replace("\r\n", "\n").replace('\r', "\n");
+        let data = |frame: &str| {
+            let lines = frame.lines().filter_map(|line| line.strip_prefix("data:"));
+            let lines: Vec<_> = lines.map(|line| line.strip_prefix(' ').unwrap_or(line)).collect();
+            (!lines.is_empty()).then(|| lines.join("\n"))
+        };
+        text.split("\n\n")
+            .filter_map(data)
+            .map(|data| match data.as_str() {
                 "[DONE]" => "[DONE]".into(),
                 json => serde_json::from_str(json).unwrap_or_else(|e| panic!("{e}: {json}")),
             })
