@@ -1,10 +1,10 @@
-//! What must survive a restart: jobs and kept files, in a folder with SQLite, or in memory when told so.
+//! What must survive a restart: jobs, kept files and sessions, in a folder with SQLite, or in memory when told so.
 //!
 //! Implements the ports of `types`; knows nothing of HTTP or of what a job does. One process at a time uses a folder.
 
 use std::{path::Path, sync::Arc};
 
-use types::ports::{Jobs, Kept};
+use types::ports::{Jobs, Kept, Sessions};
 
 mod error;
 mod ids;
@@ -22,6 +22,7 @@ pub use sqlite::Sqlite;
 pub struct Store {
     jobs: Arc<dyn Jobs>,
     kept: Arc<dyn Kept>,
+    sessions: Arc<dyn Sessions>,
     disk: Option<Arc<Sqlite>>,
 }
 
@@ -32,13 +33,13 @@ impl Store {
     /// When the folder cannot be used, another process uses it, or a newer Ironbow wrote it.
     pub async fn open(dir: &Path, node: &str, limits: Limits) -> Result<Self, StoreError> {
         let disk = Arc::new(Sqlite::open(dir, node, limits).await?);
-        Ok(Self { jobs: disk.clone(), kept: disk.clone(), disk: Some(disk) })
+        Ok(Self { jobs: disk.clone(), kept: disk.clone(), sessions: disk.clone(), disk: Some(disk) })
     }
 
     /// Keeps everything in memory: a restart forgets it.
     pub fn memory(limits: Limits) -> Self {
         let memory = Arc::new(Memory::new(limits));
-        Self { jobs: memory.clone(), kept: memory, disk: None }
+        Self { jobs: memory.clone(), kept: memory.clone(), sessions: memory, disk: None }
     }
 
     /// The keeper of jobs.
@@ -49,6 +50,11 @@ impl Store {
     /// The keeper of files.
     pub fn kept(&self) -> Arc<dyn Kept> {
         self.kept.clone()
+    }
+
+    /// The keeper of sessions.
+    pub fn sessions(&self) -> Arc<dyn Sessions> {
+        self.sessions.clone()
     }
 
     /// A secret that lives as long as what is kept: 32 random bytes, for keyed hashes.

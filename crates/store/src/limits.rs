@@ -4,6 +4,7 @@ use types::ports::{
     PortError,
     jobs::{JobResult, NewJob, Outcome, Progress},
     kept::NewFile,
+    sessions::Item,
 };
 
 /// How much is kept at most. What would pass a bound is refused; nothing that was accepted is pushed out.
@@ -27,6 +28,12 @@ pub struct Limits {
     pub files_bytes: u64,
     /// How many files.
     pub files: u64,
+    /// How many sessions of all owners.
+    pub sessions: u64,
+    /// Bytes of all sessions.
+    pub sessions_bytes: u64,
+    /// Bytes of one session, and of what was said in it and before it.
+    pub session_bytes: u64,
 }
 
 const KIB: u64 = 1024;
@@ -44,6 +51,9 @@ impl Limits {
         file_bytes: 128 * MIB,
         files_bytes: 2048 * MIB,
         files: 10_000,
+        sessions: 1_000_000,
+        sessions_bytes: 1024 * MIB,
+        session_bytes: 64 * MIB,
     };
 
     /// For memory.
@@ -53,6 +63,9 @@ impl Limits {
         file_bytes: 64 * MIB,
         files_bytes: 256 * MIB,
         files: 1_000,
+        sessions: 50_000,
+        sessions_bytes: 64 * MIB,
+        session_bytes: 16 * MIB,
         ..Self::DISK
     };
 
@@ -78,6 +91,27 @@ impl Limits {
 
     pub(crate) fn check_file(&self, file: &NewFile) -> Result<(), PortError> {
         within("file", file.body.len(), self.file_bytes)
+    }
+
+    /// Whether one session may be so large.
+    pub(crate) fn check_session(&self, bytes: u64) -> Result<(), PortError> {
+        sized("response", bytes, self.session_bytes)
+    }
+
+    /// Whether so much may be read at once.
+    pub(crate) fn check_history(&self, bytes: u64) -> Result<(), PortError> {
+        sized("history", bytes, self.session_bytes)
+    }
+
+    /// Whether so many more sessions and bytes fit beside what is there.
+    pub(crate) fn check_room_for_session(&self, there: SessionsThere, more: SessionsThere) -> Result<(), PortError> {
+        if there.sessions.saturating_add(more.sessions) > self.sessions {
+            return Err(PortError::Full("too many responses and conversations are kept"));
+        }
+        if there.bytes.saturating_add(more.bytes) > self.sessions_bytes {
+            return Err(PortError::Full("the kept responses and conversations are too large together"));
+        }
+        Ok(())
     }
 
     /// Whether one more job fits beside what is there.
@@ -114,6 +148,18 @@ pub(crate) struct JobsThere {
     pub(crate) open_request_bytes: u64,
 }
 
+/// Sessions that are there, or are to come.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct SessionsThere {
+    pub(crate) sessions: u64,
+    pub(crate) bytes: u64,
+}
+
+/// What items take.
+pub(crate) fn weight(items: &[Item]) -> u64 {
+    items.iter().map(|item| (item.id.len() + item.body.len()) as u64).sum()
+}
+
 /// How many jobs one page of a list has at most.
 pub(crate) const PAGE: u32 = 1_000;
 
@@ -121,6 +167,9 @@ pub(crate) const PAGE: u32 = 1_000;
 pub(crate) const READ: usize = 1024 * 1024;
 
 fn within(what: &'static str, size: usize, limit: u64) -> Result<(), PortError> {
-    let size = size as u64;
+    sized(what, size as u64, limit)
+}
+
+fn sized(what: &'static str, size: u64, limit: u64) -> Result<(), PortError> {
     if size > limit { Err(PortError::TooLarge { what, size, limit }) } else { Ok(()) }
 }

@@ -11,18 +11,21 @@ use types::ports::{
     Answer, PortError,
     jobs::{Job, JobId, JobResult, Owner, Progress},
     kept::{FileId, KeptFile},
+    sessions::SessionId,
 };
 
 use crate::Limits;
 
 mod jobs;
 mod kept;
+mod sessions;
 
-/// Jobs and files in memory.
+/// Jobs, files and sessions in memory.
 pub struct Memory {
     limits: Limits,
     jobs: Mutex<BTreeMap<JobId, Entry>>,
     files: Mutex<BTreeMap<FileId, (KeptFile, Bytes)>>,
+    sessions: Mutex<BTreeMap<SessionId, sessions::Entry>>,
 }
 
 /// One job with what its owner does not see.
@@ -40,7 +43,7 @@ struct Entry {
 impl Memory {
     /// An empty store.
     pub fn new(limits: Limits) -> Self {
-        Self { limits, jobs: Mutex::default(), files: Mutex::default() }
+        Self { limits, jobs: Mutex::default(), files: Mutex::default(), sessions: Mutex::default() }
     }
 
     fn jobs(&self) -> MutexGuard<'_, BTreeMap<JobId, Entry>> {
@@ -49,6 +52,10 @@ impl Memory {
 
     fn files(&self) -> MutexGuard<'_, BTreeMap<FileId, (KeptFile, Bytes)>> {
         self.files.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn sessions(&self) -> MutexGuard<'_, BTreeMap<SessionId, sessions::Entry>> {
+        self.sessions.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

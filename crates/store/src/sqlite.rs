@@ -23,11 +23,12 @@ mod kept;
 mod rows;
 mod schema;
 pub(crate) mod secret;
+mod sessions;
 
 /// How long one call of a port may take, waiting for its turn included.
 const DEADLINE: Duration = Duration::from_secs(10);
 
-/// Jobs and files in a folder.
+/// Jobs, files and sessions in a folder.
 pub struct Sqlite {
     limits: Limits,
     node: String,

@@ -27,5 +27,7 @@ mod disk;
 mod files;
 #[path = "it/jobs.rs"]
 mod jobs;
+#[path = "it/sessions.rs"]
+mod sessions;
 #[path = "it/support.rs"]
 mod support;

@@ -11,9 +11,11 @@ use crate::{Fault, Kind};
 
 pub mod jobs;
 pub mod kept;
+pub mod sessions;
 
 pub use jobs::Jobs;
 pub use kept::Kept;
+pub use sessions::Sessions;
 
 /// What a port's method returns: a boxed future of an answer or of what is wrong with the keeper.
 pub type Answer<'a, T> = Pin<Box<dyn Future<Output = Result<T, PortError>> + Send + 'a>>;
@@ -49,13 +51,16 @@ pub enum PortError {
     /// The lease is not the latest one, or its job has ended: somebody else decides now.
     #[error("the lease is no longer valid")]
     Stale,
+    /// What is to be continued is not there, or not any more.
+    #[error("what is to be continued is gone")]
+    Gone,
     /// A bound of the keeper is reached.
     #[error("no more can be kept: {0}")]
     Full(&'static str),
     /// One thing is larger than the keeper takes.
     #[error("{what} has {size} bytes, {limit} are allowed")]
     TooLarge {
-        /// What it is: `request`, `exchange`, `result`, `file`.
+        /// What it is: `request`, `exchange`, `result`, `file`, `response`, `history`.
         what: &'static str,
         /// How large it is.
         size: u64,
@@ -69,10 +74,11 @@ impl From<PortError> for Box<Fault> {
         match error {
             PortError::Unavailable(detail) => Fault::new(
                 Kind::Overloaded,
-                "Jobs and kept files cannot be reached at the moment. Calls that keep nothing are served as usual.",
+                "What is kept (responses, jobs, files) cannot be reached at the moment. Calls that keep nothing are served as usual.",
             )
             .detail(detail),
             PortError::Stale => Fault::new(Kind::Internal, "The job was decided elsewhere."),
+            PortError::Gone => Fault::new(Kind::NotFound, "What this call continues is not kept here, or not any more."),
             PortError::Full(what) => Fault::new(
                 Kind::Overloaded,
                 format!(
@@ -82,7 +88,7 @@ impl From<PortError> for Box<Fault> {
             PortError::TooLarge { what, size, limit } => Fault::new(
                 Kind::BodyTooLarge,
                 format!(
-                    "The {what} has {size} bytes; at most {limit} can be kept. Ask without `Prefer: respond-async`."
+                    "The {what} has {size} bytes; at most {limit} can be kept. Ask so that nothing must be kept: without `Prefer: respond-async`, with `store: false`."
                 ),
             ),
         }
@@ -160,6 +166,19 @@ mod tests {
             assert_eq!(jobs::JobId::parse(bad), None, "{bad}");
         }
         assert_eq!(kept::FileId::parse("file_../../../../../../../../../etc/pw"), None);
+    }
+
+    #[test]
+    fn sessions_are_responses_or_conversations() {
+        let id = sessions::SessionId::conversation(7);
+        assert_eq!(id.as_str(), "conv_00000000000000000000000000000007");
+        assert_eq!(sessions::SessionId::parse_any(id.as_str()), Some(id.clone()));
+        assert_eq!(sessions::SessionId::parse_response(id.as_str()), None);
+        assert_eq!(id.digits(), "00000000000000000000000000000007");
+        for bad in ["resp_", "resp_7", "resp_0000000000000000000000000000000G", "job_00000000000000000000000000000007"]
+        {
+            assert_eq!(sessions::SessionId::parse_any(bad), None, "{bad}");
+        }
     }
 
     #[test]

@@ -41,6 +41,7 @@ pub(crate) async fn accept(gateway: &Gateway, plan: &Plan, call: &Call, stored: 
     rehearse(attempt, call).await?;
     let now = crate::clock();
     let new = NewJob {
+        id: None,
         owner: gateway.0.desk.owner(&ticket.caller),
         operation: ticket.operation,
         model: ticket.name.as_ref().to_owned(),

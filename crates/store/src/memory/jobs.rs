@@ -8,7 +8,7 @@ use types::ports::{
 
 use super::{Entry, Memory, answer};
 use crate::{
-    ids::random_bits,
+    ids::job_id,
     limits::{JobsThere, PAGE},
 };
 
@@ -99,7 +99,7 @@ impl Memory {
         };
         self.limits.check_room_for_job(&there, new.request.len())?;
         let job = Job {
-            id: JobId::from_bits(random_bits()?),
+            id: job_id(new.id)?,
             operation: new.operation,
             model: new.model,
             route: new.route,

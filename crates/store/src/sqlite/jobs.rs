@@ -10,7 +10,7 @@ use types::ports::{
 use super::{Sqlite, answer, rows};
 use crate::{
     StoreError,
-    ids::random_bits,
+    ids::job_id,
     limits::{JobsThere, PAGE},
 };
 
@@ -145,7 +145,7 @@ impl Sqlite {
     async fn create_job(&self, new: NewJob, now: Moment) -> Result<Job, StoreError> {
         self.limits.check_request(&new)?;
         let job = Job {
-            id: JobId::from_bits(random_bits()?),
+            id: job_id(new.id)?,
             operation: new.operation,
             model: new.model,
             route: new.route,

@@ -7,7 +7,8 @@ use sqlx::{Connection as _, SqlitePool};
 use crate::StoreError;
 
 /// Step `n` leads to version `n + 1`. A step that was published never changes.
-const STEPS: &[&str] = &[include_str!("../../schema/0001_jobs_and_files.sql")];
+const STEPS: &[&str] =
+    &[include_str!("../../schema/0001_jobs_and_files.sql"), include_str!("../../schema/0002_sessions.sql")];
 
 /// Applies the steps that are missing, each in a transaction with its mark: a crash leaves a version that is whole.
 pub(super) async fn migrate(pool: &SqlitePool, database: &Path) -> Result<(), StoreError> {

@@ -4,9 +4,12 @@ use std::{fs, path::Path};
 
 use sqlx::{Connection as _, SqliteConnection};
 use store::StoreError;
-use types::ports::jobs::{Phase, Progress, State};
+use types::ports::{
+    jobs::{Phase, Progress, State},
+    sessions::NewSession,
+};
 
-use crate::support::{Folder, NOW, at, create, lease, new_file, owner, sent};
+use crate::support::{Folder, NOW, answered, asked, at, create, lease, new_file, new_session, owner, response, sent};
 
 /// Runs one statement on the database of a folder that nobody has open.
 async fn run(folder: &Folder, statement: &'static str) {
@@ -38,6 +41,42 @@ async fn jobs_and_files_survive_a_restart() {
     let again = lease(&*store.jobs(), at(5)).await;
     assert_eq!((again.lease.job, again.progress), (id, sending));
     assert!(again.lease.fence > leased.lease.fence);
+}
+
+#[tokio::test]
+async fn sessions_survive_a_restart() {
+    let folder = Folder::new("sessions");
+    let (store, ann) = (folder.open().await.unwrap(), owner("ann"));
+    let kept = new_session("ann", 1, &[asked("q1", "x"), answered("a1", "y")]);
+    store.sessions().create(kept, NOW).await.unwrap();
+    let begun = NewSession { previous: Some(response(1)), ended: false, ..new_session("ann", 2, &[asked("q2", "z")]) };
+    store.sessions().create(begun, NOW).await.unwrap();
+    store.close().await;
+    drop(store);
+
+    let sessions = folder.open().await.unwrap().sessions();
+    assert!(sessions.get(&ann, &response(1), NOW).await.unwrap().unwrap().ended);
+    assert!(!sessions.get(&ann, &response(2), NOW).await.unwrap().unwrap().ended);
+    let history = sessions.history(&ann, &response(2), NOW).await.unwrap().unwrap();
+    assert_eq!(history.items, [asked("q1", "x"), answered("a1", "y"), asked("q2", "z")]);
+}
+
+#[tokio::test]
+async fn a_folder_of_the_version_before_keeps_its_jobs_and_takes_sessions() {
+    let folder = Folder::new("migrated");
+    let store = folder.open().await.unwrap();
+    let id = create(&*store.jobs(), "ann", NOW).await.id;
+    store.close().await;
+    drop(store);
+    run(
+        &folder,
+        "DROP TABLE session_items; DROP TABLE session_streams; DROP TABLE sessions; DROP TABLE session_totals;
+         DELETE FROM schema_steps WHERE version > 1",
+    )
+    .await;
+    let store = folder.open().await.unwrap();
+    assert!(store.jobs().get(&owner("ann"), &id, NOW).await.unwrap().is_some());
+    store.sessions().create(new_session("ann", 1, &[]), NOW).await.unwrap();
 }
 
 #[tokio::test]

@@ -10,6 +10,7 @@ use types::{
         Jobs, Moment,
         jobs::{Job, JobFault, JobResult, Leased, NewJob, Outcome, Owner, Phase, Progress},
         kept::NewFile,
+        sessions::{Item, NewSession, SessionId},
     },
 };
 
@@ -24,6 +25,9 @@ pub(crate) const LIMITS: Limits = Limits {
     file_bytes: 3_000_000,
     files_bytes: 4_000_000,
     files: 20,
+    sessions: 30,
+    sessions_bytes: 5_000,
+    session_bytes: 1_000,
 };
 
 /// When every test begins.
@@ -67,6 +71,7 @@ pub(crate) fn owner(name: &str) -> Owner {
 /// A job of this owner with this request, which lives for a day.
 pub(crate) fn new_job(of: &str, request: &'static str) -> NewJob {
     NewJob {
+        id: None,
         owner: owner(of),
         operation: Operation::Image,
         model: "acme/pictures:fast".to_owned(),
@@ -106,4 +111,32 @@ pub(crate) fn new_file(segments: &[&'static [u8]]) -> NewFile {
     let mut body = types::SendBody::empty();
     segments.iter().for_each(|s| body.push(Bytes::from_static(s)));
     NewFile { media_type: "image/png".to_owned(), body, expires: at(3_600_000) }
+}
+
+pub(crate) fn response(number: u128) -> SessionId {
+    SessionId::parse_response(&format!("resp_{number:032x}")).unwrap()
+}
+
+/// Something that was asked.
+pub(crate) fn asked(id: &str, body: &'static str) -> Item {
+    Item { id: id.to_owned(), answer: false, body: Bytes::from_static(body.as_bytes()) }
+}
+
+/// Something that was answered.
+pub(crate) fn answered(id: &str, body: &'static str) -> Item {
+    Item { answer: true, ..asked(id, body) }
+}
+
+/// A response of this owner that has ended, which lives for a day.
+pub(crate) fn new_session(of: &str, number: u128, items: &[Item]) -> NewSession {
+    NewSession {
+        id: response(number),
+        owner: owner(of),
+        previous: None,
+        conversation: None,
+        expires: at(86_400_000),
+        ended: true,
+        body: Bytes::from_static(b"{}"),
+        items: items.to_vec(),
+    }
 }

@@ -41,6 +41,8 @@ impl fmt::Debug for Owner {
 /// What a new job needs.
 #[derive(Clone, Debug)]
 pub struct NewJob {
+    /// Its id, where it must be known before; else the store makes one.
+    pub id: Option<JobId>,
     /// Whose it is.
     pub owner: Owner,
     /// What is asked.
