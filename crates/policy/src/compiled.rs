@@ -50,6 +50,8 @@ pub struct Compiled {
     pub jobs: Jobs,
     /// How calls are spread.
     pub routing: RoutingRules,
+    /// Responses and conversations that are kept.
+    pub responses: Responses,
     /// What an operator should know although it is no error: for the start-up message.
     pub notes: Vec<String>,
 }
@@ -274,6 +276,17 @@ pub struct AliasPolicy {
     pub sticky: Option<Box<str>>,
     /// Rules that choose other targets, the first true one counts.
     pub rules: Vec<Rule>,
+}
+
+/// What is kept between calls of the Responses API.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Responses {
+    /// Whether a response is kept when its call does not say.
+    pub store: bool,
+    /// How long.
+    pub keep: Duration,
+    /// All together, in bytes.
+    pub kept: u64,
 }
 
 /// A checked address: `http` or `https`, host, perhaps a port and a path; no user, query, fragment or slash at the end.

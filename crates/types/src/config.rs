@@ -23,7 +23,7 @@ pub use backends::{Backend, BackendTimeouts, Dialect, Server};
 pub use huggingface::{CallerKeys, HuggingFace, Key};
 pub use limits::{Limits, Timeouts};
 pub use listener::{Listener, Tls};
-pub use place::{Assets, Catalog, Data, Jobs, Log, LogFormat, LogLevel};
+pub use place::{Assets, Catalog, Data, Jobs, Log, LogFormat, LogLevel, Responses};
 pub use routing::{Asides, Health, Retries, Routing, Strategy};
 pub use values::{BadValue, Dollars, Period, SecretRef, Size};
 
@@ -58,4 +58,6 @@ pub struct Document {
     pub assets: Assets,
     /// Calls that callers do not wait for.
     pub jobs: Jobs,
+    /// Responses and conversations that are kept between calls.
+    pub responses: Responses,
 }

@@ -16,7 +16,7 @@ use super::{
     routes, url,
 };
 use crate::{
-    compiled::{Assets, BaseUrl, Catalog, Compiled, Jobs, Limits, Listener, Timeouts, TlsFiles},
+    compiled::{Assets, BaseUrl, Catalog, Compiled, Jobs, Limits, Listener, Responses, Timeouts, TlsFiles},
     ids::BackendIds,
 };
 
@@ -58,6 +58,7 @@ pub(crate) fn ready(
     let assets = check.assets(&document.assets);
     let jobs = check.jobs(&document.jobs);
     let routing = aliases::routing(&mut check, &document.routing, &routes.names);
+    let responses = check.responses(&document.responses);
     let notes = check.notes;
     Compiled {
         listener,
@@ -76,6 +77,7 @@ pub(crate) fn ready(
         assets,
         jobs,
         routing,
+        responses,
         notes,
     }
 }
@@ -226,6 +228,16 @@ impl Checker<'_, '_> {
             time: self.period(&at.key("time"), from.time, MILLISECOND, 7 * DAY),
             keep: self.period(&at.key("keep"), from.keep, MILLISECOND, 365 * DAY),
             running: from.running as usize,
+        }
+    }
+
+    fn responses(&mut self, from: &config::Responses) -> Responses {
+        let at = Path::of("responses");
+        let kept = self.size(&at.key("kept"), from.kept, Size::bytes(1 << 10), Size::mebibytes(1 << 20));
+        Responses {
+            store: from.store,
+            keep: self.period(&at.key("keep"), from.keep, MILLISECOND, 365 * DAY),
+            kept: kept as u64,
         }
     }
 

@@ -136,3 +136,21 @@ impl Default for Jobs {
         Self { time: Period::seconds(3600), keep: Period::seconds(86_400), running: 256 }
     }
 }
+
+/// Responses and conversations that are kept between calls.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Responses {
+    /// Whether a response is kept when its call does not say (`store`). OpenAI keeps it.
+    pub store: bool,
+    /// How long a response is kept, and a conversation after the last that was said in it.
+    pub keep: Period,
+    /// All of them together, on disk; in memory at most 64 MiB. Beyond it, new ones are not kept.
+    pub kept: Size,
+}
+
+impl Default for Responses {
+    fn default() -> Self {
+        Self { store: true, keep: Period::seconds(30 * 86_400), kept: Size::mebibytes(1024) }
+    }
+}

@@ -2,8 +2,8 @@
 //!
 //! A door reads a [`Request`], has what the call refers to put in ([`Request::compose`], [`Request::resolve`]), and
 //! asks for [`Request::heard`]: the chat to send, and the writer of the answer. What may be kept for later calls comes
-//! from [`items_of`]; a kept answer is streamed again by [`replay`]. Nothing here has a clock, chance or a store: ids,
-//! time and the seal come in as [`Told`].
+//! from [`Request::own_items`] and [`output_of`]; a kept answer is streamed again by [`replay`]. Nothing here has a
+//! clock, chance or a store: ids, time and the seal come in as [`Told`].
 
 mod content;
 mod custom;
@@ -20,7 +20,10 @@ mod writer;
 
 use std::{
     fmt,
-    sync::{Arc, OnceLock},
+    sync::{
+        Arc, OnceLock,
+        atomic::{AtomicBool, Ordering::Relaxed},
+    },
 };
 
 use bytes::Bytes;
@@ -31,7 +34,7 @@ use crate::events;
 
 pub use crate::anthropic::Sealer;
 pub use request::Request;
-pub use stored::{Kept, cancelled, failed, items_of, replay, response_of};
+pub use stored::{announce, cancelled, failed, named_items, output_of, replay, unkept, unkept_event};
 pub use writer::Writer;
 
 /// What a translation cannot know by itself.
@@ -61,8 +64,6 @@ pub struct Heard {
     pub writer: Box<dyn events::Write>,
     /// The whole response, once the writer has written its end.
     pub answered: Answered,
-    /// The response that this one continues, if any.
-    pub previous: Option<String>,
     /// What had no place in the translation, to be named to the caller.
     pub dropped: Vec<String>,
 }
@@ -73,19 +74,34 @@ impl fmt::Debug for Heard {
     }
 }
 
-/// Where the writer leaves the whole response, also of a stream.
+/// Where the writer leaves the whole response, also of a stream, and learns whether it is kept.
 #[derive(Clone, Debug, Default)]
-pub struct Answered(Arc<OnceLock<Value>>);
+pub struct Answered(Arc<Shared>);
+
+#[derive(Debug, Default)]
+struct Shared {
+    response: OnceLock<Value>,
+    unkept: AtomicBool,
+}
 
 impl Answered {
     /// The response with its final status; nothing while it is being written.
     pub fn response(&self) -> Option<&Value> {
-        self.0.get()
+        self.0.response.get()
+    }
+
+    /// The response is not kept, whatever the call wanted: what is written from now on says so.
+    pub fn not_kept(&self) {
+        self.0.unkept.store(true, Relaxed);
+    }
+
+    fn is_unkept(&self) -> bool {
+        self.0.unkept.load(Relaxed)
     }
 
     fn set(&self, response: &Value) {
         // Only the first end counts.
-        let _ = self.0.set(response.clone());
+        let _ = self.0.response.set(response.clone());
     }
 }
 

@@ -10,7 +10,7 @@ use super::{
     Answered, Heard, Told, Writer,
     input::{self, Items},
     notes::{Notes, bad},
-    settings, tools,
+    settings, stored, tools,
     tools::Tools,
     turns::Turns,
     writer::Ways,
@@ -123,16 +123,24 @@ impl Request {
         self.member("stream") == &Value::Bool(true)
     }
 
-    /// Whether the response is to be kept; it is unless the caller says no.
-    pub fn store(&self) -> bool {
-        self.member("store") != &Value::Bool(false)
+    /// Whether the response is to be kept, where the call says.
+    pub fn asked_to_store(&self) -> Option<bool> {
+        self.member("store").as_bool()
     }
 
-    /// Notes that the response will not be kept, which it then says. Gives back whether the caller had asked for that.
-    pub fn not_kept(&mut self) -> bool {
-        let asked = self.member("store") == &Value::Bool(true);
+    /// Whether the response is to be kept; it is unless the caller says no.
+    pub(super) fn store(&self) -> bool {
+        self.asked_to_store() != Some(false)
+    }
+
+    /// Notes that the response will not be kept, which it then says.
+    pub fn not_kept(&mut self) {
         self.members.insert("store".to_owned(), Value::Bool(false));
-        asked
+    }
+
+    /// The items of the call's own input as they are listed and kept: with ids, and messages in parts.
+    pub fn own_items(&self, response: &str) -> Vec<(String, Value)> {
+        stored::named_items(&self.input, response)
     }
 
     /// Whether the caller does not wait for the answer.
@@ -195,7 +203,6 @@ impl Request {
             model: self.model.clone(),
             writer: Box::new(writer),
             answered,
-            previous: self.previous().map(str::to_owned),
             dropped: notes.into_dropped(),
         })
     }
@@ -243,6 +250,9 @@ impl Request {
         }
         if self.background() && !self.store() {
             return Err(bad("background", "needs `store`: there is no other way to fetch the answer"));
+        }
+        if self.conversation().is_some() && !self.store() {
+            return Err(bad("conversation", "needs `store`: what is answered is added to it"));
         }
         let moved = MOVED.iter().find(|(name, _)| !self.member(name).is_null());
         if let Some((name, home)) = moved {

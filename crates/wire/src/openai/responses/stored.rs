@@ -9,7 +9,6 @@ use super::{
     frames::Frames,
     input,
     items::{self, Body, Call, Item, Part},
-    request::Request,
     tools::Known,
     writer::{self, Teller},
 };
@@ -17,32 +16,36 @@ use super::{
 /// Items of the input are numbered from here, so that their ids differ from those of the output.
 const INPUT: usize = 0x0080_0000;
 
-/// What a response was asked and what it answered, as items with ids.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Kept {
-    /// What was asked: first what came from before, then the call's own input.
-    pub input: Vec<Value>,
-    /// Where the call's own input begins in `input`.
-    pub own: usize,
-    /// What was answered.
-    pub output: Vec<Value>,
+/// The items of an input as they are listed and kept: with ids made from the id of what holds them, and messages in parts.
+pub fn named_items(items: &[Value], holder: &str) -> Vec<(String, Value)> {
+    let named = items.iter().enumerate().map(|(index, item)| named(item, holder, index));
+    named.map(|item| (item["id"].as_str().unwrap_or_default().to_owned(), item)).collect()
 }
 
-/// The items to keep of a call and its response. What was asked and answered, together, is the history of a call that
-/// continues this one.
-pub fn items_of(request: &Request, response: &Value) -> Kept {
-    let id = response["id"].as_str().unwrap_or_default();
-    let mut input = request.history.clone();
-    let own = input.len();
-    input.extend(request.input.iter().enumerate().map(|(index, item)| named(item, id, index)));
-    Kept { input, own, output: response["output"].as_array().cloned().unwrap_or_default() }
+/// The items of a response's output, with their ids.
+pub fn output_of(response: &Value) -> Vec<(String, Value)> {
+    let items = response["output"].as_array().into_iter().flatten();
+    items.map(|item| (item["id"].as_str().unwrap_or_default().to_owned(), item.clone())).collect()
 }
 
-/// The response that an item belongs to, told from the item's id; nothing for an id that was not made here.
-pub fn response_of(item_id: &str) -> Option<String> {
-    let (_, own) = item_id.split_once('_')?;
-    let own = own.get(..own.len().checked_sub(6)?)?;
-    (!own.is_empty()).then(|| format!("resp_{own}"))
+/// The response, saying that it is not kept.
+pub fn unkept(response: &Value) -> Value {
+    let mut response = response.clone();
+    response["store"] = false.into();
+    response
+}
+
+/// An event of a stream with the response in it, saying that it is not kept; another event as it is.
+pub fn unkept_event(event: Bytes) -> Bytes {
+    let text = std::str::from_utf8(&event).unwrap_or_default();
+    let Some((head, data)) = text.split_once("\ndata: ") else { return event };
+    match serde_json::from_str::<Value>(data) {
+        Ok(mut members) if members["response"].is_object() => {
+            members["response"]["store"] = false.into();
+            format!("{head}\ndata: {members}\n\n").into()
+        }
+        _ => event,
+    }
 }
 
 /// The response of a call that went wrong before or while it was answered.
@@ -58,7 +61,12 @@ pub fn cancelled(mut response: Value) -> Value {
     response
 }
 
-/// Streams a response that is complete, from the event after number `after`.
+/// The beginning of a stream of a response in the background that nobody has worked on yet: the first events of its stream.
+pub fn announce(waiting: &Value, out: &mut dyn FnMut(Bytes)) {
+    Teller::new(Frames::default()).queue(waiting.clone(), out);
+}
+
+/// Streams a response that has ended, from the event after number `after`.
 pub fn replay(response: &Value, after: Option<u64>, out: &mut dyn FnMut(Bytes)) {
     let mut teller = Teller::new(Frames::after(after));
     let mut before = response.as_object().cloned().unwrap_or_default();
@@ -70,7 +78,13 @@ pub fn replay(response: &Value, after: Option<u64>, out: &mut dyn FnMut(Bytes)) 
     before.insert("incomplete_details".into(), Value::Null);
     teller.begin(&before, out);
     let items: Vec<Item> = response["output"].as_array().into_iter().flatten().map(item).collect();
-    teller.finish(&items, response, out);
+    match response["status"].as_str() {
+        Some("failed" | "cancelled") => {
+            teller.advance(&items, out);
+            teller.fail(response, None, out);
+        }
+        _ => teller.finish(&items, response, out),
+    }
 }
 
 /// An item of the input, as it is listed: with an id, and its content in parts.

@@ -189,6 +189,7 @@ impl Writer {
     fn close(&mut self, status: &str) -> Value {
         let output = self.output(status);
         self.response.insert("status".into(), status.into());
+        self.note_keeping();
         self.response.insert("output".into(), output);
         if let Some(usage) = &self.usage {
             self.response.insert("usage".into(), usage_shape(usage));
@@ -209,7 +210,15 @@ impl Writer {
 
     fn begin(&mut self, out: &mut dyn FnMut(Bytes)) {
         if !std::mem::replace(&mut self.begun, true) {
+            self.note_keeping();
             self.teller.begin(&self.response, out);
+        }
+    }
+
+    /// What is not kept says so.
+    fn note_keeping(&mut self) {
+        if self.answered.is_unkept() {
+            self.response.insert("store".into(), false.into());
         }
     }
 }
@@ -242,7 +251,7 @@ impl Write for Writer {
         let error = error_shape(fault);
         self.response.insert("error".into(), error);
         let response = self.close("failed");
-        self.teller.fail(&response, fault, out);
+        self.teller.fail(&response, fault.param.as_deref(), out);
     }
 
     fn whole(&mut self, events: &[Event]) -> SendBody {

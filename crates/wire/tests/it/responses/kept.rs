@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 use types::{Fault, Kind};
 use wire::{
     openai::chat::Finish,
-    openai::responses::{cancelled, failed, items_of, replay, response_of},
+    openai::responses::{announce, cancelled, failed, output_of, replay, unkept, unkept_event},
 };
 
 use super::{arguments, call, ending, read_stream, request, start, stream, text, thought, told};
@@ -23,9 +23,11 @@ fn a_conversation_goes_on_where_it_was_left() {
     let tools = json!([{"type": "function", "name": "f"}]);
     let first = json!({"model": "m", "input": "What is the weather?", "tools": tools, "instructions": "Old."});
     let (response, _) = answered(&first, vec![thought("Ask f."), call(0, "call_1", "f"), arguments(0, "{}")]);
-    let kept = items_of(&request(&first).unwrap(), &response);
-    assert_eq!((kept.own, kept.input.len(), kept.output.len()), (0, 1, 2));
-    assert_eq!(kept.input[0]["content"], json!([{"type": "input_text", "text": "What is the weather?"}]));
+    let id = response["id"].as_str().unwrap();
+    let asked = request(&first).unwrap().own_items(id);
+    let kept: Vec<Value> = asked.into_iter().chain(output_of(&response)).map(|(_, item)| item).collect();
+    assert_eq!(kept.len(), 3);
+    assert_eq!(kept[0]["content"], json!([{"type": "input_text", "text": "What is the weather?"}]));
 
     let second = json!({
         "model": "m", "tools": tools, "instructions": "New.", "previous_response_id": response["id"],
@@ -33,7 +35,7 @@ fn a_conversation_goes_on_where_it_was_left() {
     });
     let mut next = request(&second).unwrap();
     assert_eq!(next.previous(), Some("resp_0123456789abcdef"));
-    next.compose(kept.input.into_iter().chain(kept.output).collect());
+    next.compose(kept);
     let chat: Value = serde_json::from_slice(&next.heard(&told()).unwrap().chat).unwrap();
     assert_eq!(
         chat["messages"],
@@ -45,21 +47,15 @@ fn a_conversation_goes_on_where_it_was_left() {
             {"role": "tool", "tool_call_id": "call_1", "content": "rain"},
         ])
     );
-    let kept = items_of(&next, &response);
-    assert_eq!((kept.own, kept.input.len()), (3, 4));
-    assert!(kept.input.iter().all(|item| item["id"].is_string()));
+    let own = next.own_items("resp_0123");
+    assert_eq!((own.len(), &own[0].1["id"]), (1, &json!(own[0].0)));
+    assert_eq!(own[0].0, "fco_0123800000");
 }
 
 #[test]
-fn a_reference_finds_the_response_that_holds_it() {
+fn a_reference_becomes_the_item_that_it_names() {
     let (response, _) = answered(&json!({"model": "m", "input": "x"}), vec![text("y")]);
     let id = response["output"][0]["id"].as_str().unwrap();
-    assert_eq!(response_of(id).as_deref(), response["id"].as_str());
-    assert_eq!(response_of("msg_1"), None);
-    assert_eq!(response_of("é"), None);
-    let kept = items_of(&request(&json!({"model": "m", "input": "x"})).unwrap(), &response);
-    assert_eq!(response_of(kept.input[0]["id"].as_str().unwrap()).as_deref(), response["id"].as_str());
-
     let body = json!({"model": "m", "input": [
         {"role": "user", "content": "x"}, {"type": "item_reference", "id": id}, {"role": "user", "content": "z"},
     ]});
@@ -99,7 +95,40 @@ fn a_call_in_the_background_has_a_response_before_its_answer() {
     let waiting = request(&body).unwrap().waiting(&told(), "queued").unwrap();
     assert_eq!((&waiting["status"], &waiting["output"]), (&json!("queued"), &json!([])));
     assert_eq!(cancelled(waiting.clone())["status"], "cancelled");
+    let mut begun = String::new();
+    announce(&waiting, &mut |bytes| begun.push_str(std::str::from_utf8(&bytes).unwrap()));
+    let kinds: Vec<Value> = read_stream(&begun).iter().map(|event| event["type"].clone()).collect();
+    assert_eq!(kinds, ["response.created", "response.queued"]);
+    let mut told = String::new();
+    let called_off = cancelled(waiting.clone());
+    replay(&called_off, None, &mut |bytes| told.push_str(std::str::from_utf8(&bytes).unwrap()));
+    assert!(told.starts_with(&begun), "the same stream goes on");
+    assert_eq!(read_stream(&told).last().unwrap()["code"], "response_cancelled");
     let failed = failed(waiting, &Fault::new(Kind::UpstreamRateLimited, "Too many."));
     assert_eq!(failed["error"], json!({"code": "rate_limit_exceeded", "message": "Too many."}));
     assert_eq!(failed["status"], "failed");
+    let mut told = String::new();
+    replay(&failed, None, &mut |bytes| told.push_str(std::str::from_utf8(&bytes).unwrap()));
+    let kinds: Vec<Value> = read_stream(&told).iter().map(|event| event["type"].clone()).collect();
+    let wanted =
+        ["response.created", "response.queued", "response.in_progress", "error", "response.failed"].map(Value::from);
+    assert_eq!(kinds, wanted);
+}
+
+#[test]
+fn what_could_not_be_kept_says_so_whole_and_streamed() {
+    let body = json!({"model": "m", "input": "x", "store": true});
+    let mut heard = request(&body).unwrap().heard(&told()).unwrap();
+    heard.answered.not_kept();
+    let events: Vec<_> = std::iter::once(start()).chain([text("y")]).chain(ending(Finish::Stop)).collect();
+    let stream = stream(&mut heard, &events);
+    for event in read_stream(&stream).iter().filter(|event| event["response"].is_object()) {
+        assert_eq!(event["response"]["store"], json!(false), "{event}");
+    }
+    let (response, live) = answered(&body, vec![text("y")]);
+    assert_eq!((&response["store"], &unkept(&response)["store"]), (&json!(true), &json!(false)));
+    let last = live.split_inclusive("\n\n").last().unwrap().to_owned();
+    let changed = unkept_event(last.clone().into());
+    assert_eq!(changed, last.replace("\"store\":true", "\"store\":false"));
+    assert_eq!(unkept_event("data: {}\n\n".into()), "data: {}\n\n");
 }

@@ -2,7 +2,6 @@
 
 use bytes::Bytes;
 use serde_json::{Map, Value, json};
-use types::Fault;
 
 use super::super::{
     frames::Frames,
@@ -39,13 +38,19 @@ impl Teller {
         let mut response = Value::Object(response.clone());
         if response["background"] == true {
             response["status"] = "queued".into();
-            self.frames.write("response.created", json!({"response": response}), out);
-            self.frames.write("response.queued", json!({"response": response}), out);
+            self.queue(response.clone(), out);
             response["status"] = "in_progress".into();
         } else {
             self.frames.write("response.created", json!({"response": response}), out);
         }
         self.frames.write("response.in_progress", json!({"response": response}), out);
+    }
+
+    /// A response in the background is there, and waits.
+    pub(in super::super) fn queue(&mut self, response: Value, out: &mut dyn FnMut(Bytes)) {
+        let members = json!({"response": response});
+        self.frames.write("response.created", members.clone(), out);
+        self.frames.write("response.queued", members, out);
     }
 
     /// Tells what is new, and ends items that another follows.
@@ -70,10 +75,15 @@ impl Teller {
         self.frames.write(&format!("response.{status}"), json!({"response": response}), out);
     }
 
-    /// Tells that it went wrong.
-    pub(in super::super) fn fail(&mut self, response: &Value, fault: &Fault, out: &mut dyn FnMut(Bytes)) {
-        let code = &response["error"]["code"];
-        let error = json!({"code": code, "message": fault.message, "param": fault.param});
+    /// Tells that it went wrong, or was called off: for that, OpenAI's streams have no event of their own.
+    pub(in super::super) fn fail(&mut self, response: &Value, param: Option<&str>, out: &mut dyn FnMut(Bytes)) {
+        if response["status"] == "cancelled" {
+            let error = json!({"code": "response_cancelled", "message": "The response was cancelled.", "param": null});
+            self.frames.write("error", error, out);
+            return;
+        }
+        let error = &response["error"];
+        let error = json!({"code": error["code"], "message": error["message"], "param": param});
         self.frames.write("error", error, out);
         self.frames.write("response.failed", json!({"response": response}), out);
     }
