@@ -144,7 +144,7 @@ async fn start(config: Compiled, sandbox: Option<&str>, drain: &Drain) -> Result
     let owners = store.secret().await.map_err(|e| format!("the data folder cannot be used: {e}"))?;
     let welcome = Welcome::new(&config, &url, sandbox);
     let snapshot = Snapshot::new(config).map_err(|e| e.to_string())?;
-    let keepers = Keepers { jobs: store.jobs(), kept: store.kept(), owners };
+    let keepers = Keepers { jobs: store.jobs(), kept: store.kept(), sessions: store.sessions(), owners };
     let gateway = Gateway::new(snapshot, upstream, catalog.clone(), keepers, drain.clone());
     let serving = net::serve(listener, limits, tls, gateway.clone(), drain).map_err(|e| e.to_string())?;
     welcome.say(for_people);
@@ -155,13 +155,15 @@ async fn start(config: Compiled, sandbox: Option<&str>, drain: &Drain) -> Result
 
 /// What survives a restart, in the data folder; in memory where there is none, or where another process has it.
 async fn open_store(config: &Compiled) -> Result<Store, String> {
-    let kept = config.assets.kept as u64;
-    let in_memory = store::Limits::MEMORY.with_files(kept.min(store::Limits::MEMORY.files_bytes));
+    let (files, sessions) = (config.assets.kept as u64, config.responses.kept);
+    let (disk, memory) = (store::Limits::DISK, store::Limits::MEMORY);
+    let in_memory =
+        memory.with_files(files.min(memory.files_bytes)).with_sessions(sessions.min(memory.sessions_bytes));
     let Some(folder) = &config.data else { return Ok(Store::memory(in_memory)) };
-    match Store::open(&folder.join("store"), "local", store::Limits::DISK.with_files(kept)).await {
+    match Store::open(&folder.join("store"), "local", disk.with_files(files).with_sessions(sessions)).await {
         Ok(store) => Ok(store),
         Err(StoreError::InUse { .. }) if !config.data_is_named => {
-            tracing::warn!(folder = %folder.display(), "another process uses the data folder: jobs and files are kept in memory");
+            tracing::warn!(folder = %folder.display(), "another process uses the data folder: responses, jobs and files are kept in memory");
             Ok(Store::memory(in_memory))
         }
         Err(error) => Err(format!("the data folder cannot be used: {error}")),

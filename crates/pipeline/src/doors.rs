@@ -28,10 +28,12 @@ use crate::{
     Gateway, Snapshot,
     asks::{files::Parts, models::Sheet},
     call::Call,
+    sessions::{Background, Follow, Keeping},
     spool,
     steps::{
         passage::Passed,
         pump::{Live, Sound},
+        recall::Recalled,
     },
     trail::Trail,
 };
@@ -83,7 +85,51 @@ pub(crate) struct Heard {
     /// The part of the budget that the call's body uses.
     pub(crate) held: BytePermit,
     /// The call as it came, where its caller does not want to wait for the answer and need not.
-    pub(crate) later: Option<Stored>,
+    pub(crate) later: Option<Later>,
+}
+
+/// A call that its caller does not wait for.
+pub(crate) enum Later {
+    /// It becomes a job.
+    Job(Stored),
+    /// It becomes a response in the background.
+    Response(Box<Background>),
+}
+
+/// A body as it was heard, with what its reading depends on.
+pub(crate) struct Said<'p> {
+    matter: Matter,
+    /// Whether what cannot be said may be left out.
+    pub(crate) lenient: bool,
+    kind: String,
+    base: String,
+    query: Option<String>,
+    named: &'p str,
+    /// Whether its caller waits for the answer.
+    waits: bool,
+}
+
+/// What was heard.
+enum Matter {
+    /// A body, whole.
+    Whole(net::Held),
+    /// A form, read while it came.
+    Form(Box<spool::Read>),
+}
+
+impl Said<'_> {
+    /// The body; of a form nothing.
+    pub(crate) fn bytes(&self) -> Bytes {
+        match &self.matter {
+            Matter::Whole(held) => held.bytes.clone(),
+            Matter::Form(_) => Bytes::new(),
+        }
+    }
+
+    /// The model that the path names.
+    pub(crate) fn named(&self) -> Option<&str> {
+        Some(self.named).filter(|named| !named.is_empty())
+    }
 }
 
 /// What the answer must be, as far as the call says.
@@ -96,6 +142,8 @@ pub(crate) enum Wants {
         write: Box<dyn events::Write>,
         /// Members that had no place in the translation.
         dropped: Vec<String>,
+        /// What is to be kept of it.
+        keeping: Option<Box<Keeping>>,
     },
     /// Vectors as another dialect writes them.
     Vectors {
@@ -128,6 +176,22 @@ pub(crate) enum Wants {
 }
 
 impl Wants {
+    /// Takes out what is to be kept.
+    pub(crate) fn keeping(&mut self) -> Option<Box<Keeping>> {
+        match self {
+            Self::Translated { keeping, .. } => keeping.take(),
+            _ => None,
+        }
+    }
+
+    /// Takes out what is to be kept of a response that nobody waits for.
+    fn background(&mut self) -> Option<Box<Keeping>> {
+        match self {
+            Self::Translated { keeping, .. } => keeping.take_if(|keeping| keeping.waiting["background"] == true),
+            _ => None,
+        }
+    }
+
     /// Whether the answer is a stream of events.
     const fn events(&self) -> bool {
         matches!(self, Self::Speech { events: true, .. } | Self::Transcript { events: true, .. })
@@ -180,6 +244,10 @@ pub(crate) enum Answer {
 pub(crate) enum Flow {
     /// Events.
     Events(Box<Live>),
+    /// Events of a response that is to be kept.
+    Kept(Box<Live>, Box<Keeping>),
+    /// A response in the background, as it is told.
+    Followed(Follow),
     /// Sound, as events or bare.
     Sound(Box<Sound>, bool),
     /// What a backend answers to a request that was passed on.
@@ -222,37 +290,67 @@ const ACCEL_BUFFERING: HeaderName = HeaderName::from_static("x-accel-buffering")
 pub(crate) const EVENTS: &str = "text/event-stream; charset=utf-8";
 
 impl Door {
-    /// Reads the body and the call in it. `named` is the model that the path names, if it does: it stands above the body's.
+    /// Reads the body. `named` is the model that the path names, if it does: it stands above the body's.
     ///
     /// # Errors
-    /// What is wrong with the body, naming the member.
-    pub(crate) async fn decode(
+    /// Why the body cannot be read.
+    pub(crate) async fn hear<'p>(
         self,
         gateway: &Gateway,
         snapshot: &Snapshot,
         request: Request,
-        named: &str,
-        trail: &mut Trail,
-    ) -> Result<Heard> {
+        named: &'p str,
+    ) -> Result<Said<'p>> {
+        let limits = &snapshot.config.limits;
         let until = request.received + snapshot.config.timeouts.body;
         let (kind, base) = (content_type(&request.headers), called_at(&request));
         let (query, lenient) = (request.uri.query().map(str::to_owned), Ask::of(&request)?.lenient);
-        let later = wants_job(&request.headers);
+        let waits = !wants_job(&request.headers);
         // A job is written down as it came; any other form is read while it comes.
-        if is_form(&kind) && self.takes_forms() && !later {
-            let limits = &snapshot.config.limits;
+        let matter = if is_form(&kind) && self.takes_forms() && waits {
             let sizes = spool::Sizes { most: limits.body, in_memory: limits.form_in_memory };
-            let read = Box::pin(spool::form(request.body, &kind, sizes, until, &gateway.0.budget)).await?;
-            let (call, said, wants) = self.read_form(read.form, base)?;
-            return Ok(self.heard(call, named_or(named, said), wants, read.permit, None, trail));
+            Matter::Form(Box::new(Box::pin(spool::form(request.body, &kind, sizes, until, &gateway.0.budget)).await?))
+        } else {
+            let held = request.body.collect(limits.body, until, &gateway.0.budget).await;
+            let mut held = held.map_err(body_fault)?;
+            if !named.is_empty() && kind.trim_start().starts_with("application/json") {
+                held.bytes = with_model(held.bytes, named);
+            }
+            Matter::Whole(held)
+        };
+        Ok(Said { matter, lenient, kind, base, query, named, waits })
+    }
+
+    /// Reads the call in what was heard, with the past that it refers to.
+    ///
+    /// # Errors
+    /// What is wrong with the body, naming the member.
+    pub(crate) fn decode(
+        self,
+        gateway: &Gateway,
+        snapshot: &Snapshot,
+        said: Said<'_>,
+        past: Option<Box<Recalled>>,
+        trail: &mut Trail,
+    ) -> Result<Heard> {
+        let Said { matter, lenient, kind, base, query, named, waits } = said;
+        let held = match matter {
+            Matter::Whole(held) => held,
+            Matter::Form(read) => {
+                let (call, said, wants) = self.read_form(read.form, base)?;
+                return Ok(heard(call, named_or(named, said), wants, read.permit, None, trail));
+            }
+        };
+        let stored = || Stored { door: self, kind: kind.clone(), base: base.clone(), body: held.bytes.clone() };
+        if let Some(past) = past {
+            let origin = foreign::Origin::new(gateway, snapshot, &trail.request_id)?;
+            let (call, said, mut wants) = foreign::response(*past, &origin)?;
+            let stream = call.stream();
+            let later = wants.background().map(|keeping| Background { stored: stored(), keeping, stream });
+            let later = later.map(|background| Later::Response(Box::new(background)));
+            return Ok(heard(call, named_or(named, said), wants, held.permit, later, trail));
         }
-        let held = request.body.collect(snapshot.config.limits.body, until, &gateway.0.budget).await;
-        let mut held = held.map_err(body_fault)?;
-        if !named.is_empty() && kind.trim_start().starts_with("application/json") {
-            held.bytes = with_model(held.bytes, named);
-        }
-        let later =
-            later.then(|| Stored { door: self, kind: kind.clone(), base: base.clone(), body: held.bytes.clone() });
+        let later = (!waits).then(&stored);
         let around = foreign::Around {
             named,
             query: query.as_deref(),
@@ -267,22 +365,8 @@ impl Door {
         };
         // There the path names more than a model, or names it in a spelling of its own.
         let named = if matches!(self, Self::Gemini | Self::Converse | Self::ConverseStream) { "" } else { named };
-        Ok(self.heard(call, named_or(named, said), wants, held.permit, later, trail))
-    }
-
-    fn heard(
-        self,
-        call: Call,
-        model: String,
-        wants: Wants,
-        held: BytePermit,
-        later: Option<Stored>,
-        trail: &mut Trail,
-    ) -> Heard {
-        let later = later.filter(|_| matches!(call, Call::Work(_)) && !wants.events());
-        trail.record.stream = call.stream();
-        trail.record.model = Some(short(&model).to_owned());
-        Heard { call, model, wants, held, later }
+        let later = later.filter(|_| matches!(call, Call::Work(_)) && !wants.events()).map(Later::Job);
+        Ok(heard(call, named_or(named, said), wants, held.permit, later, trail))
     }
 
     /// Reads the call in a body of this media type; `base` is the address at which the gateway was called.
@@ -329,6 +413,20 @@ impl Door {
     pub(crate) const fn takes_json(self) -> bool {
         !matches!(self, Self::Transcriptions | Self::Translations)
     }
+}
+
+/// A call as it was understood, noted on its trail.
+fn heard(
+    call: Call,
+    model: String,
+    wants: Wants,
+    held: BytePermit,
+    later: Option<Later>,
+    trail: &mut Trail,
+) -> Heard {
+    trail.record.stream = call.stream();
+    trail.record.model = Some(short(&model).to_owned());
+    Heard { call, model, wants, held, later }
 }
 
 /// The body with a member `model` in it. One that it has stays: the codec replaces it anyway.

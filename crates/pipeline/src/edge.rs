@@ -18,6 +18,7 @@ use crate::{
     Gateway, asks,
     doors::{self, Answer, Door, Flow},
     router::{Found, Route, dialect_at},
+    sessions::KeepPump,
     steps::{
         passage::{self, PassedPump},
         pump::{Pump, SoundPump},
@@ -46,6 +47,8 @@ pub(crate) async fn serve(gateway: &Gateway, request: Request) -> Response {
             let leaving = gateway.0.drain.leaving();
             let body: Box<dyn net::StreamBody> = match flow {
                 Flow::Events(live) => Box::new(Pump::new(live, trail, leaving)),
+                Flow::Kept(live, keeping) => Box::new(KeepPump::new(Pump::new(live, trail, leaving), keeping)),
+                Flow::Followed(follow) => Box::new(follow.pump(trail, leaving)),
                 Flow::Sound(sound, events) => Box::new(SoundPump::new(*sound, events, trail, leaving)),
                 Flow::Passed(passed) => Box::new(PassedPump::new(*passed, trail, leaving)),
                 Flow::File(parts, first) => Box::new(asks::files::FilePump::new(parts, first, trail)),
@@ -116,6 +119,16 @@ async fn route(gateway: &Gateway, request: Request, trail: &mut Trail) -> Result
         Route::Job => Box::pin(asks::jobs::one(gateway, &request, rest)).await,
         Route::JobResult => Box::pin(asks::jobs::result(gateway, &request, rest)).await,
         Route::JobCancel => Box::pin(asks::jobs::cancel(gateway, &request, rest)).await,
+        Route::InputTokens => {
+            check_body(&request.headers, Door::Responses)?;
+            Box::pin(asks::responses::input_tokens(gateway, request)).await
+        }
+        Route::Response => Box::pin(asks::responses::one(gateway, &request, rest)).await,
+        Route::ResponseCancel => Box::pin(asks::responses::cancel(gateway, &request, rest)).await,
+        Route::InputItems => Box::pin(asks::responses::input_items(gateway, &request, rest)).await,
+        Route::Conversations | Route::Conversation | Route::ConversationItems | Route::ConversationItem => {
+            Box::pin(asks::conversations::answer(gateway, request, route, rest)).await
+        }
         Route::Models(shape) => Box::pin(asks::models::list(gateway, &request, shape)).await,
         Route::Model(shape) => Box::pin(asks::models::one(gateway, &request, rest, shape)).await,
         Route::Health => Ok(asks::health::alive()),

@@ -10,6 +10,7 @@ mod gate;
 mod metrics;
 mod router;
 mod sealer;
+mod sessions;
 mod snapshot;
 mod spool;
 mod steps;
@@ -36,8 +37,10 @@ use wire::anthropic::Sealer;
 
 use doors::{Answer, Ask, Door};
 use router::Routes;
+use sessions::Archive;
 use steps::{
-    admit::admit, authenticate::authenticate, deliver::deliver, dispatch::dispatch, plan::plan, resolve::resolve,
+    admit::admit, authenticate::authenticate, deliver::deliver, dispatch::dispatch, plan::plan, recall::recall,
+    resolve::resolve,
 };
 use trail::Trail;
 use workers::Desk;
@@ -49,12 +52,14 @@ async fn walk(gateway: &Gateway, request: Request, door: Door, named: &str, trai
     let snapshot = gateway.snapshot();
     let caller = authenticate(&request.headers)?;
     let ask = Ask::of(&request)?;
-    let heard = door.decode(gateway, &snapshot, request, named, trail).await?;
+    let said = door.hear(gateway, &snapshot, request, named).await?;
+    let past = recall(gateway, &caller, door, &said, &snapshot.json_limits).await?;
+    let heard = door.decode(gateway, &snapshot, said, past, trail)?;
     let ticket = admit(snapshot.clone(), caller, ask, &heard.model, &heard.call)?;
     let candidates = resolve(gateway, &ticket).await?;
     let plan = plan(ticket, candidates)?;
     if let Some(later) = heard.later {
-        return Box::pin(asks::jobs::accept(gateway, &plan, &heard.call, later)).await;
+        return Box::pin(workers::accept(gateway, &plan, &heard.call, later)).await;
     }
     let until = plan.attempt.deadline;
     let reply = dispatch(gateway, plan, &heard.call, trail).await?;
@@ -80,6 +85,7 @@ struct Shared {
     budget: ByteBudget,
     kept: Arc<dyn Kept>,
     desk: Desk,
+    archive: Arc<Archive>,
     sealer: Arc<dyn Sealer>,
     metrics: Arc<Metrics>,
     routes: Routes,
@@ -92,9 +98,22 @@ impl Gateway {
         let metrics = Arc::new(Metrics::new());
         let snapshot = ArcSwap::from_pointee(snapshot);
         let sealer: Arc<dyn Sealer> = Arc::new(sealer::Aead::new(&keepers.owners));
-        let (kept, desk) = (keepers.kept.clone(), Desk::new(keepers));
+        let (kept, archive) = (keepers.kept.clone(), Archive::new(keepers.sessions.clone()));
+        let desk = Desk::new(keepers);
         let routes = Routes::new();
-        Self(Arc::new(Shared { snapshot, upstream, catalog, drain, budget, kept, desk, sealer, metrics, routes }))
+        Self(Arc::new(Shared {
+            snapshot,
+            upstream,
+            catalog,
+            drain,
+            budget,
+            kept,
+            desk,
+            archive,
+            sealer,
+            metrics,
+            routes,
+        }))
     }
 
     /// Does the jobs, and forgets what has expired, on the current runtime until the process goes down.

@@ -22,6 +22,22 @@ pub(crate) enum Route {
     JobResult,
     /// Away with a job.
     JobCancel,
+    /// One response that is kept: what it says, and away with it.
+    Response,
+    /// Away with the work on a response in the background.
+    ResponseCancel,
+    /// What a response was asked.
+    InputItems,
+    /// How many tokens a call of the Responses API has.
+    InputTokens,
+    /// A new conversation.
+    Conversations,
+    /// One conversation.
+    Conversation,
+    /// What was said in a conversation.
+    ConversationItems,
+    /// One item of a conversation.
+    ConversationItem,
     /// How many tokens an Anthropic call has.
     CountTokens,
     /// A path of a backend's own, passed on.
@@ -62,6 +78,14 @@ impl Route {
             Self::Call(Door::Converse) => "converse",
             Self::Call(Door::ConverseStream) => "converse_stream",
             Self::CountTokens => "count_tokens",
+            Self::Response => "response",
+            Self::ResponseCancel => "response_cancel",
+            Self::InputItems => "response_input_items",
+            Self::InputTokens => "response_input_tokens",
+            Self::Conversations => "conversations",
+            Self::Conversation => "conversation",
+            Self::ConversationItems => "conversation_items",
+            Self::ConversationItem => "conversation_item",
             Self::Variations => "image_variations",
             Self::File => "file",
             Self::Jobs => "jobs",
@@ -92,7 +116,13 @@ impl Route {
 
     const fn method(self) -> &'static Method {
         match self {
-            Self::Call(_) | Self::CountTokens | Self::Variations | Self::JobCancel => &Method::POST,
+            Self::Call(_)
+            | Self::CountTokens
+            | Self::Variations
+            | Self::JobCancel
+            | Self::ResponseCancel
+            | Self::InputTokens
+            | Self::Conversations => &Method::POST,
             _ => &Method::GET,
         }
     }
@@ -100,7 +130,9 @@ impl Route {
     /// The methods that it takes, as the header `allow` names them.
     fn allows(self) -> &'static str {
         match self {
-            Self::Job => "GET, DELETE",
+            Self::Job | Self::Response | Self::ConversationItem => "GET, DELETE",
+            Self::Conversation => "GET, POST, DELETE",
+            Self::ConversationItems => "GET, POST",
             Self::Call(Door::Gemini) => "GET, POST",
             _ => self.method().as_str(),
         }
@@ -131,6 +163,22 @@ const TABLE: &[(&str, Route)] = &[
     ("/openai/v1/completions", Route::Call(Door::Completions)),
     ("/v1/responses", Route::Call(Door::Responses)),
     ("/openai/v1/responses", Route::Call(Door::Responses)),
+    ("/v1/responses/input_tokens", Route::InputTokens),
+    ("/openai/v1/responses/input_tokens", Route::InputTokens),
+    ("/v1/responses/{id}", Route::Response),
+    ("/openai/v1/responses/{id}", Route::Response),
+    ("/v1/responses/{id}/cancel", Route::ResponseCancel),
+    ("/openai/v1/responses/{id}/cancel", Route::ResponseCancel),
+    ("/v1/responses/{id}/input_items", Route::InputItems),
+    ("/openai/v1/responses/{id}/input_items", Route::InputItems),
+    ("/v1/conversations", Route::Conversations),
+    ("/openai/v1/conversations", Route::Conversations),
+    ("/v1/conversations/{id}", Route::Conversation),
+    ("/openai/v1/conversations/{id}", Route::Conversation),
+    ("/v1/conversations/{id}/items", Route::ConversationItems),
+    ("/openai/v1/conversations/{id}/items", Route::ConversationItems),
+    ("/v1/conversations/{id}/items/{item}", Route::ConversationItem),
+    ("/openai/v1/conversations/{id}/items/{item}", Route::ConversationItem),
     ("/anthropic/v1/messages", Route::Call(Door::Messages)),
     ("/anthropic/v1/messages/count_tokens", Route::CountTokens),
     ("/genai/v1/models/{*id}", Route::Call(Door::Gemini)),
@@ -203,11 +251,13 @@ impl Routes {
                     Route::Call(Door::Gemini) if asked => Route::Model(Shape::Gemini),
                     route => route,
                 };
-                let allowed = method == route.method()
-                    || (method == Method::HEAD && route.method() == Method::GET)
-                    || (method == Method::DELETE && route == Route::Job);
+                let allowed = route.allows().split(", ").any(|allowed| method == allowed)
+                    || (method == Method::HEAD && route.method() == Method::GET);
                 if allowed {
-                    Found::Route(route, hit.params.get("id").unwrap_or(""))
+                    let id = hit.params.get("id").unwrap_or("");
+                    // An item stands behind its conversation: the handler takes both.
+                    let both = path.find("/conversations/").map(|at| &path[at + "/conversations/".len()..]);
+                    Found::Route(route, both.filter(|_| route == Route::ConversationItem).unwrap_or(id))
                 } else {
                     Found::WrongMethod(route.allows())
                 }
@@ -261,7 +311,7 @@ mod tests {
     fn every_path_of_the_table_is_found_for_its_method_and_refused_for_another() {
         let routes = Routes::new();
         for (path, route) in TABLE {
-            let path = path.replace("{*id}", "org/name").replace("{id}", "x");
+            let path = path.replace("{*id}", "org/name").replace("{id}", "x").replace("{item}", "y");
             assert!(matches!(routes.find(route.method(), &path), Found::Route(r, _) if r == *route), "{path}");
             assert_eq!(routes.find(&Method::PATCH, &path), Found::WrongMethod(route.allows()));
         }

@@ -8,5 +8,6 @@ pub(crate) mod dispatch;
 pub(crate) mod passage;
 pub(crate) mod plan;
 pub(crate) mod pump;
+pub(crate) mod recall;
 pub(crate) mod resolve;
 pub(crate) mod send;

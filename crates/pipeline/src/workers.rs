@@ -2,6 +2,7 @@
 
 mod diary;
 mod jobs;
+mod responses;
 mod stored;
 
 use std::{
@@ -15,7 +16,7 @@ use tokio::sync::{Notify, watch};
 use types::{
     Secret,
     ports::{
-        Jobs, Kept,
+        Jobs, Kept, Sessions,
         jobs::{JobId, Owner},
     },
 };
@@ -24,7 +25,14 @@ pub(crate) use diary::{Diary, Saved};
 pub(crate) use jobs::tell_backend;
 pub(crate) use stored::write as write_call;
 
-use crate::{Gateway, steps::authenticate::Caller};
+use types::Result;
+
+use crate::{
+    Gateway, asks,
+    call::Call,
+    doors::{Answer, Later},
+    steps::{authenticate::Caller, plan::Plan},
+};
 
 /// How often what has expired is forgotten.
 const SWEEP: Duration = Duration::from_secs(60);
@@ -37,6 +45,8 @@ pub struct Keepers {
     pub jobs: Arc<dyn Jobs>,
     /// Files.
     pub kept: Arc<dyn Kept>,
+    /// Responses and conversations.
+    pub sessions: Arc<dyn Sessions>,
     /// The secret under which the owners of jobs are hashed. Where jobs survive a restart, it must, too.
     pub owners: [u8; 32],
 }
@@ -104,6 +114,17 @@ fn owner(key: &hmac::Key, credential: Option<&Secret>) -> Owner {
     Owner::new(context.sign().as_ref().iter().map(|byte| format!("{byte:02x}")).collect::<String>())
 }
 
+/// Takes in a call that its caller does not wait for.
+///
+/// # Errors
+/// What is wrong with the call as far as it can be known; why it cannot be written down.
+pub(crate) async fn accept(gateway: &Gateway, plan: &Plan, call: &Call, later: Later) -> Result<Answer> {
+    match later {
+        Later::Job(stored) => asks::jobs::accept(gateway, plan, call, stored).await,
+        Later::Response(background) => asks::responses::accept(gateway, plan, *background).await,
+    }
+}
+
 /// Starts what is done without a caller, on the current runtime.
 pub(crate) fn start(gateway: &Gateway) {
     gateway.0.drain.spawn("jobs", jobs::run(gateway.clone()));
@@ -115,9 +136,11 @@ async fn sweep(gateway: Gateway) {
     loop {
         let now = crate::clock();
         let then = types::ports::Moment(now.0.saturating_sub(READERS));
-        for (what, swept) in
-            [("jobs", gateway.0.desk.jobs.expire(now).await), ("files", gateway.0.kept.expire(then).await)]
-        {
+        for (what, swept) in [
+            ("jobs", gateway.0.desk.jobs.expire(now).await),
+            ("files", gateway.0.kept.expire(then).await),
+            ("sessions", gateway.0.archive.sessions.expire(now).await),
+        ] {
             match swept {
                 Ok(0) => {}
                 Ok(forgotten) => tracing::debug!(what, forgotten, "expired"),

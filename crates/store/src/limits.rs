@@ -74,6 +74,11 @@ impl Limits {
         Self { files_bytes: bytes, file_bytes: self.file_bytes.min(bytes), ..self }
     }
 
+    /// The same with at most so many bytes of sessions.
+    pub fn with_sessions(self, bytes: u64) -> Self {
+        Self { sessions_bytes: bytes, session_bytes: self.session_bytes.min(bytes), ..self }
+    }
+
     pub(crate) fn check_request(&self, new: &NewJob) -> Result<(), PortError> {
         within("request", new.request.len(), self.request_bytes)
     }

@@ -9,7 +9,7 @@ use net::Request;
 use policy::credentials::Whose;
 use serde_json::{Value, json};
 use types::{
-    Fault, Kind, Result,
+    Fault, Kind, Operation, Result,
     ports::jobs::{Job, JobFault, JobId, JobResult, NewJob, Owner, Page, State},
 };
 
@@ -18,6 +18,7 @@ use crate::{
     Gateway,
     call::Call,
     doors::{Answer, Stored},
+    sessions::{job_fault, response_of},
     steps::{authenticate::authenticate, dispatch::rehearse, plan::Plan},
     workers::{Saved, tell_backend, write_call},
 };
@@ -78,7 +79,7 @@ pub(crate) async fn result(gateway: &Gateway, request: &Request, id: &str) -> Re
     let (owner, job) = find(gateway, request, id).await?;
     match job.state {
         State::Queued | State::Running => return Ok(shown(&job, StatusCode::ACCEPTED)),
-        State::Failed => return Err(fault(job.fault.as_ref())),
+        State::Failed => return Err(job_fault(job.fault.as_ref())),
         State::Cancelled => return Err(Fault::new(Kind::NotFound, "The job was cancelled: it has no result.")),
         State::Succeeded => {}
     }
@@ -102,15 +103,28 @@ pub(crate) async fn result(gateway: &Gateway, request: &Request, id: &str) -> Re
 pub(crate) async fn cancel(gateway: &Gateway, request: &Request, id: &str) -> Result<Answer> {
     let owner = gateway.0.desk.owner(&authenticate(&request.headers)?);
     let id = JobId::parse(id).ok_or_else(missing)?;
-    let cancelled = gateway.0.desk.jobs.cancel(&owner, &id, crate::clock()).await?.ok_or_else(missing)?;
+    Ok(shown(&call_off(gateway, &owner, &id).await?.ok_or_else(missing)?, StatusCode::OK))
+}
+
+/// Ends a job, if the owner has it: the backend is told, and the response that it answers, if it does.
+///
+/// # Errors
+/// When the store fails.
+pub(super) async fn call_off(gateway: &Gateway, owner: &Owner, id: &JobId) -> Result<Option<Job>> {
+    let Some(cancelled) = gateway.0.desk.jobs.cancel(owner, id, crate::clock()).await? else { return Ok(None) };
     // Who works on it just now knows best what the backend has, and tells it.
     if let Some(was) = cancelled.was
-        && !gateway.0.desk.stop(&id)
+        && !gateway.0.desk.stop(id)
         && let Ok(Some(saved)) = Saved::read(&was)
     {
         tell_backend(gateway, cancelled.job.operation, &saved);
     }
-    Ok(shown(&cancelled.job, StatusCode::OK))
+    if cancelled.job.state == State::Cancelled
+        && let Some(response) = response_of(id).filter(|_| cancelled.job.operation == Operation::Chat)
+    {
+        super::responses::called_off(gateway, owner, &response).await?;
+    }
+    Ok(Some(cancelled.job))
 }
 
 /// `GET /v1/jobs`: the caller's jobs, the newest first.
@@ -166,7 +180,7 @@ fn missing() -> Box<Fault> {
     Fault::new(Kind::NotFound, "There is no such job, or not any more.")
 }
 
-fn private() -> HeaderMap {
+pub(super) fn private() -> HeaderMap {
     let mut headers = HeaderMap::new();
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("private, no-store"));
     headers
@@ -199,7 +213,7 @@ fn object(job: &Job) -> Value {
 
 /// Why a job failed, in the shape of any other error.
 fn error(why: &JobFault) -> Value {
-    let body = wire::openai::fault::body(&fault(Some(why)), "");
+    let body = wire::openai::fault::body(&job_fault(Some(why)), "");
     let mut body: Value = serde_json::from_slice(&body).unwrap_or_default();
     let mut error = body["error"].take();
     if let Some(members) = error.as_object_mut() {
@@ -208,16 +222,9 @@ fn error(why: &JobFault) -> Value {
     error
 }
 
-fn fault(why: Option<&JobFault>) -> Box<Fault> {
-    match why {
-        Some(why) => Fault::new(why.kind, why.message.clone()),
-        None => Fault::new(Kind::Internal, "The job failed."),
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use types::{Operation, ports::Moment};
+    use types::ports::Moment;
 
     use super::*;
 

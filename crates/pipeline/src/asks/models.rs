@@ -20,7 +20,8 @@ use crate::{
     doors::{Answer, Flow},
     steps::authenticate::authenticate,
 };
-use query::{Query, decoded};
+use query::Query;
+pub(super) use query::decoded;
 use rows::{Declared, Row};
 pub(crate) use shape::Shape;
 pub(crate) use sheet::{Sheet, SheetPump};

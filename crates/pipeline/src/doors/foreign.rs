@@ -3,7 +3,10 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use types::{Fault, Kind, Result};
+use types::{
+    Fault, Kind, Result,
+    ports::{Moment, sessions::SessionId},
+};
 use wire::{
     anthropic::{self, Sealer},
     bedrock, cohere, gemini,
@@ -13,7 +16,12 @@ use wire::{
 };
 
 use super::{Door, Wants};
-use crate::{call::Call, steps::send::now};
+use crate::{
+    Gateway, Snapshot,
+    call::Call,
+    sessions::{Keeping, kept_items},
+    steps::recall::Recalled,
+};
 
 /// What a foreign door needs besides the body.
 pub(super) struct Around<'a> {
@@ -43,7 +51,8 @@ pub(super) fn read(door: Door, body: &Bytes, around: &Around<'_>) -> Result<Opti
             anthropic::read(body, named, &lenient, limits, around.sealer)?
         }
         Door::Completions => completions::read(body, named, &headers, limits)?,
-        Door::Responses => return response(body, named, &headers, around).map(Some),
+        // Recalled before it is read: see `response`.
+        Door::Responses => return Err(Fault::new(Kind::Internal, "This door is read elsewhere.")),
         Door::Gemini => {
             let target = gemini::Target::read(around.named, around.query)?;
             match target.ask {
@@ -90,36 +99,72 @@ fn translated(
     dropped: Vec<String>,
     limits: &Limits,
 ) -> Result<(Call, String, Wants)> {
-    Ok((Call::Translated(chat::Call::read(chat, limits)?), model, Wants::Translated { write, dropped }))
+    let wants = Wants::Translated { write, dropped, keeping: None };
+    Ok((Call::Translated(chat::Call::read(chat, limits)?), model, wants))
 }
 
-/// The Responses API without memory: what would have to be kept between calls is refused by name.
-fn response(
-    body: &Bytes,
-    named: Option<&str>,
-    headers: &dyn Fn(&str) -> Option<&str>,
-    around: &Around<'_>,
-) -> Result<(Call, String, Wants)> {
-    let mut request = responses::Request::read(body, named, headers, around.limits)?;
-    let kept = [
-        ("previous_response_id", request.previous().is_some()),
-        ("conversation", request.conversation().is_some()),
-        ("background", request.background()),
-    ];
-    if let Some((member, _)) = kept.into_iter().find(|(_, asked)| *asked) {
-        let text = format!(
-            "`{member}` needs responses that are kept, and this gateway keeps none. Send the items of the history themselves, with `store: false`."
-        );
-        return Err(Fault::new(Kind::UnsupportedParameter, text).param(member));
+/// What a response gets from where it is made.
+pub(crate) struct Origin<'a> {
+    gateway: &'a Gateway,
+    snapshot: &'a Snapshot,
+    /// The response's id.
+    id: SessionId,
+    /// When it was asked for.
+    created: Moment,
+}
+
+impl<'a> Origin<'a> {
+    /// A response that is made for a request, now.
+    ///
+    /// # Errors
+    /// `Internal` when the request's id is none.
+    pub(super) fn new(gateway: &'a Gateway, snapshot: &'a Snapshot, request_id: &str) -> Result<Self> {
+        let id = SessionId::parse_response(&format!("resp_{}", request_id.trim_start_matches("req_")));
+        let id = id.ok_or_else(|| Fault::new(Kind::Internal, "The request has no id."))?;
+        Ok(Self { gateway, snapshot, id, created: crate::clock() })
     }
-    let asked = request.not_kept();
-    let id = format!("resp_{}", around.request_id.trim_start_matches("req_"));
-    let told = responses::Told { id, created_at: now(), sealer: Arc::clone(around.sealer) };
-    let mut heard = request.heard(&told)?;
-    if asked {
-        heard.dropped.push("store".to_owned());
+
+    /// A response that was asked for before.
+    pub(crate) const fn of_job(gateway: &'a Gateway, snapshot: &'a Snapshot, id: SessionId, created: Moment) -> Self {
+        Self { gateway, snapshot, id, created }
     }
-    translated(heard.chat, heard.model, heard.writer, heard.dropped, around.limits)
+}
+
+/// Reads a call of the Responses API that has what it refers to.
+///
+/// # Errors
+/// What is wrong with the call, naming the member.
+pub(crate) fn response(recalled: Recalled, origin: &Origin<'_>) -> Result<(Call, String, Wants)> {
+    let Recalled { mut request, owner } = recalled;
+    let config = &origin.snapshot.config.responses;
+    let needed = request.conversation().is_some() || request.background();
+    let kept = request.asked_to_store().unwrap_or(config.store || needed);
+    if !kept {
+        request.not_kept();
+    }
+    let told = responses::Told {
+        id: origin.id.as_str().to_owned(),
+        created_at: u64::try_from(origin.created.seconds()).unwrap_or(0),
+        sealer: Arc::clone(&origin.gateway.0.sealer),
+    };
+    let heard = request.heard(&told)?;
+    let keeping = || -> Result<Box<Keeping>> {
+        let status = if request.background() { "queued" } else { "in_progress" };
+        Ok(Box::new(Keeping {
+            seat: origin.gateway.0.archive.seat(&origin.id),
+            owner,
+            previous: request.previous().and_then(SessionId::parse_response),
+            conversation: request.conversation().and_then(SessionId::parse_conversation),
+            expires: origin.created.after(config.keep),
+            asked: kept_items(request.own_items(origin.id.as_str()), false).collect(),
+            demanded: needed || request.asked_to_store() == Some(true),
+            answered: heard.answered.clone(),
+            waiting: request.waiting(&told, status)?,
+        }))
+    };
+    let keeping = kept.then(keeping).transpose()?;
+    let call = Call::Translated(chat::Call::read(heard.chat, &origin.snapshot.json_limits)?);
+    Ok((call, heard.model, Wants::Translated { write: heard.writer, dropped: heard.dropped, keeping }))
 }
 
 /// A fault as the door's dialect says it: status, media type, body.

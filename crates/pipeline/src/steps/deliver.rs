@@ -23,7 +23,7 @@ use super::{
 };
 use crate::{
     Gateway, Snapshot, assets, conversion,
-    doors::{Answer, Flow, Wants, dress},
+    doors::{Answer, Flow, Wants, dress, name_dropped},
     trail::Trail,
 };
 
@@ -48,22 +48,39 @@ pub(crate) async fn deliver(
         }
         _ => {}
     }
-    let headers = dress(reply.headers, &dropped, trail);
+    let mut headers = dress(reply.headers, &dropped, trail);
     let expires = match &trail.diary {
         Some(diary) => diary.expires(),
         None => crate::clock().after(snapshot.config.assets.keep),
     };
     let site = Site { gateway, snapshot, until, expires };
     match (reply.content, wants) {
-        (Content::Whole(body), Wants::Translated { mut write, .. }) => {
+        (Content::Whole(body), Wants::Translated { mut write, keeping, .. }) => {
             let said = events::of_answer(&body.to_bytes())?;
-            Ok(Answer::dressed(headers, JSON, write.whole(&said)))
+            let mut body = write.whole(&said);
+            if let Some(keeping) = keeping {
+                body = Box::pin(keeping.whole(body, &mut dropped)).await?;
+                name_dropped(&mut headers, &dropped);
+            }
+            Ok(Answer::dressed(headers, JSON, body))
         }
-        (Content::Stream(live), Wants::Translated { write, .. }) => {
+        (Content::Stream(live), Wants::Translated { write, mut keeping, .. }) => {
             let kind = write.stream_type();
+            if let Some(begun) = &keeping
+                && !Box::pin(begun.begin()).await?
+            {
+                dropped.push("store".to_owned());
+                name_dropped(&mut headers, &dropped);
+                keeping = None;
+            }
             let mut live = *live;
             live.decoder = live.decoder.translated(write, &mut live.ready)?;
-            Ok(Answer::typed_events(headers, kind, Flow::Events(Box::new(live))))
+            let live = Box::new(live);
+            let flow = match keeping {
+                Some(keeping) => Flow::Kept(live, keeping),
+                None => Flow::Events(live),
+            };
+            Ok(Answer::typed_events(headers, kind, flow))
         }
         (Content::Whole(body), Wants::Vectors { write, .. }) => {
             Ok(Answer::dressed(headers, JSON, write(&body.to_bytes())?.into()))

@@ -17,10 +17,10 @@ use types::{
     },
 };
 
-use super::{Diary, Saved, stored};
+use super::{Diary, Saved, responses, stored};
 use crate::{
     Gateway,
-    doors::{Answer, Ask, Flow},
+    doors::{Answer, Ask, Door, Flow},
     edge::contain,
     steps::{
         admit::admit,
@@ -117,6 +117,7 @@ async fn one(gateway: &Gateway, leased: Leased, lease_until: Moment) {
     };
     let (mut state, mut give_up) = ("left for the next start", false);
     if let End::Done(answer) = end {
+        let answer = responses::settle(gateway, &leased, answer).await;
         give_up = matches!(&answer, Err(fault) if fault.kind == Kind::UpstreamTimeout);
         state = finish(gateway, &leased, answer).await;
     }
@@ -172,6 +173,9 @@ async fn perform(
     let until =
         deadline(&leased.job, wished.timeout.map_or(snapshot.config.jobs.time, |t| t.min(snapshot.config.jobs.time)));
     let _held = room(gateway, call.body.len(), until).await?;
+    if call.door == Door::Responses {
+        return Box::pin(responses::answer(gateway, leased, call, wished.lenient, until, trail)).await;
+    }
     let (call, name, wants) = call.door.read(&call.kind, call.body, &snapshot.json_limits, call.base)?;
     let reply = match saved {
         Some(saved) => {
@@ -273,7 +277,7 @@ async fn keep(gateway: &Gateway, job: &Job, answer: Answer) -> Result<JobResult>
 }
 
 /// Asks the store again for a while when it does not answer.
-async fn patiently<'a, T>(mut ask: impl FnMut() -> PortAnswer<'a, T>) -> std::result::Result<T, PortError> {
+pub(super) async fn patiently<'a, T>(mut ask: impl FnMut() -> PortAnswer<'a, T>) -> std::result::Result<T, PortError> {
     let mut tries = 1;
     loop {
         match ask().await {

@@ -6,6 +6,7 @@
 //! clock, chance or a store: ids, time and the seal come in as [`Told`].
 
 mod content;
+mod conversations;
 mod custom;
 mod frames;
 mod input;
@@ -33,8 +34,9 @@ use types::Fault;
 use crate::events;
 
 pub use crate::anthropic::Sealer;
+pub use conversations::{Brought, conversation};
 pub use request::Request;
-pub use stored::{announce, cancelled, failed, named_items, output_of, replay, unkept, unkept_event};
+pub use stored::{announce, called_off_event, cancelled, failed, named_items, output_of, replay, unkept, unkept_event};
 pub use writer::Writer;
 
 /// What a translation cannot know by itself.
@@ -108,4 +110,11 @@ impl Answered {
 /// A fault before anything was written: status, media type, body.
 pub fn fault(fault: &Fault, request_id: &str) -> (u16, &'static str, Vec<u8>) {
     (super::fault::status(fault), "application/json", super::fault::body(fault, request_id))
+}
+
+impl Heard {
+    /// How many tokens the prompt is likely to have: an estimate.
+    pub fn tokens(&self) -> u64 {
+        serde_json::from_slice(&self.chat).map_or(0, |chat| crate::anthropic::tokens::of_chat(&chat))
+    }
 }

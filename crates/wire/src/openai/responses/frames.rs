@@ -17,6 +17,11 @@ impl Frames {
         Self { next: 0, after }
     }
 
+    /// Writes events from this number on.
+    pub(super) const fn from_number(next: u64) -> Self {
+        Self { next, after: None }
+    }
+
     /// Writes one event: `members` stand behind its type and number.
     pub(super) fn write(&mut self, kind: &str, members: Value, out: &mut dyn FnMut(Bytes)) {
         let number = self.next;

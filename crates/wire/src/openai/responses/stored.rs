@@ -66,6 +66,14 @@ pub fn announce(waiting: &Value, out: &mut dyn FnMut(Bytes)) {
     Teller::new(Frames::default()).queue(waiting.clone(), out);
 }
 
+/// The event of this number that ends the stream of a response that was called off.
+pub fn called_off_event(number: usize) -> Bytes {
+    let mut event = Bytes::new();
+    let mut teller = Teller::new(Frames::from_number(number as u64));
+    teller.fail(&json!({"status": "cancelled"}), None, &mut |bytes| event = bytes);
+    event
+}
+
 /// Streams a response that has ended, from the event after number `after`.
 pub fn replay(response: &Value, after: Option<u64>, out: &mut dyn FnMut(Bytes)) {
     let mut teller = Teller::new(Frames::after(after));
