@@ -12,6 +12,7 @@ mod it {
     mod process;
     mod raw;
     mod refusals;
+    mod responses;
     mod serving;
     mod tls;
     mod works;

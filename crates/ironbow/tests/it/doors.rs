@@ -103,7 +103,7 @@ fn the_responses_door_answers_in_items_and_typed_events() {
         let said = reply.json();
         assert_eq!(
             (&said["object"], &said["status"], &said["store"]),
-            (&json!("response"), &json!("completed"), &json!(false))
+            (&json!("response"), &json!("completed"), &json!(true))
         );
         let message = said["output"].as_array().unwrap().iter().find(|item| item["type"] == "message").unwrap();
         assert_eq!(message["content"][0]["text"], "echo: hi there");
@@ -119,7 +119,7 @@ fn the_responses_door_answers_in_items_and_typed_events() {
         "/v1/responses",
         &json!({"model": format!("huggingface/groq/{EVERYWHERE}"), "input": "x", "previous_response_id": "resp_1"}),
     );
-    assert_eq!((reply.status, &reply.json()["error"]["param"]), (400, &json!("previous_response_id")));
+    assert_eq!((reply.status, &reply.json()["error"]["param"]), (404, &json!("previous_response_id")));
 }
 
 #[test]

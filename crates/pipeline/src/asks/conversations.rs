@@ -126,11 +126,11 @@ impl Desk<'_> {
             return Err(Fault::new(Kind::BadRequest, "`items` is missing: send a list of items.").param("items"));
         }
         let (items, now) = (named(&brought.items)?, crate::clock());
-        let added = items.iter().map(value).collect();
+        let added: Vec<Value> = items.iter().map(value).collect();
         if !self.gateway.0.archive.sessions.append(&self.owner, id, items, self.expires(now), now).await? {
             return Err(missing());
         }
-        Ok(shown(&list(added, false)))
+        Ok(shown(&list(&added, false)))
     }
 
     async fn remove(&self, id: &SessionId, item: &str) -> Result<Answer> {

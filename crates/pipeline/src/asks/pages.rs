@@ -70,12 +70,12 @@ impl Page {
             (None, Some(_)) => end.saturating_sub(self.limit).max(begin)..end,
             _ => begin..end.min(begin + self.limit),
         };
-        Ok(list(items.drain(range).collect(), more))
+        Ok(list(&items[range], more))
     }
 }
 
 /// A list as OpenAI writes it.
-pub(super) fn list(items: Vec<Value>, has_more: bool) -> Value {
+pub(super) fn list(items: &[Value], has_more: bool) -> Value {
     let id = |item: Option<&Value>| item.map_or(Value::Null, |item| item["id"].clone());
     let (first, last) = (id(items.first()), id(items.last()));
     json!({"object": "list", "data": items, "first_id": first, "last_id": last, "has_more": has_more})
@@ -123,7 +123,7 @@ mod tests {
         assert_eq!(ids("limit=2&after=i3"), all(&["i2", "i1"], false));
         assert_eq!(ids("order=asc&limit=2&before=i4"), all(&["i2", "i3"], true));
         assert_eq!(ids("order=asc&after=i1&before=i4"), all(&["i2", "i3"], false));
-        assert_eq!(list(Vec::new(), false)["first_id"], Value::Null);
+        assert_eq!(list(&[], false)["first_id"], Value::Null);
     }
 
     #[test]

@@ -16,8 +16,9 @@ use crate::{steps::pump::Pump, trail::Trail};
 
 /// A stream whose last events are held back until the response is kept.
 pub(crate) struct KeepPump {
-    pump: Pump,
+    // Dropped before the pump: when a backend sees that its caller has left, the response is no longer alive.
     keeping: Option<Box<Keeping>>,
+    pump: Pump,
     held: VecDeque<Bytes>,
     saving: Option<Saving>,
 }

@@ -63,7 +63,7 @@ pub fn cancelled(mut response: Value) -> Value {
 
 /// The beginning of a stream of a response in the background that nobody has worked on yet: the first events of its stream.
 pub fn announce(waiting: &Value, out: &mut dyn FnMut(Bytes)) {
-    Teller::new(Frames::default()).queue(waiting.clone(), out);
+    Teller::new(Frames::default()).queue(waiting, out);
 }
 
 /// The event of this number that ends the stream of a response that was called off.

@@ -38,7 +38,7 @@ impl Teller {
         let mut response = Value::Object(response.clone());
         if response["background"] == true {
             response["status"] = "queued".into();
-            self.queue(response.clone(), out);
+            self.queue(&response, out);
             response["status"] = "in_progress".into();
         } else {
             self.frames.write("response.created", json!({"response": response}), out);
@@ -47,7 +47,7 @@ impl Teller {
     }
 
     /// A response in the background is there, and waits.
-    pub(in super::super) fn queue(&mut self, response: Value, out: &mut dyn FnMut(Bytes)) {
+    pub(in super::super) fn queue(&mut self, response: &Value, out: &mut dyn FnMut(Bytes)) {
         let members = json!({"response": response});
         self.frames.write("response.created", members.clone(), out);
         self.frames.write("response.queued", members, out);
