@@ -155,7 +155,9 @@ fn odd_paths_and_methods_lead_nowhere() {
     for path in &odd {
         let reply = world.send("POST", path, &[JSON], b"{}");
         let no_uri = reply.status == 400 && (path.contains('\\') || !path.starts_with('/'));
-        assert!(reply.status == 404 || no_uri, "{path}: {} {}", reply.status, reply.text());
+        // There the end of the path is an id, which is asked for by other methods.
+        let an_id = reply.status == 405 && path.starts_with("/v1/responses/");
+        assert!(reply.status == 404 || no_uri || an_id, "{path}: {} {}", reply.status, reply.text());
         if !no_uri && !path.contains("anthropic") {
             assert_eq!(reply.json()["error"]["request_id"].as_str(), reply.header("x-request-id"), "{path}");
         }
