@@ -157,8 +157,7 @@ async fn start(config: Compiled, sandbox: Option<&str>, drain: &Drain) -> Result
 async fn open_store(config: &Compiled) -> Result<Store, String> {
     let (files, sessions) = (config.assets.kept as u64, config.responses.kept);
     let (disk, memory) = (store::Limits::DISK, store::Limits::MEMORY);
-    let in_memory =
-        memory.with_files(files.min(memory.files_bytes)).with_sessions(sessions.min(memory.sessions_bytes));
+    let in_memory = memory.with_files(files.min(memory.files_bytes)).with_sessions(sessions.min(memory.sessions_bytes));
     let Some(folder) = &config.data else { return Ok(Store::memory(in_memory)) };
     match Store::open(&folder.join("store"), "local", disk.with_files(files).with_sessions(sessions)).await {
         Ok(store) => Ok(store),

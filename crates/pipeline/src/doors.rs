@@ -416,14 +416,7 @@ impl Door {
 }
 
 /// A call as it was understood, noted on its trail.
-fn heard(
-    call: Call,
-    model: String,
-    wants: Wants,
-    held: BytePermit,
-    later: Option<Later>,
-    trail: &mut Trail,
-) -> Heard {
+fn heard(call: Call, model: String, wants: Wants, held: BytePermit, later: Option<Later>, trail: &mut Trail) -> Heard {
     trail.record.stream = call.stream();
     trail.record.model = Some(short(&model).to_owned());
     Heard { call, model, wants, held, later }

@@ -439,10 +439,11 @@ fn a_response_in_the_background_fails_as_its_call_would() {
 
 #[test]
 fn where_nothing_more_can_be_kept_only_calls_that_demand_it_fail() {
-    let world = World::configured("[responses]\nkept = \"4KiB\"\n");
+    let world = World::configured("[responses]\nkept = \"12KiB\"\n");
     let first = respond(&world, &call("one"));
     assert_eq!(first["store"], true);
-    let long = "x".repeat(4000);
+    let long = "x".repeat(2500);
+    assert_eq!(respond(&world, &call(&long))["store"], true, "there is room for one");
     for stream in [false, true] {
         let reply = post(&world, "/v1/responses", &and(call(&long), json!({"stream": stream})));
         assert_eq!((reply.status, reply.header("x-ironbow-dropped")), (200, Some("store")), "{}", reply.text());
