@@ -3,6 +3,7 @@
 mod assets;
 mod capabilities;
 mod embeddings;
+mod kept;
 mod pictures;
 mod sound;
 mod uploads;

@@ -105,3 +105,25 @@ fn a_part_is_asked_for_by_backend_and_task_and_page_by_page() {
         assert_eq!((reply.status, &reply.json()["error"]["param"]), (400, &json!(name)), "{}", reply.text());
     }
 }
+
+#[test]
+fn ten_thousand_models_are_listed_in_bounded_memory_and_paged_without_a_gap() {
+    let world = World::plain();
+    world.settings(&json!({"extra_models": 10_000}));
+    let begun = world.memory();
+    let first = world.get("/v1/models");
+    assert_eq!(first.status, 200);
+    let list = first.json();
+    // More than one answer holds: it says so, and where to go on.
+    assert_eq!((ids(&list).len(), &list["has_more"]), (10_000, &json!(true)));
+    let rest = world.get(&format!("/v1/models?cursor={}", list["next_cursor"].as_str().unwrap())).json();
+    let all: BTreeSet<_> = ids(&list).into_iter().chain(ids(&rest)).collect();
+    assert_eq!(all.len(), ids(&list).len() + ids(&rest).len());
+    assert_eq!((all.iter().filter(|id| id.contains("/extra-")).count(), &rest["has_more"]), (10_000, &json!(false)));
+    // The answers are megabytes; they are written as they are read, and the catalogue is held once.
+    for _ in 0..10 {
+        assert_eq!(world.get("/v1/models").body.len(), first.body.len());
+    }
+    let grown = world.memory().saturating_sub(begun) >> 20;
+    assert!(grown < 48, "{grown} MiB more");
+}
