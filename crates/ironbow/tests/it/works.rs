@@ -2,6 +2,7 @@
 
 mod assets;
 mod capabilities;
+mod destinations;
 mod embeddings;
 mod kept;
 mod pictures;

@@ -23,20 +23,20 @@ fn asset_fault(world: &World, fault: &serde_json::Value) {
 }
 
 /// Somebody on loopback who must never be asked.
-struct Trap(TcpListener);
+pub(super) struct Trap(TcpListener);
 
 impl Trap {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         listener.set_nonblocking(true).unwrap();
         Self(listener)
     }
 
-    fn port(&self) -> u16 {
+    pub(super) fn port(&self) -> u16 {
         self.0.local_addr().unwrap().port()
     }
 
-    fn was_asked(&self) -> bool {
+    pub(super) fn was_asked(&self) -> bool {
         self.0.accept().is_ok()
     }
 }
