@@ -81,6 +81,12 @@ def fuzzing() -> Counts:
     return counted_cargo("fuzzing", "test", "--workspace", "--release", "--locked", env=env, limit=5400)
 
 
+def simulation() -> Counts:
+    """The routing in its simulation, with all seeds: the table on its page is what comes out."""
+    command = ("test", "--release", "-p", "policy", "--test", "it", "--locked", "--", "--ignored", "simulation::")
+    return counted_cargo("simulation", *command, limit=7200)
+
+
 def bench_look() -> Counts:
     """The benchmark runs to its end; its figures are for reading, not for judging."""
     command = [places.ROOT / "bench" / "run", "--rounds", "1", "--seconds", "1", "--hold-rounds", "0", "--profile", "release"]

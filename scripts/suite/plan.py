@@ -39,6 +39,7 @@ CHECKS = [
     Check("soak, 15 seconds", soak.soak(15), required=IN_CI),
     Check("fuzzing: property tests", checks.fuzzing, long=True),
     Check("fuzzing: guided by coverage", fuzz.fuzz(60), long=True),
+    Check("routing: the simulation with all seeds", checks.simulation, long=True),
     Check("real engine: chat", real.chat, required=False, long=True),
     Check("benchmark, a look", checks.bench_look, required=False, long=True),
     Check("soak, 30 minutes", soak.soak(1800), required=False, long=True),

@@ -221,7 +221,7 @@ impl Tries {
         candidates: &[Candidate],
     ) -> Next {
         let Some(lane) = candidates.get(index).map(|candidate| &candidate.lane) else { return Next::Fail };
-        if fault.retry == Retry::Never || self.sent >= self.settings.attempts.max(1) {
+        if fault.retry == Retry::Never || facts.left.is_zero() || self.sent >= self.settings.attempts.max(1) {
             return Next::Fail;
         }
         if facts.submits && may_be_done(fault) {

@@ -10,6 +10,8 @@ mod it {
     mod environment;
     mod mutated;
     mod names;
+    mod routing;
+    mod rules;
     mod secrets;
     mod simulation;
 }

@@ -81,6 +81,9 @@ pub(super) fn too_slow(candidate: &Candidate, sight: &Sight, ask: &Ask<'_>) -> O
     (expected > limit).then_some(Reason::TooSlow { expected, limit })
 }
 
+/// How many bits of a rank the order of preference has.
+const PLACE_BITS: u32 = 12;
+
 /// Lower ranks are asked first; among equals the strategy's cost decides.
 pub(super) fn rank(candidate: &Candidate, sight: &Sight, ask: &Ask<'_>) -> u64 {
     let (need, can) = (ask.need, &candidate.abilities);
@@ -90,20 +93,19 @@ pub(super) fn rank(candidate: &Candidate, sight: &Sight, ask: &Ask<'_>) -> u64 {
     let place = match ask.strategy {
         Strategy::Preferred => {
             let place = ask.preferred.iter().position(|place| *place == candidate.lane.place);
-            place.unwrap_or(ask.preferred.len()).min(0xfff)
+            place.unwrap_or(ask.preferred.len()).min((1 << PLACE_BITS) - 1)
         }
         _ => 0,
     };
     // Where a strategy orders strictly, who is weak comes last; the balance has it in the cost.
     let weak = is_weak(candidate, sight) && (ask.strategy != Strategy::Auto || sight.state == State::Failed);
-    let marks = [
-        u64::from(sight.reserve),
-        u64::from(candidate.priority),
-        u64::from(ask.own_servers_first && !candidate.own_server),
-        u64::from(sight.known.missing),
-        u64::from(candidate.state != MarketState::Live),
-        u64::from(unsure),
-        u64::from(weak),
+    let flags = [
+        ask.own_servers_first && !candidate.own_server,
+        sight.known.missing,
+        candidate.state != MarketState::Live,
+        unsure,
+        weak,
     ];
-    marks.iter().fold(0, |rank, mark| (rank << 1) | mark) << 12 | place as u64
+    let first = u64::from(sight.reserve) << 32 | u64::from(candidate.priority);
+    flags.iter().fold(first, |rank, flag| rank << 1 | u64::from(*flag)) << PLACE_BITS | place as u64
 }

@@ -1,0 +1,242 @@
+//! What is remembered of targets, keys and accounts.
+
+use std::time::{Duration, Instant};
+
+use policy::{
+    credentials::Whose,
+    health::{Bucket, Health, Lane, Outcome, Quota, Reason, Settings, State},
+    order::{Ask, Candidate, Need, choose},
+};
+use types::{BackendName, Kind};
+
+use super::{SECOND, Scene, fault, lane, refused};
+
+#[test]
+fn five_failures_in_a_row_shut_a_target_and_one_call_tries_it_after_a_second() {
+    let (mut scene, lane) = (Scene::new(), lane("alpha", "main"));
+    for _ in 0..5 {
+        scene.fail(&lane, &fault(Kind::UpstreamFailed));
+    }
+    assert_eq!(scene.state(&lane), State::Failed);
+    assert!(matches!(scene.refusal(&lane), Some(Reason::Failed { wait }) if wait <= SECOND));
+    scene.wait(SECOND);
+    let trying = scene.health.begin(&lane, scene.now).expect("one may try");
+    assert_eq!(scene.refusal(&lane), Some(Reason::Probing));
+    trying.end(Outcome::of(&fault(Kind::UpstreamFailed)), scene.now);
+    scene.wait(SECOND);
+    assert_eq!(scene.state(&lane), State::Failed, "the time has doubled");
+    scene.wait(SECOND);
+    for _ in 0..3 {
+        assert_eq!(scene.state(&lane), State::Recovering);
+        scene.serve(&lane, SECOND / 10);
+    }
+    assert_eq!(scene.state(&lane), State::Recovering, "its share grows slowly");
+    scene.wait(10 * SECOND);
+    assert_eq!(scene.state(&lane), State::Healthy);
+}
+
+#[test]
+fn a_stream_that_stalls_or_is_cut_off_is_a_failure() {
+    for kind in [Kind::UpstreamStalled, Kind::UpstreamTruncated] {
+        let (mut scene, lane) = (Scene::new(), lane("alpha", "main"));
+        for _ in 0..5 {
+            let mut flight = scene.health.begin(&lane, scene.now).expect("it may be asked");
+            flight.first_event(scene.now);
+            scene.wait(SECOND);
+            flight.end(Outcome::of(&fault(kind)), scene.now);
+        }
+        assert_eq!(scene.state(&lane), State::Failed, "{kind:?}");
+    }
+}
+
+#[test]
+fn a_target_that_fails_sometimes_or_gets_slow_is_degraded() {
+    let (mut scene, flaky, slow) = (Scene::new(), lane("alpha", "main"), lane("beta", "main"));
+    for round in 0..40 {
+        scene.serve(&slow, SECOND / 20);
+        if round % 4 == 0 {
+            scene.fail(&flaky, &fault(Kind::UpstreamFailed));
+        } else {
+            scene.serve(&flaky, SECOND / 20);
+        }
+    }
+    assert_eq!((scene.state(&flaky), scene.state(&slow)), (State::Degraded, State::Healthy));
+    for _ in 0..5 {
+        scene.serve(&slow, SECOND);
+    }
+    assert_eq!(scene.state(&slow), State::Degraded);
+}
+
+#[test]
+fn too_many_requests_put_one_key_at_one_backend_with_one_model_aside_exactly_as_long_as_told() {
+    let (mut scene, lane) = (Scene::new(), lane("alpha", "main"));
+    scene.fail(&lane, &refused(429, Kind::UpstreamRateLimited, Some(7 * SECOND)));
+    let others =
+        [self::lane("beta", "main"), self::lane("alpha", "second"), Lane { model: "org/other".into(), ..lane.clone() }];
+    assert!(others.iter().all(|other| scene.refusal(other).is_none()));
+    scene.wait(7 * SECOND - Duration::from_millis(1));
+    assert!(matches!(scene.refusal(&lane), Some(Reason::RateLimited { .. })));
+    scene.wait(Duration::from_millis(1));
+    let one = scene.health.begin(&lane, scene.now).expect("one may try");
+    assert_eq!(scene.refusal(&lane), Some(Reason::Probing));
+    one.end(Outcome::Served { output_tokens: None }, scene.now);
+    assert_eq!((scene.refusal(&lane), scene.state(&lane)), (None, State::Healthy));
+}
+
+#[test]
+fn a_time_to_come_again_is_believed_for_five_minutes_at_most_and_on_429_and_503_only() {
+    let (mut scene, lane) = (Scene::new(), lane("alpha", "main"));
+    scene.fail(&lane, &refused(429, Kind::UpstreamRateLimited, Some(3600 * SECOND)));
+    assert!(matches!(scene.refusal(&lane), Some(Reason::RateLimited { wait }) if wait == 300 * SECOND));
+    let mut scene = Scene::new();
+    scene.fail(&lane, &refused(500, Kind::UpstreamFailed, Some(60 * SECOND)));
+    assert_eq!(scene.refusal(&lane), None);
+    scene.fail(&lane, &refused(503, Kind::UpstreamFailed, Some(60 * SECOND)));
+    assert!(matches!(scene.refusal(&lane), Some(Reason::Unavailable { wait }) if wait == 60 * SECOND));
+}
+
+#[test]
+fn without_a_time_to_come_again_the_wait_doubles() {
+    let (mut scene, lane) = (Scene::new(), lane("alpha", "main"));
+    for wait in [1, 2, 4, 8] {
+        scene.fail(&lane, &refused(429, Kind::UpstreamRateLimited, None));
+        let told = scene.refusal(&lane).and_then(|reason| reason.wait());
+        assert_eq!(told, Some(wait * SECOND));
+        scene.wait(wait * SECOND);
+    }
+}
+
+#[test]
+fn a_refused_key_is_put_aside_everywhere_a_forbidden_one_for_the_model_an_account_with_all_its_keys() {
+    let elsewhere = |lane: &Lane| Lane { place: BackendName::new("beta"), ..lane.clone() };
+    let other_model = |lane: &Lane| Lane { model: "org/other".into(), ..lane.clone() };
+    let one = lane("alpha", "one");
+    let two = Lane { account: one.account.clone(), ..lane("alpha", "two") };
+
+    let mut scene = Scene::new();
+    scene.fail(&one, &refused(401, Kind::UpstreamUnauthenticated, None));
+    assert!(scene.refusal(&elsewhere(&one)).is_some() && scene.refusal(&other_model(&one)).is_some());
+    assert!(scene.refusal(&two).is_none());
+    scene.health.forget_key("one");
+    assert!(scene.refusal(&one).is_none(), "a new secret is a new key");
+
+    let mut scene = Scene::new();
+    scene.fail(&one, &refused(403, Kind::UpstreamForbidden, None));
+    assert!(scene.refusal(&elsewhere(&one)).is_some());
+    assert!(scene.refusal(&other_model(&one)).is_none() && scene.refusal(&two).is_none());
+
+    let mut scene = Scene::new();
+    scene.fail(&one, &refused(402, Kind::UpstreamPayment, None));
+    assert!(scene.refusal(&elsewhere(&two)).is_some(), "the same account");
+    assert!(scene.refusal(&lane("alpha", "other account")).is_none());
+
+    let (mut scene, direct) = (Scene::new(), Lane { account: None, ..one });
+    scene.fail(&direct, &refused(402, Kind::UpstreamPayment, None));
+    assert!(matches!(scene.refusal(&direct), Some(Reason::Payment { .. })));
+    assert!(scene.refusal(&Lane { account: None, ..two }).is_none());
+}
+
+#[test]
+fn keys_that_are_refused_say_nothing_of_the_target() {
+    let (mut scene, lane) = (Scene::new(), lane("alpha", "main"));
+    for (status, kind) in [
+        (401, Kind::UpstreamUnauthenticated),
+        (402, Kind::UpstreamPayment),
+        (403, Kind::UpstreamForbidden),
+        (429, Kind::UpstreamRateLimited),
+    ] {
+        for key in 0..10 {
+            let lane = Lane { key: Some(format!("{status} {key}").into()), account: None, ..lane.clone() };
+            scene.fail(&lane, &refused(status, kind, None));
+        }
+    }
+    assert_eq!((scene.state(&lane), scene.refusal(&lane)), (State::Healthy, None));
+}
+
+#[test]
+fn what_a_caller_does_wrong_and_a_callers_own_key_never_touch_what_is_shared() {
+    let (scene, own) = (Scene::new(), lane("alpha", "main"));
+    for kind in Kind::ALL.iter().filter(|kind| kind.origin() != types::Origin::Upstream) {
+        assert!(matches!(Outcome::of(&fault(*kind)), Outcome::Caller | Outcome::Left), "{kind:?}");
+    }
+    assert_eq!(Outcome::of(&fault(Kind::UpstreamRejected)), Outcome::Caller);
+    let callers = Lane { whose: Whose::Caller, key: None, ..own };
+    for kind in Kind::ALL {
+        for _ in 0..10 {
+            let flight = scene.health.begin(&callers, scene.now).expect("it is never held off");
+            flight.end(Outcome::of(&fault(*kind)), scene.now);
+        }
+    }
+    assert_eq!(scene.health.view(scene.now), Default::default());
+}
+
+#[test]
+fn a_callers_own_key_goes_to_a_failed_target_last() {
+    let mut scene = Scene::new();
+    for _ in 0..5 {
+        scene.fail(&lane("alpha", "main"), &fault(Kind::UpstreamFailed));
+    }
+    let own = |place| Candidate::new(Lane { whose: Whose::Caller, key: None, ..lane(place, "main") });
+    let (candidates, need) = ([own("alpha"), own("beta")], Need::default());
+    for seed in 0..50 {
+        assert_eq!(choose(&candidates, &Ask::new(&need, seed), &scene.health, scene.now).attempts, [1, 0]);
+    }
+}
+
+#[test]
+fn a_caller_who_left_after_a_long_wait_says_that_it_was_long() {
+    let (mut scene, lane) = (Scene::new(), lane("alpha", "main"));
+    scene.serve(&lane, SECOND / 10);
+    let seen =
+        |scene: &Scene| scene.health.target(&lane.place, &lane.model, scene.now).unwrap().first_event_ms.unwrap();
+    assert_eq!(seen(&scene), 100);
+    drop(scene.health.begin(&lane, scene.now));
+    assert_eq!(seen(&scene), 100);
+    let flight = scene.health.begin(&lane, scene.now).unwrap();
+    scene.wait(20 * SECOND);
+    flight.end(Outcome::Left, scene.now);
+    assert!(seen(&scene) > 2000);
+    assert_eq!(scene.state(&lane), State::Healthy, "nobody failed");
+}
+
+#[test]
+fn a_quota_is_counted_down_between_two_answers_and_is_there_again_after_its_time() {
+    let (mut scene, lane) = (Scene::new(), lane("alpha", "main"));
+    let mut flight = scene.health.begin(&lane, scene.now).unwrap();
+    let bucket = Bucket { remaining: 2, limit: Some(10), reset: Some(30 * SECOND) };
+    flight.quota(Quota { requests: Some(bucket), tokens: None }, scene.now);
+    let under_way = [scene.health.begin(&lane, scene.now).unwrap(), scene.health.begin(&lane, scene.now).unwrap()];
+    assert!(matches!(scene.refusal(&lane), Some(Reason::QuotaSpent { wait }) if wait == 30 * SECOND));
+    drop(under_way);
+    assert!(scene.refusal(&lane).is_some(), "what was sent is used up");
+    scene.wait(30 * SECOND);
+    assert!(scene.refusal(&lane).is_none());
+}
+
+#[test]
+fn the_table_is_bounded_and_keeps_what_is_under_way() {
+    let now = Instant::now();
+    let health = Health::new(Settings { entries: 100, ..Settings::default() }, now);
+    let kept = lane("kept", "main");
+    let flight = health.begin(&kept, now).unwrap();
+    for number in 0..5000_u64 {
+        let lane = lane(&format!("place {number}"), "main");
+        let now = now + Duration::from_millis(number);
+        health.begin(&lane, now).unwrap().end(Outcome::Served { output_tokens: None }, now);
+    }
+    let view = health.view(now);
+    assert!(view.targets.len() <= 101, "{}", view.targets.len());
+    assert!(view.targets.iter().any(|target| target.place == "kept" && target.in_flight == 1));
+    flight.end(Outcome::Served { output_tokens: None }, now);
+}
+
+#[test]
+fn the_view_can_be_sent_to_another_node() {
+    let (mut scene, lane) = (Scene::new(), lane("alpha", "main"));
+    scene.serve(&lane, SECOND / 10);
+    scene.fail(&lane, &refused(429, Kind::UpstreamRateLimited, Some(SECOND)));
+    let view = scene.health.view(scene.now);
+    let text = serde_json::to_string(&view).unwrap();
+    assert_eq!(serde_json::from_str::<policy::health::View>(&text).unwrap(), view);
+    assert!(text.contains("\"reason\":\"rate_limited\""), "{text}");
+}
