@@ -22,7 +22,10 @@ use std::{
 
 use types::BackendName;
 
-use crate::credentials::Whose;
+use crate::{
+    credentials::Whose,
+    retry::{self, Budget},
+};
 
 pub use flight::{Failure, Flight, Outcome, Refused};
 pub use quota::{Bucket, Quota};
@@ -146,9 +149,9 @@ impl Health {
         self.read().sight(lane, self.tick(now)).shut.is_none()
     }
 
-    /// The time in which 95 of 100 first events of this lane's target came; none while too few are known.
-    pub fn first_event_p95(&self, lane: &Lane) -> Option<Duration> {
-        self.read().target(lane)?.first_event_p95()
+    /// The time in which this share of the first events of this lane's target came; none while too few are known.
+    pub fn first_event_within(&self, lane: &Lane, share: f64) -> Option<Duration> {
+        self.read().target(lane)?.first_event_within(share)
     }
 
     /// All that is known, for people and metrics.
@@ -162,22 +165,18 @@ impl Health {
     }
 
     /// Whether one more attempt of a call of this model may be made; it is then taken from the budget.
-    pub(crate) fn may_retry(&self, model: &str, budget: &crate::retry::Settings, now: Instant) -> bool {
-        self.budget(model).is_none_or(|own| own.take(budget, self.tick(now)))
+    pub(crate) fn may_retry(&self, model: &str, budget: &retry::Settings, now: Instant) -> bool {
+        self.budget(model).take(budget, self.tick(now))
     }
 
     /// Counts a call of this model, which adds to the budget of further attempts.
-    pub(crate) fn count_call(&self, model: &str, budget: &crate::retry::Settings, now: Instant) {
-        if let Some(own) = self.budget(model) {
-            own.count(budget, self.tick(now));
-        }
+    pub(crate) fn count_call(&self, model: &str, budget: &retry::Settings, now: Instant) {
+        self.budget(model).count(budget, self.tick(now));
     }
 
-    fn budget(&self, model: &str) -> Option<Arc<crate::retry::Budget>> {
-        if let Some(budget) = self.read().budget(model) {
-            return Some(budget);
-        }
-        Some(self.write(|table| table.make_budget(model)))
+    fn budget(&self, model: &str) -> Arc<Budget> {
+        let known = self.read().budget(model);
+        known.unwrap_or_else(|| self.write(|table| table.make_budget(model)))
     }
 
     pub(crate) fn tick(&self, now: Instant) -> Tick {

@@ -16,7 +16,7 @@ use types::{BackendName, RoutePolicy, config};
 
 use crate::{
     credentials::Whose,
-    health::{Health, Reason, Sight, State, Tick},
+    health::{Health, Reason, Settings, Sight, State, Tick},
 };
 
 pub use candidate::{Abilities, Candidate, MarketState, Need, Price};
@@ -153,7 +153,7 @@ pub fn choose(candidates: &[Candidate], ask: &Ask<'_>, health: &Health, now: Ins
             let old = tick.since(one.sight.asked) > crate::health::micros(stale);
             old && one.sight.asked != Tick::default() && one.sight.known.ramp >= 1.0
         },
-        settings.exploration,
+        settings,
     );
     order.explores = first.explores;
     arrange(&able, first.target, first.lane, &mut order.attempts);
@@ -179,7 +179,7 @@ fn first(
     ask: &Ask<'_>,
     dice: &mut Dice,
     stale: impl Fn(&Able) -> bool,
-    exploration: f64,
+    settings: &Settings,
 ) -> First {
     let to = |target, explores| First { target, lane: None, explores };
     // Somebody who was put aside may be tried again: this call does it, and goes on elsewhere if it fails.
@@ -193,7 +193,7 @@ fn first(
             return to(one.target, false);
         }
     }
-    if targets.len() > 1 && dice.unit() < exploration {
+    if targets.len() > 1 && dice.unit() < settings.exploration {
         // The one that was asked longest ago, if nobody is asking it now.
         let old = targets.iter().filter(|one| stale(one) && one.sight.in_flight == 0);
         if let Some(one) = old.min_by_key(|one| one.sight.asked) {
@@ -201,7 +201,7 @@ fn first(
         }
     }
     match ask.strategy {
-        Strategy::Auto => to(pair(&targets, dice), false),
+        Strategy::Auto => to(pair(&targets, dice, settings.sharpness), false),
         _ => to(group.first().map_or(0, |one| one.target), false),
     }
 }
@@ -218,7 +218,7 @@ fn targets(group: &[Able]) -> Vec<&Able> {
 }
 
 /// The better of two that were drawn by weight; the nearer their costs, the more often it is the other one.
-fn pair(targets: &[&Able], dice: &mut Dice) -> usize {
+fn pair(targets: &[&Able], dice: &mut Dice, sharpness: u32) -> usize {
     let all: f64 = targets.iter().map(|one| one.weight).sum();
     let a = draw(targets, dice.unit() * all, usize::MAX);
     let others = all - targets.get(a).map_or(0.0, |one| one.weight);
@@ -226,10 +226,10 @@ fn pair(targets: &[&Able], dice: &mut Dice) -> usize {
     let (Some(one), Some(other)) = (targets.get(a), targets.get(b)) else {
         return targets.first().map_or(0, |one| one.target);
     };
-    let fourth = |cost: f64| (cost * cost) * (cost * cost);
-    // Costs are brought near one, so that their fourth powers stay in range.
+    let power = |cost: f64| (0..sharpness).fold(1.0, |power, _| power * cost);
+    // Costs are brought near one, so that their powers stay in range.
     let (x, y) = (one.cost / (one.cost + other.cost), other.cost / (one.cost + other.cost));
-    let chance = fourth(y) / (fourth(x) + fourth(y));
+    let chance = power(y) / (power(x) + power(y));
     if dice.unit() < chance { one.target } else { other.target }
 }
 

@@ -26,6 +26,8 @@ pub struct Settings {
     pub attempts: u32,
     /// Further attempts for each call, on average.
     pub budget: f64,
+    /// So many of these can be saved up.
+    pub saved: f64,
     /// Further attempts a second that are always there.
     pub floor: f64,
     /// The first wait before another attempt at the same target.
@@ -36,13 +38,18 @@ pub struct Settings {
     pub loading: u32,
     /// The longest wait between them.
     pub loading_wait: Duration,
+    /// The share of first events after which one is late, 0 to 1.
+    pub late: f64,
 }
 
 impl Settings {
-    pub(crate) fn of(retries: &config::Retries) -> Self {
+    pub(crate) fn of(routing: &config::Routing) -> Self {
+        let retries = &routing.retries;
         Self {
+            late: f64::from(routing.late) / 100.0,
             attempts: retries.attempts,
             budget: f64::from(retries.budget) / 100.0,
+            saved: f64::from(retries.saved),
             floor: f64::from(retries.floor),
             backoff: retries.backoff.get(),
             backoff_max: retries.backoff_max.get(),
@@ -54,7 +61,7 @@ impl Settings {
 
 impl Default for Settings {
     fn default() -> Self {
-        Self::of(&config::Retries::default())
+        Self::of(&config::Routing::default())
     }
 }
 
@@ -262,12 +269,11 @@ impl Tries {
         }
     }
 
-    /// When a second attempt may start beside the first: when its first event is later than for 95 of 100 calls, and there is
-    /// another target.
+    /// When a second attempt may start beside the first: when its first event is late, and there is another target.
     pub fn hedge_after(&self, index: usize, health: &Health, candidates: &[Candidate]) -> Option<Duration> {
         let lane = &candidates.get(index)?.lane;
         self.other_target(lane, candidates)?;
-        health.first_event_p95(lane)
+        health.first_event_within(lane, self.settings.late)
     }
 
     /// The second attempt, at another target, if the budget has room for it.

@@ -67,7 +67,7 @@ pub(super) fn routing(check: &mut Checker<'_, '_>, from: &config::Routing, names
         patience: check.wait(&path.key("patience"), from.patience),
         rules: around.rules(check, &path.key("rules"), &from.rules),
         health: health::Settings::of(&from.health, &from.asides),
-        retries: Arc::new(retry::Settings::of(&from.retries)),
+        retries: Arc::new(retry::Settings::of(from)),
     }
 }
 

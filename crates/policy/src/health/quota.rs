@@ -24,8 +24,6 @@ pub struct Bucket {
     pub reset: Option<Duration>,
 }
 
-/// Below this share of what there is, a lane is used less.
-const LOW: f64 = 0.1;
 /// A limit without a time to come back is believed for so long.
 const NO_RESET: Duration = Duration::from_secs(60);
 
@@ -89,12 +87,12 @@ impl Left {
         Some(Reason::QuotaSpent { wait })
     }
 
-    /// How scarce it is: 1 with plenty, 10 with next to nothing.
-    pub(crate) fn pressure(&self, now: Tick) -> f64 {
+    /// How scarce it is: 1 with more than the share `low` of it, 10 with next to nothing.
+    pub(crate) fn pressure(&self, now: Tick, low: f64) -> f64 {
         let scarce = |known: &Known| {
             let limit = known.limit.filter(|_| now < known.reset)?;
             let share = known.left as f64 / limit.max(1) as f64;
-            (share < LOW).then(|| 1.0 + 9.0 * (LOW - share) / LOW)
+            (share < low).then(|| 1.0 + 9.0 * (low - share) / low)
         };
         self.known.iter().flatten().filter_map(scarce).fold(1.0, f64::max)
     }

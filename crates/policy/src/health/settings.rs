@@ -11,6 +11,10 @@ pub struct Settings {
     pub window: Duration,
     /// Half-life of the baseline.
     pub baseline: Duration,
+    /// The least weight of a time above the average, 0 to 1.
+    pub rise: f64,
+    /// How many times longer than usual a silence must be to count.
+    pub silence: f64,
     /// Failures in a row that make a target fail; 0: never.
     pub failed_after: u32,
     /// Share of failures that makes a target fail, 0 to 1.
@@ -25,6 +29,10 @@ pub struct Settings {
     pub error_weight: f64,
     /// Calls under way that double a target's cost.
     pub room: f64,
+    /// The power of the costs' ratio by which the better of two is preferred.
+    pub sharpness: u32,
+    /// The share of a quota below which it is scarce, 0 to 1.
+    pub quota_low: f64,
     /// How long a failed target is left alone at first.
     pub open: Duration,
     /// And at most.
@@ -65,6 +73,8 @@ impl Settings {
         Self {
             window: health.window.get(),
             baseline: health.baseline.get(),
+            rise: f64::from(health.rise) / 100.0,
+            silence: f64::from(health.silence),
             failed_after: health.failed_after,
             failed_errors: f64::from(health.failed_errors) / 100.0,
             degraded_errors: f64::from(health.degraded_errors) / 100.0,
@@ -72,6 +82,8 @@ impl Settings {
             slow_factor: f64::from(health.slow_factor),
             error_weight: f64::from(health.error_weight),
             room: f64::from(health.room),
+            sharpness: health.sharpness,
+            quota_low: f64::from(health.quota_low) / 100.0,
             open: health.open.get(),
             open_max: health.open_max.get(),
             probe: health.probe.get(),

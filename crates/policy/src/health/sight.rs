@@ -65,7 +65,7 @@ impl Table {
             Some(entry) => {
                 entry.gates().for_each(|gate| sight.pass(gate, now));
                 sight.lane_in_flight = entry.in_flight.load(Ordering::Relaxed);
-                sight.quota(entry, now);
+                sight.quota(entry, now, self.settings.quota_low);
             }
             None => {
                 if let Some(target) = target {
@@ -95,9 +95,9 @@ impl Sight {
         }
     }
 
-    fn quota(&mut self, entry: &LaneEntry, now: Tick) {
+    fn quota(&mut self, entry: &LaneEntry, now: Tick, low: f64) {
         let left = entry.left.lock().unwrap_or_else(PoisonError::into_inner);
-        self.pressure = left.pressure(now);
+        self.pressure = left.pressure(now, low);
         if let Some(reason) = left.spent(now) {
             self.shut_by(reason);
         }

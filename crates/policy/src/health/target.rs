@@ -179,13 +179,13 @@ impl Target {
 
     pub(crate) fn first_event(&self, took: u64, now: Tick, settings: &Settings) {
         let mut stats = self.lock();
-        stats.first.observe(took as f64, now, settings.window, settings.baseline);
+        stats.first.observe(took as f64, now, settings);
         stats.spread.count(took as f64);
     }
 
     /// Somebody waited so long for a first event and left.
     pub(crate) fn waited(&self, took: u64, now: Tick, settings: &Settings) {
-        self.lock().first.at_least(took as f64, now, settings.window, settings.baseline);
+        self.lock().first.at_least(took as f64, now, settings);
     }
 
     /// A good answer. `first` is when its first event came, for a stream; both in microseconds.
@@ -193,7 +193,7 @@ impl Target {
         let mut stats = self.lock();
         let mut per_token = |micros: f64, tokens: u64| {
             if tokens > 0 {
-                stats.per_token.observe(micros / tokens as f64, now, settings.window, settings.baseline);
+                stats.per_token.observe(micros / tokens as f64, now, settings);
             }
         };
         match (first, tokens) {
@@ -202,7 +202,7 @@ impl Target {
             _ => {}
         }
         if first.is_none() {
-            stats.whole.observe(took as f64, now, settings.window, settings.baseline);
+            stats.whole.observe(took as f64, now, settings);
         }
         stats.errors.count(false, now, settings.window);
         stats.in_a_row = 0;
@@ -243,8 +243,9 @@ impl Target {
         self.lock().missing_until = now.after(wait);
     }
 
-    pub(crate) fn first_event_p95(&self) -> Option<Duration> {
-        self.lock().spread.quantile(0.95)
+    /// The time in which this share of first events came.
+    pub(crate) fn first_event_within(&self, share: f64) -> Option<Duration> {
+        self.lock().spread.quantile(share)
     }
 
     pub(crate) fn in_flight(&self) -> u32 {
@@ -273,8 +274,8 @@ impl Stats {
         };
         Known {
             state,
-            first: self.first.value().map(|first| self.quiet(now).unwrap_or(first)),
-            whole: self.whole.value().map(|whole| self.quiet(now).unwrap_or(whole)),
+            first: self.first.value().map(|first| self.quiet(now, settings).unwrap_or(first)),
+            whole: self.whole.value().map(|whole| self.quiet(now, settings).unwrap_or(whole)),
             per_token: self.per_token.value(),
             errors,
             ramp,
@@ -299,13 +300,13 @@ impl Stats {
     }
 
     /// How long nothing was heard of it while calls wait, where that is longer than usual, in microseconds.
-    fn quiet(&self, now: Tick) -> Option<f64> {
+    fn quiet(&self, now: Tick, settings: &Settings) -> Option<f64> {
         if self.waiting == 0 {
             return None;
         }
         let usual = self.first.value().unwrap_or(0.0).max(self.whole.value().unwrap_or(0.0));
         let quiet = now.since(self.quiet_since) as f64;
-        (usual > 0.0 && quiet > 3.0 * usual).then_some(quiet)
+        (usual > 0.0 && quiet > settings.silence * usual).then_some(quiet)
     }
 
     fn ramp(&self, now: Tick, settings: &Settings) -> f64 {

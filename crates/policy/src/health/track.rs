@@ -5,10 +5,7 @@
 
 use std::time::Duration;
 
-use super::{Tick, micros};
-
-/// How far one observation above the average moves it, at least: a rise shows at once, a fall with time.
-const RISE: f64 = 0.25;
+use super::{Settings, Tick, micros};
 
 /// How much an observation weighs `age` microseconds after the one before it.
 pub(crate) fn weight(age: u64, half_life: Duration) -> f64 {
@@ -26,24 +23,24 @@ pub(crate) struct Track {
 }
 
 impl Track {
-    pub(crate) fn observe(&mut self, value: f64, now: Tick, window: Duration, baseline: Duration) {
+    pub(crate) fn observe(&mut self, value: f64, now: Tick, settings: &Settings) {
         if self.seen == 0 {
             (self.fast, self.base) = (value, value);
         } else {
             let age = now.since(self.at);
             // While little is known, each observation counts like those before it together.
             let few = if self.seen < 8 { 1.0 / f64::from(self.seen + 1) } else { 0.0 };
-            let fast = weight(age, window).max(few);
-            self.fast += (value - self.fast) * if value > self.fast { fast.max(RISE) } else { fast };
-            self.base += (value - self.base) * weight(age, baseline).max(few);
+            let fast = weight(age, settings.window).max(few);
+            self.fast += (value - self.fast) * if value > self.fast { fast.max(settings.rise) } else { fast };
+            self.base += (value - self.base) * weight(age, settings.baseline).max(few);
         }
         (self.at, self.seen) = (now, self.seen.saturating_add(1));
     }
 
     /// The value is at least this: somebody waited so long in vain.
-    pub(crate) fn at_least(&mut self, value: f64, now: Tick, window: Duration, baseline: Duration) {
+    pub(crate) fn at_least(&mut self, value: f64, now: Tick, settings: &Settings) {
         if self.seen == 0 || value > self.fast {
-            self.observe(value, now, window, baseline);
+            self.observe(value, now, settings);
         }
     }
 

@@ -5,9 +5,6 @@ use std::sync::{Mutex, PoisonError};
 use super::Settings;
 use crate::health::Tick;
 
-/// The share is saved up to so many attempts.
-const SAVED: f64 = 100.0;
-
 #[derive(Debug, Default)]
 pub(crate) struct Budget(Mutex<Purse>);
 
@@ -23,7 +20,7 @@ impl Budget {
     pub(crate) fn count(&self, settings: &Settings, now: Tick) {
         let mut purse = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         purse.refill(settings, now);
-        purse.saved = (purse.saved + settings.budget).min(SAVED);
+        purse.saved = (purse.saved + settings.budget).min(settings.saved);
     }
 
     /// Takes one attempt, if there is one.

@@ -17,8 +17,11 @@ pub struct Routing {
     pub own_servers_first: bool,
     /// Whether a call that names a backend may go to another backend of the same model when that one fails.
     pub failover: bool,
-    /// Whether a second attempt is started elsewhere when the first event is later than for 95 of 100 calls; the slower one is cancelled.
+    /// Whether a second attempt is started elsewhere when the first event is late; the slower one is cancelled.
     pub hedging: bool,
+    /// Late is later than the first events of so many of 100 calls.
+    #[schemars(range(min = 50, max = 99))]
+    pub late: u32,
     /// How long a stream may be without its first event at one target while another one could still serve it; then that one is tried.
     pub patience: Period,
     /// Rules that choose targets, for every call; the first that is true counts.
@@ -39,6 +42,7 @@ impl Default for Routing {
             own_servers_first: false,
             failover: false,
             hedging: false,
+            late: 95,
             patience: Period::seconds(30),
             rules: Vec::new(),
             health: Health::default(),
@@ -83,6 +87,12 @@ pub struct Health {
     pub window: Period,
     /// The same for the baseline with which a target's times are compared.
     pub baseline: Period,
+    /// How far a time above the average moves it, at least, in hundredths: a rise shows at once, a fall with the window.
+    #[schemars(range(min = 1, max = 100))]
+    pub rise: u32,
+    /// So many times longer without a sign of life than usual while calls wait, and the silence counts as the target's time.
+    #[schemars(range(min = 1, max = 1000))]
+    pub silence: u32,
     /// So many failures in a row, and the target is not asked any more; 0 switches this and `failed_errors` off.
     #[schemars(range(min = 0, max = 1000))]
     pub failed_after: u32,
@@ -104,6 +114,12 @@ pub struct Health {
     /// So many calls under way, and a target looks twice as slow.
     #[schemars(range(min = 1, max = 1_000_000))]
     pub room: u32,
+    /// How sharply the better of two targets is preferred: the power of their costs' ratio.
+    #[schemars(range(min = 1, max = 16))]
+    pub sharpness: u32,
+    /// Below so many hundredths of what a key may do, its targets look slower, up to ten times.
+    #[schemars(range(min = 0, max = 100))]
+    pub quota_low: u32,
     /// How long a failed target is left alone before one call may try it.
     pub open: Period,
     /// That time doubles with each try that fails, up to this; it is never less than twice what the try took.
@@ -136,6 +152,8 @@ impl Default for Health {
         Self {
             window: Period::seconds(10),
             baseline: Period::seconds(600),
+            rise: 25,
+            silence: 3,
             failed_after: 5,
             failed_errors: 50,
             degraded_errors: 10,
@@ -143,6 +161,8 @@ impl Default for Health {
             slow_factor: 3,
             error_weight: 20,
             room: 16,
+            sharpness: 4,
+            quota_low: 10,
             open: Period::seconds(1),
             open_max: Period::seconds(5),
             probe: Period::seconds(10),
@@ -198,6 +218,9 @@ pub struct Retries {
     /// Further attempts in 100 calls of a model; beyond it calls fail with what the last attempt said.
     #[schemars(range(min = 0, max = 1000))]
     pub budget: u32,
+    /// So many of these can be saved up.
+    #[schemars(range(min = 1, max = 1_000_000))]
+    pub saved: u32,
     /// Further attempts a second that are always allowed.
     #[schemars(range(min = 0, max = 10_000))]
     pub floor: u32,
@@ -217,6 +240,7 @@ impl Default for Retries {
         Self {
             attempts: 4,
             budget: 20,
+            saved: 100,
             floor: 10,
             backoff: Period::millis(100),
             backoff_max: Period::seconds(2),
