@@ -38,7 +38,7 @@ pub use view::{GateView, TargetView, View};
 use table::Table;
 
 /// One way to serve a call: a place, a model, and the key with which it is asked.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Lane {
     /// The backend's id, or the name of a declared server.
     pub place: BackendName,
@@ -50,6 +50,15 @@ pub struct Lane {
     pub account: Option<Arc<str>>,
     /// Whose key it is. Calls with a caller's own key read what is known, and add nothing to it.
     pub whose: Whose,
+}
+
+/// Of what tells lanes apart nearly always; who pays follows from the key.
+impl std::hash::Hash for Lane {
+    fn hash<H: std::hash::Hasher>(&self, state: &mut H) {
+        self.place.hash(state);
+        self.model.hash(state);
+        self.key.hash(state);
+    }
 }
 
 impl Lane {

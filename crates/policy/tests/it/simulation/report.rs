@@ -83,7 +83,7 @@ fn rows(text: &mut String, reports: &[&Report]) {
     let mark = |text: String, best: bool| if best { format!("**{text}**") } else { text };
     let percent = |report: &Report| format!("{:.2} %", report.error_rate() * 100.0);
     let least = |of: &dyn Fn(&Report) -> u64| reports.iter().map(|report| of(report)).min().unwrap_or_default();
-    let hundredths = |report: &Report| (report.error_rate() * 10_000.0) as u64;
+    let hundredths = |report: &Report| (report.error_rate() * 10_000.0).round() as u64;
     let (errors, median, slow) =
         (least(&hundredths), least(&|report| report.quantile(0.5)), least(&|report| report.quantile(0.99)));
     for report in reports {
