@@ -108,13 +108,22 @@ pub(crate) fn micros(time: Duration) -> u64 {
 #[derive(Debug)]
 pub struct Health {
     epoch: Instant,
+    /// Read only when an attempt is dropped: then nobody is there to say when.
+    clock: Option<fn() -> Instant>,
     table: RwLock<Table>,
 }
 
 impl Health {
     /// An empty table. `now` is where its clock begins.
     pub fn new(settings: Settings, now: Instant) -> Self {
-        Self { epoch: now, table: RwLock::new(Table::new(Arc::new(settings))) }
+        Self { epoch: now, clock: None, table: RwLock::new(Table::new(Arc::new(settings))) }
+    }
+
+    /// With a clock, so that attempts that are dropped because their caller left tell how long that caller waited.
+    #[must_use]
+    pub fn with_clock(mut self, clock: fn() -> Instant) -> Self {
+        self.clock = Some(clock);
+        self
     }
 
     /// Takes new settings; what is known stays.
@@ -144,7 +153,7 @@ impl Health {
             Some(known) => known,
             None => self.write(|table| (table.make(lane, tick), table.settings.clone())),
         };
-        Flight::begin(entry, settings, self.epoch, tick)
+        Flight::begin(entry, settings, (self.epoch, self.clock), tick)
     }
 
     /// How the target of this lane does.

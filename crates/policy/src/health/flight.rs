@@ -74,7 +74,7 @@ impl Outcome {
     }
 }
 
-/// An attempt under way. Dropping it is the same as [`Outcome::Left`].
+/// An attempt under way. Dropping it is the same as [`Outcome::Left`], at the time of the table's clock if it has one.
 #[must_use = "an attempt that nobody ends counts as one that its caller left"]
 #[derive(Debug)]
 pub struct Flight(Option<Box<Running>>);
@@ -84,6 +84,7 @@ struct Running {
     entry: Arc<Entry>,
     settings: Arc<Settings>,
     epoch: Instant,
+    clock: Option<fn() -> Instant>,
     begun: Tick,
     first: Option<u64>,
     mark: Mark,
@@ -102,7 +103,7 @@ impl Flight {
     pub(super) fn begin(
         entry: Arc<Entry>,
         settings: Arc<Settings>,
-        epoch: Instant,
+        (epoch, clock): (Instant, Option<fn() -> Instant>),
         now: Tick,
     ) -> Result<Self, Refused> {
         let refuse = |reason| Err(Refused { reason });
@@ -136,7 +137,8 @@ impl Flight {
         entry.target.in_flight.fetch_add(1, Ordering::Relaxed);
         entry.used.store(now.0, Ordering::Relaxed);
         entry.target.asked.store(now.0, Ordering::Relaxed);
-        let running = Running { entry, settings, epoch, begun: now, first: None, mark, tries_target, tries_gate: ajar };
+        let running =
+            Running { entry, settings, epoch, clock, begun: now, first: None, mark, tries_target, tries_gate: ajar };
         Ok(Self(Some(Box::new(running))))
     }
 
@@ -167,8 +169,8 @@ impl Flight {
 impl Drop for Flight {
     fn drop(&mut self) {
         if let Some(running) = self.0.take() {
-            let begun = running.begun;
-            running.end(Outcome::Left, begun);
+            let now = running.clock.map_or(running.begun, |clock| running.tick(clock()));
+            running.end(Outcome::Left, now);
         }
     }
 }

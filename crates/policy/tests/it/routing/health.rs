@@ -200,6 +200,19 @@ fn a_caller_who_left_after_a_long_wait_says_that_it_was_long() {
 }
 
 #[test]
+fn who_is_dropped_is_timed_by_the_tables_clock() {
+    thread_local! { static NOW: std::cell::Cell<Option<Instant>> = const { std::cell::Cell::new(None) }; }
+    let begun = Instant::now();
+    let health = Health::new(Settings::default(), begun).with_clock(|| NOW.get().expect("a time"));
+    let lane = lane("alpha", "main");
+    let flight = health.begin(&lane, begun).unwrap();
+    NOW.set(Some(begun + 20 * SECOND));
+    drop(flight);
+    let seen = health.target(&lane.place, &lane.model, begun + 20 * SECOND).unwrap();
+    assert_eq!((seen.first_event_ms, seen.in_flight, seen.failed), (Some(20_000), 0, 0));
+}
+
+#[test]
 fn a_quota_is_counted_down_between_two_answers_and_is_there_again_after_its_time() {
     let (mut scene, lane) = (Scene::new(), lane("alpha", "main"));
     let mut flight = scene.health.begin(&lane, scene.now).unwrap();
