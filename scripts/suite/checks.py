@@ -125,6 +125,32 @@ def node_client(script: str):
     return check
 
 
+def passed_python(script: str):
+    """A check in which a gateway stands where a real Python client has Hugging Face's router."""
+
+    def check() -> Counts:
+        released()
+        return passed(script, [install.python_with(places.CLIENTS / "requirements.txt"), places.CLIENTS / script])
+
+    return check
+
+
+def passed_node(script: str):
+    """A check in which a gateway stands where a real Node client has Hugging Face's router."""
+
+    def check() -> Counts:
+        released()
+        return passed(script, ["node", install.node_folder(places.CLIENTS) / script])
+
+    return check
+
+
+def passed(script: str, command: list) -> Counts:
+    with servers.gateway(f"gateway-passed-{script}") as gateway:
+        env = gateway.environment() | {"ROUTER_URL": gateway.url}
+        return of_script(shell.run(f"client-passed-{script}", command, env=env, limit=300))
+
+
 def sandbox_python(script: str):
     """A check that holds the sandbox itself against a real Python client."""
 

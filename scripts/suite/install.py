@@ -37,8 +37,8 @@ def python_with(requirements: pathlib.Path) -> pathlib.Path:
     return python
 
 
-def node_folder(source: pathlib.Path) -> pathlib.Path:
-    """A folder with the locked npm packages and a copy of the client scripts beside them."""
+def node_packages(source: pathlib.Path) -> pathlib.Path:
+    """A folder that holds exactly the locked npm packages of `source`."""
     if not shutil.which("node") or not shutil.which("npm"):
         raise Skip("node or npm is not installed")
     files = [source / "package.json", source / "package-lock.json"]
@@ -51,9 +51,14 @@ def node_folder(source: pathlib.Path) -> pathlib.Path:
             shutil.copy(file, place)
         shell.run("npm", ["npm", "ci", "--no-audit", "--no-fund", "--ignore-scripts", "--loglevel=error"], cwd=place, limit=900)
         done.touch()
-    copy = place / "clients"
+    return place
+
+
+def node_folder(source: pathlib.Path) -> pathlib.Path:
+    """A folder with the locked npm packages and a copy of the client scripts beside them."""
+    copy = node_packages(source) / "clients"
     shutil.rmtree(copy, ignore_errors=True)
-    shutil.copytree(source, copy, ignore=shutil.ignore_patterns("node_modules", "__pycache__", "*.py"))
+    shutil.copytree(source, copy, ignore=shutil.ignore_patterns("agents", "node_modules", "__pycache__", "*.py"))
     return copy
 
 

@@ -14,9 +14,15 @@ LOGS = CACHE / "test-logs"
 BINARY = TARGET / "release" / "ironbow"
 
 
+# What the clients read for themselves.
+_FOREIGN = (
+    "ANTHROPIC_", "AZURE_", "CODEX_", "GEMINI_", "GOOGLE_", "HF_", "HUGGING", "IRONBOW_", "LANGCHAIN_", "LANGSMITH_", "LITELLM_", "OPENAI_",
+)
+
+
 def environment() -> dict:
     """The environment of every command: no token or address of the real service may leak into a test."""
-    env = {k: v for k, v in os.environ.items() if not k.startswith(("HF_", "HUGGING", "IRONBOW_", "OPENAI_"))}
+    env = {k: v for k, v in os.environ.items() if not k.startswith(_FOREIGN)}
     env["CARGO_TARGET_DIR"] = str(TARGET)
     env["CARGO_TERM_COLOR"] = "never"
     env["PYTHONDONTWRITEBYTECODE"] = "1"

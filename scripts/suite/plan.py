@@ -1,6 +1,6 @@
 """The table of checks: what runs, in which order, what may be skipped, and what only `--all` runs."""
-from . import budget, checks, fronts, fuzz, real, slow, soak, uploads
-from .checks import IN_CI, Check, node_client, python_client, sandbox_node, sandbox_python
+from . import agents, budget, checks, fronts, fuzz, pages, real, slow, soak, uploads
+from .checks import IN_CI, Check, node_client, passed_node, passed_python, python_client, sandbox_node, sandbox_python
 
 CHECKS = [
     Check("format", checks.formatting),
@@ -25,6 +25,18 @@ CHECKS = [
     Check("client: cohere", python_client("cohere_sdk.py", "requirements-doors.txt")),
     Check("client: boto3, Bedrock", python_client("bedrock_boto3.py", "requirements-doors.txt")),
     Check("client: huggingface_hub through the gateway", python_client("hub_through_gateway.py")),
+    Check("client: huggingface_hub, the gateway in the router's place", passed_python("huggingface_hub_check.py")),
+    Check("client: @huggingface/inference, the gateway in the router's place", passed_node("huggingface_inference_check.mjs")),
+    Check("client: openai (Python), Azure and prefixes", python_client("openai_ways.py")),
+    Check("client: langchain (Python)", python_client("langchain_chat.py", "requirements-frameworks.txt")),
+    Check("client: litellm", python_client("litellm_calls.py", "requirements-frameworks.txt")),
+    Check("client: pydantic-ai", python_client("pydantic_ai_agents.py", "requirements-frameworks.txt")),
+    Check("client: instructor", python_client("instructor_classes.py", "requirements-frameworks.txt")),
+    Check("client: smolagents", python_client("smolagents_agents.py", "requirements-frameworks.txt")),
+    Check("client: ai (Vercel's AI SDK)", node_client("ai_sdk.mjs")),
+    Check("client: langchain (Node)", node_client("langchain_chat.mjs")),
+    Check("agent: Codex", agents.codex),
+    Check("pages of docs/clients", pages.examples),
     Check("uploads of every kind", uploads.of_every_kind),
     Check("slow readers", slow.readers),
     Check("real engines: embeddings, speech, transcription", real.sound_and_meaning),
@@ -41,6 +53,7 @@ CHECKS = [
     Check("fuzzing: guided by coverage", fuzz.fuzz(60), long=True),
     Check("routing: the simulation with all seeds", checks.simulation, long=True),
     Check("real engine: chat", real.chat, required=False, long=True),
+    Check("real engine: its own doors and the gateway's, side by side", real.side_by_side, required=False, long=True),
     Check("benchmark, a look", checks.bench_look, required=False, long=True),
     Check("soak, 30 minutes", soak.soak(1800), required=False, long=True),
 ]

@@ -11,6 +11,19 @@ ENGINES = places.CLIENTS / "engines"
 
 def chat() -> Counts:
     """llama.cpp's own server with a small model: framing, usage, structured output, cancellation. Weights of 245 MB."""
+    with llama() as (_url, declared):
+        return through_gateway("real_engine.py", declared)
+
+
+def side_by_side() -> Counts:
+    """The same calls to llama.cpp's own doors and to the gateway's in front of it: the shapes of what comes back are compared."""
+    with llama() as (url, declared):
+        return through_gateway("engine_shapes.py", declared, {"ENGINE_URL": url})
+
+
+@contextlib.contextmanager
+def llama():
+    """llama.cpp's server: its address, and how it is declared to the gateway."""
     released()
     python = install.python_with(places.CLIENTS / "requirements-engine.txt")
     port = servers.free_port()
@@ -18,8 +31,8 @@ def chat() -> Counts:
     folder.mkdir(parents=True, exist_ok=True)
     # Loading the model takes ten seconds on two busy cores; unpacking it the first time takes longer.
     with engine("llamacpp", [python, ENGINES / "chat.py", port, folder], port, limit=180):
-        declared = {"engine": {"url": f"http://127.0.0.1:{port}/v1", "dialect": "llamacpp"}}
-        return through_gateway("real_engine.py", declared)
+        url = f"http://127.0.0.1:{port}"
+        yield url, {"engine": {"url": f"{url}/v1", "dialect": "llamacpp"}}
 
 
 def sound_and_meaning() -> Counts:
@@ -45,8 +58,9 @@ def engine(name: str, command: list, port: int, limit=60):
     return servers.started(f"engine-{name}", command, lambda _log: servers.get(f"http://127.0.0.1:{port}/health")[0] == 200, limit=limit)
 
 
-def through_gateway(script: str, declared: dict) -> Counts:
+def through_gateway(script: str, declared: dict, more=None) -> Counts:
     """Runs a client script against a gateway that knows these servers."""
     client = install.python_with(places.CLIENTS / "requirements.txt")
     with servers.gateway(f"gateway-{script}", extra_env={"IRONBOW_SERVERS": json.dumps(declared)}) as gateway:
-        return of_script(shell.run(f"client-{script}", [client, places.CLIENTS / script], env=gateway.environment(), limit=900))
+        env = gateway.environment() | (more or {})
+        return of_script(shell.run(f"client-{script}", [client, places.CLIENTS / script], env=env, limit=900))

@@ -171,5 +171,13 @@ async def thirty_callers_at_once_do_not_mix():
     await asyncio.gather(*(one(n) for n in range(30)))
 
 
+@check
+def the_prefixes_of_other_gateways_lead_here_too():
+    plain = ask().text
+    for base in ("/langchain", "/langchain/genai", "/litellm", "/litellm/genai", "/pydanticai/genai"):
+        other = genai.Client(api_key="anything", http_options=types.HttpOptions(base_url=GATEWAY + base))
+        same(other.models.generate_content(model=MODEL, contents=HELLO).text, plain, base)
+
+
 if __name__ == "__main__":
     main()

@@ -34,7 +34,8 @@ def main(prepare=lambda: None) -> None:
             print(f"FAILED {function.__name__}")
             traceback.print_exc(file=sys.stdout)
     start_afresh()
-    print(f"{len(_checks) - failed} passed, {failed} failed")
+    # What a client printed last may not have ended its line.
+    print(f"\n{len(_checks) - failed} passed, {failed} failed")
     sys.exit(1 if failed or not _checks else 0)
 
 

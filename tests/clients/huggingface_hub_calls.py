@@ -13,6 +13,8 @@ import urllib.request
 SANDBOX = (sys.argv[1] if len(sys.argv) > 1 else os.environ.get("SANDBOX_URL", "")).rstrip("/")
 if not SANDBOX:
     sys.exit("usage: the sandbox's address as the first argument, or in SANDBOX_URL")
+# What stands where Hugging Face's router is: the sandbox, or a gateway that passes everything on to it.
+ROUTER = os.environ.get("ROUTER_URL", "").rstrip("/") or SANDBOX
 
 os.environ["HF_ENDPOINT"] = SANDBOX
 os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
@@ -27,12 +29,12 @@ VERSION = importlib.metadata.version("huggingface_hub")
 TOKEN = "hf_sandbox"
 MODEL = "sandbox/everywhere"
 
-constants.INFERENCE_PROXY_TEMPLATE = SANDBOX + "/{provider}"
+constants.INFERENCE_PROXY_TEMPLATE = ROUTER + "/{provider}"
 for _backend, _tasks in _providers.PROVIDERS.items():
     for _helper in _tasks.values():
         # hf-inference has no address of its own: it is the router's.
-        _helper.base_url = f"{SANDBOX}/{'' if _backend == 'hf-inference' else 'direct/'}{_backend}"
-_providers.CONVERSATIONAL_AUTO_ROUTER.base_url = SANDBOX
+        _helper.base_url = f"{ROUTER}/hf-inference" if _backend == "hf-inference" else f"{SANDBOX}/direct/{_backend}"
+_providers.CONVERSATIONAL_AUTO_ROUTER.base_url = ROUTER
 
 PICTURE = (
     "data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="

@@ -10,6 +10,8 @@ if (!SANDBOX) {
   console.error("usage: the sandbox's address as the first argument, or in SANDBOX_URL");
   process.exit(2);
 }
+// What stands where Hugging Face's router is: the sandbox, or a gateway that passes everything on to it.
+export const ROUTER = (process.env.ROUTER_URL ?? "").replace(/\/$/, "") || SANDBOX;
 
 const entry = createRequire(import.meta.url).resolve("@huggingface/inference");
 export const NAME = "@huggingface/inference";
@@ -49,9 +51,8 @@ export function toSandbox(url, options) {
   const to = new URL(url);
   const rest = to.pathname + to.search;
   if (to.origin === SANDBOX || to.protocol === "data:") return platformFetch(url, options);
-  if (to.origin === "https://huggingface.co" || to.origin === "https://router.huggingface.co") {
-    return platformFetch(SANDBOX + rest, options);
-  }
+  if (to.origin === "https://huggingface.co") return platformFetch(SANDBOX + rest, options);
+  if (to.origin === "https://router.huggingface.co") return platformFetch(ROUTER + rest, options);
   const backend = DIRECT[to.origin] ?? MEDIA_ONLY[to.origin];
   if (!backend) throw new Error(`the client wants to call ${to.origin}`);
   return platformFetch(`${SANDBOX}/direct/${backend}${rest}`, options);

@@ -422,12 +422,19 @@ fn heard(call: Call, model: String, wants: Wants, held: BytePermit, later: Optio
     Heard { call, model, wants, held, later }
 }
 
-/// The body with a member `model` in it. One that it has stays: the codec replaces it anyway.
+/// The body with a member `model` in it. One that it has stays, unless it is null: the codec replaces it anyway.
 fn with_model(body: Bytes, model: &str) -> Bytes {
     type Members<'a> = std::collections::BTreeMap<String, &'a serde_json::value::RawValue>;
-    let lacks = serde_json::from_slice::<Members<'_>>(&body).is_ok_and(|members| !members.contains_key("model"));
-    let Some(brace) = body.iter().position(|byte| *byte == b'{').filter(|_| lacks) else { return body };
-    let (empty, model) = (body[brace + 1..].trim_ascii_start().starts_with(b"}"), serde_json::Value::from(model));
+    let Ok(members) = serde_json::from_slice::<Members<'_>>(&body) else { return body };
+    let model = serde_json::Value::from(model);
+    if let Some(said) = members.get("model").map(|said| said.get()) {
+        // LangChain's Azure class says null.
+        let at = (said.as_ptr() as usize).wrapping_sub(body.as_ptr() as usize);
+        let Some(rest) = body.get(at + said.len()..).filter(|_| said == "null") else { return body };
+        return [&body[..at], model.to_string().as_bytes(), rest].concat().into();
+    }
+    let Some(brace) = body.iter().position(|byte| *byte == b'{') else { return body };
+    let empty = body[brace + 1..].trim_ascii_start().starts_with(b"}");
     let comma = if empty { "" } else { "," };
     [b"{\"model\":", model.to_string().as_bytes(), comma.as_bytes(), &body[brace + 1..]].concat().into()
 }

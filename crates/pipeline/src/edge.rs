@@ -2,6 +2,7 @@
 //! are taken, a panic's end, and the moment at which an answer becomes bytes.
 
 use std::{
+    borrow::Cow,
     future::{Future, poll_fn},
     panic::{AssertUnwindSafe, catch_unwind},
     pin::{Pin, pin},
@@ -42,7 +43,8 @@ pub(crate) async fn serve(gateway: &Gateway, request: Request) -> Response {
     let mut response = match answer {
         Ok(Answer::Whole { status, headers, body }) => finish(status, headers, body, trail),
         Ok(Answer::Stream { headers, flow }) => {
-            trail.record.status = 200;
+            let status = if let Flow::Passed(passed) = &flow { passed.status() } else { StatusCode::OK };
+            trail.record.status = status.as_u16();
             let (id, door) = (trail.request_id.clone(), trail.route.and_then(Route::door));
             let leaving = gateway.0.drain.leaving();
             let body: Box<dyn net::StreamBody> = match flow {
@@ -54,7 +56,7 @@ pub(crate) async fn serve(gateway: &Gateway, request: Request) -> Response {
                 Flow::File(parts, first) => Box::new(asks::files::FilePump::new(parts, first, trail)),
                 Flow::Models(sheet, first) => Box::new(asks::models::SheetPump::new(*sheet, first, trail)),
             };
-            stamp(Response { status: StatusCode::OK, headers, body: Body::Stream(body) }, &id, door)
+            stamp(Response { status, headers, body: Body::Stream(body) }, &id, door)
         }
         Err(fault) => {
             trail.fault(&fault);
@@ -95,7 +97,7 @@ async fn route(gateway: &Gateway, request: Request, trail: &mut Trail) -> Result
             if door == Door::Gemini && rest.ends_with(":countTokens") {
                 return asks::tokens::gemini(gateway, request).await;
             }
-            walk(gateway, request, door, rest, trail).await
+            walk(gateway, request, door, &deployment(door, rest)?, trail).await
         }
         Route::CountTokens => {
             check_body(&request.headers, Door::Messages)?;
@@ -137,6 +139,15 @@ async fn route(gateway: &Gateway, request: Request, trail: &mut Trail) -> Result
         Route::Welcome => Ok(asks::health::welcome()),
         Route::Nowhere(_) => Err(no_such_path(None)),
     }
+}
+
+/// The model that the path names. SDKs write the slashes in it as `%2F`; three doors take their paths apart themselves.
+fn deployment(door: Door, rest: &str) -> Result<Cow<'_, str>> {
+    if !rest.contains('%') || matches!(door, Door::Gemini | Door::Converse | Door::ConverseStream) {
+        return Ok(Cow::Borrowed(rest));
+    }
+    let unread = || Fault::new(Kind::BadRequest, "The deployment's name in the path is not percent-encoded UTF-8.");
+    Ok(Cow::Owned(asks::models::decoded(rest).ok_or_else(unread)?))
 }
 
 fn no_such_path(nearest: Option<&'static str>) -> Box<Fault> {

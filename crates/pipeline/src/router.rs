@@ -215,40 +215,55 @@ pub(crate) enum Found<'p> {
     Nothing(Option<&'static str>),
 }
 
-/// The compiled table.
-pub(crate) struct Routes(Router<Route>);
+/// The compiled table, and beside it what stands only beneath the prefixes of other gateways.
+pub(crate) struct Routes {
+    doors: Router<Route>,
+    beneath: Router<Route>,
+}
 
 impl Routes {
     /// Compiles the table. A path that cannot be inserted would be a mistake in the table: a test walks it.
     pub(crate) fn new() -> Self {
-        let mut router = Router::new();
+        let (mut doors, mut beneath) = (Router::new(), Router::new());
         for (path, route) in TABLE {
-            let inserted = router.insert(*path, *route);
+            let inserted = doors.insert(*path, *route);
             debug_assert!(inserted.is_ok(), "{path}: {inserted:?}");
+            if let Some(bare) = bare(path) {
+                let inserted = beneath.insert(bare, *route);
+                debug_assert!(inserted.is_ok(), "{bare}: {inserted:?}");
+            }
+            if let Some(versionless) = path.strip_prefix("/v1/") {
+                // Azure's SDK asks for what has no deployment, and other gateways' users for everything, without a version.
+                let inserted = doors.insert(format!("/openai/{versionless}"), *route);
+                debug_assert!(inserted.is_ok(), "{versionless}: {inserted:?}");
+            }
         }
-        Self(router)
+        Self { doors, beneath }
     }
 
     /// Where `path` leads for `method`. Paths are compared as they came: no decoding, no tidying.
     ///
-    /// Beneath the prefixes of other gateways stand all the doors once more.
+    /// Beneath the prefixes of other gateways stand all the doors once more, and also the way that those gateways have them.
     pub(crate) fn find<'p>(&self, method: &Method, path: &'p str) -> Found<'p> {
         let beneath = PREFIXES.iter().find_map(|prefix| path.strip_prefix(prefix)).filter(|rest| rest.starts_with('/'));
         let path = beneath.unwrap_or(path);
         match deployment(path) {
             Some((door, model)) if method == Method::POST => Found::Route(Route::Call(door), model),
             Some(_) => Found::WrongMethod("POST"),
-            None => self.find_door(method, path),
+            None => self.find_door(method, path, beneath.is_some()),
         }
     }
 
-    fn find_door<'p>(&self, method: &Method, path: &'p str) -> Found<'p> {
-        match self.0.at(path) {
+    fn find_door<'p>(&self, method: &Method, path: &'p str, beneath: bool) -> Found<'p> {
+        let hit = self.doors.at(path);
+        match if beneath { hit.or_else(|_| self.beneath.at(path)) } else { hit } {
             Ok(hit) => {
                 // Google calls a model and asks about it at the same path.
                 let asked = method == Method::GET || method == Method::HEAD;
                 let route = match *hit.value {
                     Route::Call(Door::Gemini) if asked => Route::Model(Shape::Gemini),
+                    // There Google's SDK calls a model where OpenAI's asks about it.
+                    Route::Model(Shape::OpenAi) if beneath && method == Method::POST => Route::Call(Door::Gemini),
                     route => route,
                 };
                 let allowed = route.allows().split(", ").any(|allowed| method == allowed)
@@ -276,6 +291,13 @@ pub(crate) fn dialect_at(path: &str) -> Option<Door> {
 
 /// What users of other gateways have before the doors in their code.
 const PREFIXES: &[&str] = &["/litellm", "/langchain", "/pydanticai"];
+
+/// How other gateways have a door beneath their prefix: without `/v1`, and Anthropic's and Google's without names of their own.
+fn bare(path: &'static str) -> Option<&'static str> {
+    let anthropic = || path.strip_prefix("/anthropic").filter(|rest| rest.starts_with("/v1/messages"));
+    let google = || path.strip_prefix("/genai").filter(|rest| rest.starts_with("/v1beta/"));
+    path.strip_prefix("/v1").or_else(anthropic).or_else(google)
+}
 
 /// Azure's form: the model stands in the path, between the deployments and the endpoint.
 fn deployment(path: &str) -> Option<(Door, &str)> {
@@ -330,6 +352,32 @@ mod tests {
             assert_eq!(routes.find(&Method::POST, &path), Found::Route(Route::Call(Door::Embeddings), ""));
         }
         assert!(matches!(routes.find(&Method::POST, "/litellmx/v1/embeddings"), Found::Nothing(_)));
+    }
+
+    #[test]
+    fn beneath_a_prefix_doors_also_stand_as_other_gateways_have_them() {
+        let routes = Routes::new();
+        for (path, route) in [
+            ("/chat/completions", Route::Call(Door::Chat)),
+            ("/responses", Route::Call(Door::Responses)),
+            ("/v1/messages", Route::Call(Door::Messages)),
+            ("/v1/messages/count_tokens", Route::CountTokens),
+            ("/v1beta/models/huggingface/groq/o/m:generateContent", Route::Call(Door::Gemini)),
+            ("/v1/models/huggingface/groq/o/m:generateContent", Route::Call(Door::Gemini)),
+        ] {
+            for prefix in PREFIXES {
+                let full = format!("{prefix}{path}");
+                assert!(matches!(routes.find(&Method::POST, &full), Found::Route(r, _) if r == route), "{full}");
+            }
+            assert!(!matches!(routes.find(&Method::POST, path), Found::Route(..)), "{path}");
+        }
+        for (method, path, route) in [
+            (Method::POST, "/openai/responses", Route::Call(Door::Responses)),
+            (Method::POST, "/openai/chat/completions", Route::Call(Door::Chat)),
+            (Method::GET, "/openai/models", Route::Models(Shape::OpenAi)),
+        ] {
+            assert_eq!(routes.find(&method, path), Found::Route(route, ""), "{path}");
+        }
     }
 
     #[test]

@@ -21,7 +21,7 @@ use crate::{
     steps::authenticate::authenticate,
 };
 use query::Query;
-pub(super) use query::decoded;
+pub(crate) use query::decoded;
 use rows::{Declared, Row};
 pub(crate) use shape::Shape;
 pub(crate) use sheet::{Sheet, SheetPump};

@@ -4,7 +4,11 @@ use http::{HeaderMap, HeaderName, header::AUTHORIZATION};
 use types::{Fault, Kind, Result, Secret};
 
 /// Header names in which the SDKs of the field present a key.
-const KEY_HEADERS: [HeaderName; 2] = [HeaderName::from_static("x-api-key"), HeaderName::from_static("api-key")];
+const KEY_HEADERS: [HeaderName; 3] = [
+    HeaderName::from_static("x-api-key"),
+    HeaderName::from_static("api-key"),
+    HeaderName::from_static("x-goog-api-key"),
+];
 
 /// Whom the caller wants billed.
 const BILL_TO: HeaderName = HeaderName::from_static("x-hf-bill-to");
@@ -86,12 +90,13 @@ mod tests {
     }
 
     #[test]
-    fn a_key_is_read_from_any_of_the_three_headers() {
+    fn a_key_is_read_from_any_of_the_four_headers() {
         for pair in [
             ("authorization", "Bearer hf_x"),
             ("authorization", "bearer hf_x"),
             ("x-api-key", "hf_x"),
             ("api-key", "hf_x"),
+            ("x-goog-api-key", "hf_x"),
         ] {
             assert_eq!(caller(&[pair]).unwrap().credential, Some(Secret::new("hf_x")), "{pair:?}");
         }

@@ -7,6 +7,7 @@ mod spliced;
 
 use std::time::{Duration, Instant};
 
+use bytes::Bytes;
 use http::HeaderMap;
 use providers::exchange::Exchange;
 
@@ -68,6 +69,15 @@ impl Mask {
             }
         }
         fault
+    }
+
+    /// `body` without the secrets; one in which none is stays as it is, whatever it holds.
+    pub(crate) fn bytes(&self, body: Bytes) -> Bytes {
+        self.0.iter().fold(body, |body, secret| {
+            let text = String::from_utf8_lossy(&body);
+            let masked = secret.mask_in(&text);
+            if masked == text { body } else { masked.into() }
+        })
     }
 }
 

@@ -8,8 +8,8 @@ use std::{
 
 use bytes::Bytes;
 use http::{
-    HeaderMap, HeaderName, HeaderValue, Method,
-    header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, USER_AGENT},
+    HeaderMap, HeaderName, HeaderValue, Method, StatusCode,
+    header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, RETRY_AFTER, USER_AGENT},
 };
 use net::{Abort, Origin, Outgoing, Permit, RecvBody, Request, StreamBody};
 use policy::credentials::{Presented, Target as For, Way};
@@ -65,19 +65,27 @@ pub(crate) async fn pass(
     let mask = Mask::new(chosen.secret.into_iter().chain(caller.credential));
     let reply = gateway.0.upstream.send(&origin, outgoing, deadline).await;
     let reply = reply.map_err(|error| mask.apply(send::read_fault(error).backend(backend.id)))?;
-    if reply.status.is_client_error() || reply.status.is_server_error() {
-        let fault = send::refused(reply.status, &reply.headers, reply.body).await.backend(backend.id);
-        return Err(mask.apply(fault));
-    }
     trail.record.upstream_request_id = send::request_id(&reply.headers);
     let mut headers = dress(send::shown_headers(&reply.headers), &[], trail);
-    if let Some(kind) = reply.headers.get(CONTENT_TYPE) {
-        headers.insert(CONTENT_TYPE, kind.clone());
+    for name in [CONTENT_TYPE, RETRY_AFTER] {
+        if let Some(value) = reply.headers.get(&name) {
+            headers.insert(name, value.clone());
+        }
+    }
+    if reply.status.is_client_error() || reply.status.is_server_error() {
+        // In the backend's own words: its clients read them.
+        let body = send::error_body(reply.body).await;
+        let fault = send::refusal(reply.status, &reply.headers, &body).backend(backend.id);
+        trail.fault(&mask.apply(fault));
+        return Ok(Answer::Whole { status: reply.status, headers, body: mask.bytes(body).into() });
     }
     let events = reply.headers.get(CONTENT_TYPE).is_some_and(|kind| kind.as_bytes().starts_with(b"text/event-stream"));
     let observer = events.then(|| chat::Stream::new(chat::StreamContext::default()));
     let (idle, until) = (times.between_events, ask.received + times.stream);
-    Ok(Answer::Stream { headers, flow: Flow::Passed(Box::new(Passed { body: reply.body, observer, idle, until })) })
+    Ok(Answer::Stream {
+        headers,
+        flow: Flow::Passed(Box::new(Passed { status: reply.status, body: reply.body, observer, idle, until })),
+    })
 }
 
 /// A path that cannot leave its backend's place.
@@ -116,11 +124,19 @@ fn headers(caller: &HeaderMap, backend: &Backend, key: Option<&Secret>, payer: O
 
 /// An answer that is passed on as it comes.
 pub(crate) struct Passed {
+    status: StatusCode,
     body: RecvBody,
     /// Reads along, to learn what was used.
     observer: Option<chat::Stream>,
     idle: Duration,
     until: Instant,
+}
+
+impl Passed {
+    /// The backend's status.
+    pub(crate) const fn status(&self) -> StatusCode {
+        self.status
+    }
 }
 
 /// A passed answer on its way to the caller.

@@ -54,9 +54,13 @@ pub(crate) fn too_large(backend: &str, size: usize, limit: usize, offer: &str) -
 
 /// A refusal in the backend's own words.
 pub(crate) async fn refused(status: StatusCode, headers: &HeaderMap, body: RecvBody) -> Box<Fault> {
-    let text = error_body(body).await;
+    refusal(status, headers, &error_body(body).await)
+}
+
+/// The fault that an error's head and body are.
+pub(crate) fn refusal(status: StatusCode, headers: &HeaderMap, text: &Bytes) -> Box<Fault> {
     let header = |name: &str| -> Option<&str> { headers.get(name)?.to_str().ok() };
-    wire::upstream_error::read(status.as_u16(), &header, &text, now()).sent(Sent::Yes)
+    wire::upstream_error::read(status.as_u16(), &header, text, now()).sent(Sent::Yes)
 }
 
 /// The start of an error's body; what cannot be read is left out.

@@ -237,6 +237,18 @@ fn a_deployments_name_in_the_path_is_the_model_and_prefixes_change_nothing() {
         let sent = sent["body"].as_str().unwrap().to_owned();
         assert!(sent.contains("\"everywhere-instant\"") && sent.contains("1.50") && !sent.contains("gpt-4o"), "{sent}");
     }
+    // OpenAI's Azure class writes the name like this, and LangChain's says that the model is null.
+    let path = path.replace(
+        &format!("huggingface/groq/{EVERYWHERE}"),
+        &format!("huggingface%2Fgroq%2F{}", EVERYWHERE.replace('/', "%2F")),
+    );
+    let body = r#"{"messages":[{"role":"user","content":"hi"}],"model": null ,"top_p":0.50}"#;
+    let reply = world.send("POST", &path, &json, body.as_bytes());
+    assert_eq!(reply.status, 200, "{}", reply.text());
+    let sent = world.upstream_chats().pop().unwrap()["body"].as_str().unwrap().to_owned();
+    assert!(sent.contains("\"everywhere-instant\"") && sent.contains("0.50"), "{sent}");
+    let reply = world.send("POST", "/openai/deployments/a%2/chat/completions", &json, body.as_bytes());
+    assert_eq!(reply.status, 400, "{}", reply.text());
     let body = ask(&format!("huggingface/groq/{EVERYWHERE}"), "hi").to_string();
     for prefix in ["/litellm", "/langchain", "/pydanticai", "/litellm/openai"] {
         let reply = world.send("POST", &format!("{prefix}/v1/chat/completions"), &json, body.as_bytes());

@@ -168,7 +168,7 @@ fn short(text: &str) -> String {
 }
 
 /// Takes percent signs apart; nothing when they stand for no text.
-pub(in crate::asks) fn decoded(text: &str) -> Option<String> {
+pub(crate) fn decoded(text: &str) -> Option<String> {
     let mut bytes = Vec::with_capacity(text.len());
     let mut rest = text.bytes();
     while let Some(byte) = rest.next() {
