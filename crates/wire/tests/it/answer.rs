@@ -23,7 +23,7 @@ fn a_good_answer_passes_as_the_very_bytes() {
     );
     let came = answer(&body, &OURS).unwrap();
     assert_eq!(came.body.pieces().count(), 1);
-    assert_eq!(came.body.pieces().nth(0).unwrap().unwrap().as_ptr(), body.as_ptr());
+    assert_eq!(came.body.pieces().next().unwrap().unwrap().as_ptr(), body.as_ptr());
     assert_eq!(came.usage, Some(Usage { input: 3, output: 5, ..Usage::default() }));
     assert_eq!(came.finish, Some(Finish::Stop));
 }

@@ -59,7 +59,7 @@ fn an_answer_that_is_what_was_asked_for_passes_as_the_very_bytes() {
         let call = read(&format!(r#"{{"model":"m","input":["a","b"],"encoding_format":"{format}"}}"#));
         let came = answered(&call, body.clone()).unwrap();
         assert_eq!(came.body.pieces().count(), 1);
-        assert_eq!(came.body.pieces().nth(0).unwrap().unwrap().as_ptr(), body.as_ptr(), "{format}");
+        assert_eq!(came.body.pieces().next().unwrap().unwrap().as_ptr(), body.as_ptr(), "{format}");
         assert_eq!((came.usage.input, came.estimated), (3, false));
     }
 }
