@@ -122,10 +122,16 @@ pub fn choose(candidates: &[Candidate], ask: &Ask<'_>, health: &Health, now: Ins
             order.excluded.push((index, reason));
             continue;
         }
-        let same = |other: &&Able| candidates[other.index].lane.same_target(&candidate.lane);
-        let target = able.iter().find(same).map_or(index, |other| other.target);
+        let (target, twin) = kin(&able, candidates, index);
         let rank = fit::rank(candidate, &sight, ask);
-        able.push(Able { index, target, rank, cost: 0.0, weight: f64::from(candidate.weight.max(1)), sight });
+        let one = Able { index, target, rank, cost: 0.0, weight: f64::from(candidate.weight.max(1)), sight };
+        match twin.and_then(|at| able.get_mut(at)) {
+            None => able.push(one),
+            Some(twin) if rank < twin.rank => {
+                order.excluded.push((std::mem::replace(twin, one).index, Reason::Repeated));
+            }
+            Some(_) => order.excluded.push((index, Reason::Repeated)),
+        }
     }
     if able.is_empty() {
         return order;
@@ -158,6 +164,22 @@ pub fn choose(candidates: &[Candidate], ask: &Ask<'_>, health: &Health, now: Ins
     order.explores = first.explores;
     arrange(&able, first.target, first.lane, &mut order.attempts);
     order
+}
+
+/// The number of a candidate's target, and which of those before it is the same lane.
+fn kin(able: &[Able], candidates: &[Candidate], index: usize) -> (usize, Option<usize>) {
+    let lane = &candidates[index].lane;
+    let mut target = index;
+    for (at, other) in able.iter().enumerate() {
+        let known = &candidates[other.index].lane;
+        if known.same_target(lane) {
+            target = other.target;
+            if known.key == lane.key && known.whose == lane.whose {
+                return (target, Some(at));
+            }
+        }
+    }
+    (target, None)
 }
 
 /// Among lanes of one target: the one that tries, then the one with the least under way for what its key may do.

@@ -34,7 +34,7 @@ pub enum Outcome {
     },
     /// It failed, and that says something about a target, a key or an account.
     Failed(Failure),
-    /// The caller's own fault, or the gateway's: it says nothing about anybody else.
+    /// The caller's own fault, the gateway's, or chance: it says nothing about anybody who was asked.
     Caller,
     /// The caller left before the end.
     Left,
@@ -54,6 +54,8 @@ impl Outcome {
     pub fn of(fault: &Fault) -> Self {
         match fault.kind {
             Kind::ClientGone => Self::Left,
+            // A kept connection that had died says nothing of the backend.
+            _ if fault.code.as_deref() == Some(crate::retry::STALE) => Self::Caller,
             Kind::UpstreamUnauthenticated
             | Kind::UpstreamPayment
             | Kind::UpstreamForbidden

@@ -8,6 +8,8 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "reason", rename_all = "snake_case")]
 pub enum Reason {
+    /// It is among the candidates already.
+    Repeated,
     /// The Hub says that it is not ready.
     Staging,
     /// The Hub says that its checks fail.
@@ -134,6 +136,7 @@ impl fmt::Display for Money {
 impl fmt::Display for Reason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::Repeated => f.write_str("it is among the candidates already"),
             Self::Staging => f.write_str("the Hub lists it as not ready"),
             Self::MarketError => f.write_str("the Hub lists it as failing"),
             Self::NoTools => f.write_str("it cannot call tools"),

@@ -66,7 +66,9 @@ fn face(reason: &Reason) -> Face {
             (Kind::BadRequest, None, Some("max_price_exceeded"), None)
         }
         Reason::TooSlow { .. } => (Kind::Overloaded, None, Some("too_slow"), None),
-        Reason::Staging | Reason::MarketError => (Kind::UpstreamFailed, Some("model"), Some("not_live"), Some(503)),
+        Reason::Repeated | Reason::Staging | Reason::MarketError => {
+            (Kind::UpstreamFailed, Some("model"), Some("not_live"), Some(503))
+        }
         Reason::Failed { .. } | Reason::Probing | Reason::Unavailable { .. } => {
             (Kind::UpstreamFailed, None, Some("no_healthy_target"), Some(503))
         }

@@ -160,6 +160,8 @@ fn what_a_caller_does_wrong_and_a_callers_own_key_never_touch_what_is_shared() {
         assert!(matches!(Outcome::of(&fault(*kind)), Outcome::Caller | Outcome::Left), "{kind:?}");
     }
     assert_eq!(Outcome::of(&fault(Kind::UpstreamRejected)), Outcome::Caller);
+    let dead = fault(Kind::UpstreamUnreachable).code(policy::retry::STALE);
+    assert_eq!(Outcome::of(&dead), Outcome::Caller);
     let callers = Lane { whose: Whose::Caller, key: None, ..own };
     for kind in Kind::ALL {
         for _ in 0..10 {

@@ -205,6 +205,17 @@ fn when_everybody_is_limited_the_caller_learns_the_smallest_wait() {
 }
 
 #[test]
+fn who_is_listed_twice_is_asked_once_where_it_stands_further_in_front() {
+    let (scene, need) = (Scene::new(), Need::default());
+    let behind = Candidate { priority: 5, ..at("alpha") };
+    let candidates = [behind.clone(), at("alpha"), at("beta"), behind];
+    let order = choose(&candidates, &Ask::new(&need, 1), &scene.health, scene.now);
+    assert_eq!(order.attempts.len(), 2);
+    assert!(order.attempts.contains(&1) && order.attempts.contains(&2));
+    assert_eq!(order.excluded, [(0, Reason::Repeated), (3, Reason::Repeated)]);
+}
+
+#[test]
 fn an_explanation_has_a_row_for_each_candidate() {
     let (mut scene, need) = (Scene::new(), Need { tools: true, max_output: Some(10), ..Need::default() });
     scene.serve(&lane("alpha", "main"), SECOND / 10);

@@ -74,6 +74,8 @@ proptest! {
         let order = choose(&candidates, &ask, &scene.health, scene.now);
         let asked: HashSet<_> = order.attempts.iter().copied().collect();
         prop_assert_eq!(asked.len(), order.attempts.len());
+        let lanes: HashSet<_> = order.attempts.iter().map(|index| &candidates[*index].lane).map(|l| (&l.place, &l.key, l.whose)).collect();
+        prop_assert_eq!(lanes.len(), order.attempts.len());
         prop_assert_eq!(order.attempts.len() + order.excluded.len(), candidates.len());
         prop_assert!(order.excluded.iter().all(|(index, _)| !asked.contains(index)));
         // Nobody of a lower priority is passed over, but who failed and is only in reserve.
