@@ -5,7 +5,7 @@ use std::{
     hash::{BuildHasher, RandomState},
     sync::{
         Arc, PoisonError, RwLock,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
     time::{Duration, Instant},
 };
@@ -65,6 +65,8 @@ struct Slot {
     failed: Option<Instant>,
     /// Milliseconds since the cache began at which a stale reader may start the next look-up.
     next_try: AtomicU64,
+    /// Whether anybody asked since it was learnt.
+    used: AtomicBool,
 }
 
 #[derive(Debug, Default)]
@@ -108,6 +110,9 @@ impl Cache {
         let shard = self.shard(name).read().unwrap_or_else(PoisonError::into_inner);
         let Some(slot) = shard.tenants.get(&tenant).and_then(|names| names.get(name)) else { return Seen::Nothing };
         let age = now.saturating_duration_since(slot.taken);
+        if !slot.used.load(Ordering::Relaxed) {
+            slot.used.store(true, Ordering::Relaxed);
+        }
         match &slot.answer {
             Answer::Known(entry) if slot.must_ask || age >= self.ages.stale => {
                 let entry = Arc::clone(entry);
@@ -172,7 +177,15 @@ impl Cache {
             }
             shard.len += 1;
         }
-        let slot = Slot { answer, taken, dropped, must_ask: false, failed: None, next_try: AtomicU64::new(0) };
+        let slot = Slot {
+            answer,
+            taken,
+            dropped,
+            must_ask: false,
+            failed: None,
+            next_try: AtomicU64::new(0),
+            used: AtomicBool::new(false),
+        };
         shard.tenants.entry(tenant).or_default().insert(Arc::clone(name), slot);
     }
 
@@ -193,6 +206,30 @@ impl Cache {
             again |= slot.must_ask;
         }
         again || !known
+    }
+
+    /// The entry that is remembered under `name`, however old, with the time it was learnt.
+    pub(crate) fn known(&self, name: &str, tenant: Tenant) -> Option<(Arc<ModelEntry>, Instant)> {
+        let shard = self.shard(name).read().unwrap_or_else(PoisonError::into_inner);
+        let slot = shard.tenants.get(&tenant)?.get(name)?;
+        if let Answer::Known(entry) = &slot.answer { Some((Arc::clone(entry), slot.taken)) } else { None }
+    }
+
+    /// Names of the gateway's own that were asked for since they were learnt and are no longer fresh, at most so many. Each is
+    /// given once per pause.
+    pub(crate) fn ageing(&self, now: Instant, most: usize) -> Vec<Arc<str>> {
+        let mut names = Vec::new();
+        for shard in &self.shards {
+            let shard = shard.read().unwrap_or_else(PoisonError::into_inner);
+            for (name, slot) in shard.tenants.get(&Tenant::GATEWAY).into_iter().flatten() {
+                let old = now.saturating_duration_since(slot.taken) >= self.ages.fresh;
+                let known = matches!(slot.answer, Answer::Known(_));
+                if names.len() < most && old && known && slot.used.load(Ordering::Relaxed) && self.claim(slot, now) {
+                    names.push(Arc::clone(name));
+                }
+            }
+        }
+        names
     }
 
     /// Everything known is asked for again when next needed.
@@ -346,6 +383,20 @@ mod tests {
         assert!(!cache.forget("o/m", t + secs(4)));
         assert!(matches!(cache.read("o/m", Tenant::GATEWAY, t + secs(4)), Seen::Fresh(_)));
         assert!(cache.forget("o/m", t + secs(5)));
+    }
+
+    #[test]
+    fn what_was_used_and_ages_is_named_for_renewal_once_per_pause() {
+        let (cache, t) = cache(100);
+        for name in ["o/used", "o/idle"] {
+            cache.know(&name.into(), Tenant::GATEWAY, entry(name), t);
+        }
+        let _seen = cache.read("o/used", Tenant::GATEWAY, t);
+        assert!(cache.ageing(t + secs(599), 10).is_empty());
+        assert_eq!(cache.ageing(t + secs(600), 10), ["o/used".into()] as [Arc<str>; 1]);
+        assert!(cache.ageing(t + secs(600), 10).is_empty());
+        assert_eq!(cache.ageing(t + secs(605), 0).len(), 0);
+        assert_eq!(cache.ageing(t + secs(605), 10).len(), 1);
     }
 
     #[test]

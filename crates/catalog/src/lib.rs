@@ -15,6 +15,7 @@ mod kept;
 mod listing;
 mod lists;
 mod lookup;
+mod losses;
 mod market;
 mod merge;
 mod models;
@@ -25,13 +26,17 @@ mod source;
 mod task;
 mod tenant;
 
-use std::{sync::Arc, time::Instant};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use net::{Drain, Upstream};
 use types::{Fault, Kind, Result, Secret};
 
 pub use entry::{Adapter, Found, ModelEntry, Serving, State};
 pub use listing::{Item, Listing, Modalities, Warning};
+pub use losses::Loss;
 pub use market::{Market, MarketModel, Offer, Price};
 pub use settings::{Settings, Wanted};
 pub use task::Task;
@@ -114,6 +119,28 @@ impl Catalog {
     /// The router's list, if it is kept. Never waits; a stale one is refreshed behind the scenes.
     pub fn market(&self) -> Option<Arc<Market>> {
         self.0.lists.peek_market()
+    }
+
+    /// Asks again, behind the scenes, for what was used and ages: the router's list, and models a part at a time. Call it now
+    /// and then, so that no caller is the first to learn what has changed.
+    pub fn renew(&self) {
+        drop(self.0.lists.peek_market());
+        self.0.models.renew();
+    }
+
+    /// How long ago the Hub said what is remembered of a model.
+    pub fn age(&self, hub_id: &str, credential: Option<&Secret>) -> Option<Duration> {
+        self.0.models.age(hub_id, self.0.tenants.of(credential))
+    }
+
+    /// Models in use that a backend was found not to serve any more, the oldest first.
+    pub fn losses(&self) -> Vec<Loss> {
+        self.0.models.losses().all()
+    }
+
+    /// How many of those there were since the process began.
+    pub fn lost(&self) -> u64 {
+        self.0.models.losses().total()
     }
 
     /// What is remembered stays, but all of it is asked for again when next needed.

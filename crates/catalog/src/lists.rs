@@ -267,8 +267,8 @@ impl Lists {
         if let Some((market, _)) = self.market.peek(Instant::now()) {
             return Some(market);
         }
-        let (models, _) = self.saver.load::<Vec<MarketModel>>(disk::MARKET).await?;
-        let market = Arc::new(Market::of(models));
+        let (models, taken) = self.saver.load::<Vec<MarketModel>>(disk::MARKET).await?;
+        let market = Arc::new(Market::of(models, taken));
         self.market.restore(Arc::clone(&market), Instant::now());
         Some(market)
     }
@@ -283,7 +283,7 @@ impl Lists {
         let parsed = tokio::task::spawn_blocking(move || read::market(&got.body)).await;
         let mut models = parsed.unwrap_or_else(|_| Err("the reader failed".into()))?;
         models.truncate(self.settings.max_listed);
-        let market = Arc::new(Market::of(models));
+        let market = Arc::new(Market::of(models, disk::unix_now()));
         self.market.put(Arc::clone(&market), Instant::now() + self.settings.list_fresh);
         let kept = Arc::clone(&market);
         self.saver.changed(disk::MARKET, move || kept.models().to_vec());

@@ -12,6 +12,7 @@ use crate::entry::State;
 pub struct Market {
     models: Vec<MarketModel>,
     by_id: HashMap<Arc<str>, usize>,
+    taken_at: u64,
 }
 
 /// One model of the router's list.
@@ -73,12 +74,17 @@ mod micros {
 
 impl Market {
     /// A list of these models; of two with the same id the first counts.
-    pub(crate) fn of(models: Vec<MarketModel>) -> Self {
+    pub(crate) fn of(models: Vec<MarketModel>, taken_at: u64) -> Self {
         let mut by_id = HashMap::with_capacity(models.len());
         for (at, model) in models.iter().enumerate() {
             by_id.entry(Arc::clone(&model.hub_id)).or_insert(at);
         }
-        Self { models, by_id }
+        Self { models, by_id, taken_at }
+    }
+
+    /// When the router said so, in seconds since 1970.
+    pub const fn taken_at(&self) -> u64 {
+        self.taken_at
     }
 
     /// All models, in the router's order.
@@ -124,7 +130,8 @@ mod tests {
     #[test]
     fn the_first_of_two_models_with_one_id_counts() {
         let model = |created| MarketModel { hub_id: "o/m".into(), created, ..MarketModel::default() };
-        let market = Market::of(vec![model(Some(1)), model(Some(2))]);
+        let market = Market::of(vec![model(Some(1)), model(Some(2))], 7);
+        assert_eq!(market.taken_at(), 7);
         assert_eq!(market.find("o/m").unwrap().created, Some(1));
         assert!(market.find("o/n").is_none());
     }

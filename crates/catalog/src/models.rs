@@ -1,6 +1,9 @@
 //! Models one by one: from memory, from a look-up under way, or from a new one.
 
-use std::{sync::Arc, time::Instant};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use net::Drain;
 use serde::{Deserialize, Serialize};
@@ -14,6 +17,7 @@ use crate::{
     entry::ModelEntry,
     flight::{Flights, Landing},
     lookup::{self, Outcome},
+    losses::Losses,
     saver::Saver,
     settings::Settings,
     source::Source,
@@ -43,6 +47,7 @@ pub(crate) struct Models {
     cache: Cache,
     flights: Flights<Key, Outcome>,
     at_once: Semaphore,
+    losses: Losses,
 }
 
 impl Models {
@@ -51,7 +56,8 @@ impl Models {
             Ages { fresh: settings.fresh, stale: settings.stale, unknown: settings.unknown, pause: settings.pause };
         let cache = Cache::new(settings.max_models, ages, Instant::now());
         let flights = Flights::new(settings.max_lookups);
-        Arc::new(Self { settings, hub, drain, saver, cache, flights, at_once: Semaphore::new(AT_ONCE) })
+        let (at_once, losses) = (Semaphore::new(AT_ONCE), Losses::default());
+        Arc::new(Self { settings, hub, drain, saver, cache, flights, at_once, losses })
     }
 
     pub(crate) fn peek(
@@ -138,6 +144,22 @@ impl Models {
         });
     }
 
+    /// Asks again for what was used and ages, a part of it at a time.
+    pub(crate) fn renew(self: &Arc<Self>) {
+        for name in self.cache.ageing(Instant::now(), AT_ONCE) {
+            self.refresh(&name, Tenant::GATEWAY, None);
+        }
+    }
+
+    /// How long ago the Hub said what is remembered of a model.
+    pub(crate) fn age(&self, name: &str, tenant: Tenant) -> Option<Duration> {
+        self.cache.known(name, tenant).map(|(_, taken)| taken.elapsed())
+    }
+
+    pub(crate) const fn losses(&self) -> &Losses {
+        &self.losses
+    }
+
     pub(crate) fn forget(&self, name: &str) -> bool {
         self.cache.forget(name, Instant::now())
     }
@@ -186,6 +208,11 @@ impl Models {
         let now = Instant::now();
         match outcome {
             Outcome::Known { entry, names } => {
+                if *tenant == Tenant::GATEWAY
+                    && let Some((before, _)) = self.cache.known(name, *tenant)
+                {
+                    self.losses.compare(&before, entry, disk::unix_now());
+                }
                 for known in names.iter() {
                     self.cache.know(known, *tenant, Arc::clone(entry), now);
                 }

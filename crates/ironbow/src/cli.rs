@@ -28,6 +28,8 @@ pub(crate) enum Command {
     Schema,
     /// Check token, router, Hub, clock and configuration, and say what to do about each failure.
     Doctor(Doctor),
+    /// Ask a running gateway how a model would be routed now: who can serve it, at what price, how well, and why not.
+    Route(Route),
     /// Run the simulated Hugging Face alone: Hub, router and every backend, offline.
     Sandbox {
         /// The address to listen on.
@@ -54,6 +56,25 @@ pub(crate) struct Serve {
     /// Allow an address that other machines can reach. Whoever reaches the gateway can spend its keys.
     #[arg(long)]
     pub(crate) allow_remote: bool,
+}
+
+/// `ironbow route`.
+#[derive(Debug, Args)]
+pub(crate) struct Route {
+    /// The model as a caller would name it, such as openai/gpt-oss-120b.
+    pub(crate) model: String,
+    /// What is asked of it, such as chat or embeddings; left out, the first thing that it can do.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) operation: Option<String>,
+    /// Something that the call needs: stream, tools, parallel_tools, json_schema, vision, input_tokens=N, max_tokens=N.
+    #[arg(long = "need", value_name = "NEED")]
+    pub(crate) needs: Vec<String>,
+    /// Where the gateway is.
+    #[arg(long, value_name = "URL", env = "IRONBOW_URL", default_value = "http://127.0.0.1:8080")]
+    pub(crate) url: String,
+    /// Print the whole answer as JSON.
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 /// `ironbow doctor`.

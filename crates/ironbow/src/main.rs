@@ -5,6 +5,7 @@ mod cli;
 mod doctor;
 mod logging;
 mod process;
+mod route;
 mod schema;
 mod serve;
 mod settings;
@@ -28,6 +29,7 @@ fn main() -> ExitCode {
         cli::Command::Check { file } => check::run(&file),
         cli::Command::Schema => schema::run(),
         cli::Command::Doctor(arguments) => doctor::run(&arguments),
+        cli::Command::Route(arguments) => route::run(&arguments),
         cli::Command::Sandbox { listen } => serve::sandbox(listen),
     }
 }

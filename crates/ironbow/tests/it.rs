@@ -13,6 +13,7 @@ mod it {
     mod raw;
     mod refusals;
     mod responses;
+    mod routing;
     mod serving;
     mod tls;
     mod works;

@@ -7,4 +7,5 @@ pub(crate) mod jobs;
 pub(crate) mod models;
 mod pages;
 pub(crate) mod responses;
+pub(crate) mod route;
 pub(crate) mod tokens;

@@ -1,10 +1,14 @@
 //! A call as a door has read it.
 
+use policy::order::Need;
 use providers::exchange::Work;
-use types::Operation;
-use wire::openai::{chat, embeddings};
+use types::{Operation, Result};
+use wire::{
+    json::Kind,
+    openai::{chat, detours, embeddings},
+};
 
-use crate::steps::dispatch::Shown;
+use crate::steps::{admit::Asking, dispatch::Shown};
 
 /// What is asked, in the form in which its codec works on it.
 pub(crate) enum Call {
@@ -42,5 +46,56 @@ impl Call {
             Self::Pictures(..) => true,
             Self::Embeddings(_) | Self::Work(_) => false,
         }
+    }
+
+    /// What it asks for.
+    ///
+    /// # Errors
+    /// As [`Self::take_detours`].
+    pub(crate) fn asking(&mut self, model: &str) -> Result<Asking<impl Fn() -> Need>> {
+        let instead = self.take_detours(model)?;
+        let call = &*self;
+        Ok(Asking { operation: call.operation(), stream: call.stream(), instead, need: || call.need() })
+    }
+
+    /// Which models may serve instead. Where the call is read as values they are taken out; where it stays bytes, its codec
+    /// leaves them out.
+    ///
+    /// # Errors
+    /// `BadRequest` naming the member that is no such list.
+    fn take_detours(&mut self, model: &str) -> Result<Vec<String>> {
+        match self {
+            Self::Chat(call) | Self::Translated(call) => call.detours(),
+            Self::Embeddings(call) => call.detours(),
+            Self::Pictures(work, _) | Self::Work(work) => detours::take(extra(work), model),
+        }
+    }
+
+    /// What a backend must be able to do for it.
+    pub(crate) fn need(&self) -> Need {
+        let (Self::Chat(call) | Self::Translated(call)) = self else {
+            let input_tokens = if let Self::Embeddings(call) = self { call.estimate() } else { 0 };
+            return Need { stream: self.stream(), input_tokens, ..Need::default() };
+        };
+        let said = |name: &str| call.member(name).map(|member| member.kind);
+        Need {
+            tools: call.has_tools(),
+            parallel_tools: said("parallel_tool_calls") == Some(Kind::True) && call.has_tools(),
+            structured_output: call.has_json_schema(),
+            vision: call.has_images(),
+            stream: call.stream(),
+            input_tokens: call.estimate(),
+            max_output: call.max_tokens(),
+            parameters: call.demands().map(Into::into).collect(),
+        }
+    }
+}
+
+fn extra(work: &mut Work) -> &mut types::ask::Extra {
+    match work {
+        Work::Speech(ask) => &mut ask.extra,
+        Work::Transcription(ask) => &mut ask.extra,
+        Work::Image(ask) => &mut ask.extra,
+        Work::Edit(ask) => &mut ask.image.extra,
     }
 }

@@ -5,7 +5,10 @@ pub(crate) mod foreign;
 mod images;
 mod texts;
 
-use std::time::{Duration, Instant};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use bytes::Bytes;
 use http::{
@@ -36,6 +39,8 @@ use crate::{
         recall::Recalled,
     },
     trail::Trail,
+    tried::{Tried, in_words},
+    wishes::Wishes,
 };
 
 /// A door, by the endpoint that it is.
@@ -472,6 +477,7 @@ pub(crate) fn dress(mut headers: HeaderMap, dropped: &[String], trail: &Trail) -
     let record = &trail.record;
     name_backend(&mut headers, record.backend.as_ref().map(|b| b.as_str()), record.upstream_request_id.as_deref());
     name_dropped(&mut headers, dropped);
+    name_attempts(&mut headers, &trail.tried, 1);
     headers
 }
 
@@ -479,6 +485,10 @@ pub(crate) fn dress(mut headers: HeaderMap, dropped: &[String], trail: &Trail) -
 const BACKEND: HeaderName = HeaderName::from_static("x-ironbow-backend");
 /// That backend's own id of the request.
 const UPSTREAM_REQUEST_ID: HeaderName = HeaderName::from_static("x-ironbow-upstream-request-id");
+/// How many attempts there were, where there was more than one.
+const ATTEMPTS: HeaderName = HeaderName::from_static("x-ironbow-attempts");
+/// Who was tried before, and why that failed.
+const TRIED: HeaderName = HeaderName::from_static("x-ironbow-tried");
 /// Members that were taken out of the call, by name.
 const DROPPED: HeaderName = HeaderName::from_static("x-ironbow-dropped");
 
@@ -488,6 +498,18 @@ pub(crate) fn name_backend(headers: &mut HeaderMap, backend: Option<&str>, upstr
         if let Some(value) = value.and_then(|value| HeaderValue::from_str(value).ok()) {
             headers.insert(name, value);
         }
+    }
+}
+
+/// Names the attempts that failed, where the answer is not that of the first; `more` are those that did not fail.
+pub(crate) fn name_attempts(headers: &mut HeaderMap, tried: &[Tried], more: usize) {
+    let all = tried.len() + more;
+    if all < 2 {
+        return;
+    }
+    headers.insert(ATTEMPTS, HeaderValue::from(all));
+    if let Ok(value) = HeaderValue::from_str(&in_words(tried)) {
+        headers.insert(TRIED, value);
     }
 }
 
@@ -538,7 +560,7 @@ pub(crate) fn answer_fault(error: CollectError) -> Box<Fault> {
 }
 
 /// What the headers of a call ask of the gateway itself.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Ask {
     /// When the request's head was there.
     pub(crate) received: Instant,
@@ -548,6 +570,10 @@ pub(crate) struct Ask {
     pub(crate) timeout: Option<Duration>,
     /// When the job that the call has become must be done.
     pub(crate) job_until: Option<Instant>,
+    /// What the headers ask of the call's routing.
+    pub(crate) wishes: Option<Arc<Wishes>>,
+    /// The headers themselves, where rules or aliases may ask for any of them.
+    pub(crate) headers: Option<Arc<HeaderMap>>,
 }
 
 impl Ask {
@@ -573,7 +599,18 @@ impl Ask {
                 _ => return Err(bad_header(&TIMEOUT, "a number of seconds above 0")),
             },
         };
-        Ok(Self { received: request.received, lenient, timeout, job_until: None })
+        let wishes = Wishes::of(&request.headers)?;
+        Ok(Self { received: request.received, lenient, timeout, job_until: None, wishes, headers: None })
+    }
+
+    /// What is asked for a job that begins now.
+    pub(crate) fn of_job(lenient: bool, wishes: Option<Arc<Wishes>>, until: Instant) -> Self {
+        Self { received: Instant::now(), lenient, timeout: None, job_until: Some(until), wishes, headers: None }
+    }
+
+    /// The same with the request's headers, where rules or aliases may ask for any of them.
+    pub(crate) fn with_headers(self, headers: &HeaderMap, snapshot: &Snapshot) -> Self {
+        Self { headers: snapshot.reads_headers.then(|| Arc::new(headers.clone())), ..self }
     }
 }
 

@@ -60,7 +60,8 @@ pub(crate) async fn serve(gateway: &Gateway, request: Request) -> Response {
         }
         Err(fault) => {
             trail.fault(&fault);
-            let (status, headers, body) = refuse(trail.route.and_then(Route::door), &fault, &trail.request_id);
+            let (status, mut headers, body) = refuse(trail.route.and_then(Route::door), &fault, &trail.request_id);
+            doors::name_attempts(&mut headers, &trail.tried, 0);
             finish(status, headers, body, trail)
         }
     };
@@ -133,6 +134,7 @@ async fn route(gateway: &Gateway, request: Request, trail: &mut Trail) -> Result
         }
         Route::Models(shape) => Box::pin(asks::models::list(gateway, &request, shape)).await,
         Route::Model(shape) => Box::pin(asks::models::one(gateway, &request, rest, shape)).await,
+        Route::Explain => Box::pin(asks::route::explain(gateway, &request)).await,
         Route::Health => Ok(asks::health::alive()),
         Route::Ready => asks::health::ready(gateway),
         Route::Metrics => Ok(asks::health::metrics(gateway)),

@@ -6,6 +6,7 @@ mod call;
 mod conversion;
 mod doors;
 mod edge;
+mod few;
 mod gate;
 mod metrics;
 mod router;
@@ -15,16 +16,19 @@ mod snapshot;
 mod spool;
 mod steps;
 mod trail;
+mod tried;
+mod wishes;
 mod workers;
 
 use std::{
     sync::Arc,
-    time::{SystemTime, UNIX_EPOCH},
+    time::{Instant, SystemTime, UNIX_EPOCH},
 };
 
 use arc_swap::ArcSwap;
 use catalog::Catalog;
 use net::{ByteBudget, Drain, Request, Response, Upstream};
+use policy::health::Health;
 use types::{
     Result,
     ports::{Moment, kept::Kept},
@@ -43,25 +47,26 @@ use steps::{
     resolve::resolve,
 };
 use trail::Trail;
-use workers::Desk;
+use tried::Recent;
 pub use workers::Keepers;
+use workers::{Desk, Servers};
 
 /// The walk of a call, whole. Each step takes what the one before returned; faults leave by `?` and are encoded by the
 /// edge. The pump and the account follow while the answer is written: see `edge`.
 async fn walk(gateway: &Gateway, request: Request, door: Door, named: &str, trail: &mut Trail) -> Result<Answer> {
     let snapshot = gateway.snapshot();
     let caller = authenticate(&request.headers)?;
-    let ask = Ask::of(&request)?;
+    let ask = Ask::of(&request)?.with_headers(&request.headers, &snapshot);
     let said = door.hear(gateway, &snapshot, request, named).await?;
     let past = recall(gateway, &caller, door, &said, &snapshot.json_limits).await?;
-    let heard = door.decode(gateway, &snapshot, said, past, trail)?;
-    let ticket = admit(snapshot.clone(), caller, ask, &heard.model, &heard.call)?;
+    let mut heard = door.decode(gateway, &snapshot, said, past, trail)?;
+    let ticket = admit(gateway, snapshot.clone(), caller, ask, &heard.model, &heard.call.asking(&heard.model)?)?;
     let candidates = resolve(gateway, &ticket).await?;
-    let plan = plan(ticket, candidates)?;
+    let plan = plan(gateway, ticket, candidates, &heard.call)?;
     if let Some(later) = heard.later {
         return Box::pin(workers::accept(gateway, &plan, &heard.call, later)).await;
     }
-    let until = plan.attempt.deadline;
+    let until = plan.until();
     let reply = dispatch(gateway, plan, &heard.call, trail).await?;
     drop(heard.held);
     deliver(gateway, &snapshot, reply, heard.wants, until, trail).await
@@ -83,6 +88,9 @@ struct Shared {
     catalog: Catalog,
     drain: Drain,
     budget: ByteBudget,
+    health: Health,
+    recent: Recent,
+    servers: Servers,
     kept: Arc<dyn Kept>,
     desk: Desk,
     archive: Arc<Archive>,
@@ -96,6 +104,8 @@ impl Gateway {
     pub fn new(snapshot: Snapshot, upstream: Upstream, catalog: Catalog, keepers: Keepers, drain: Drain) -> Self {
         let budget = ByteBudget::new(snapshot.config.limits.held_bodies);
         let metrics = Arc::new(Metrics::new());
+        let health = Health::new(snapshot.config.routing.health.clone(), Instant::now());
+        let (recent, servers) = (Recent::default(), Servers::new(&snapshot.config.servers));
         let snapshot = ArcSwap::from_pointee(snapshot);
         let sealer: Arc<dyn Sealer> = Arc::new(sealer::Aead::new(&keepers.owners));
         let (kept, archive) = (keepers.kept.clone(), Archive::new(keepers.sessions.clone()));
@@ -107,6 +117,9 @@ impl Gateway {
             catalog,
             drain,
             budget,
+            health,
+            recent,
+            servers,
             kept,
             desk,
             archive,

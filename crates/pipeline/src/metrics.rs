@@ -14,6 +14,11 @@ use types::Usage;
 
 use series::{Found, TOKENS};
 
+/// What an attempt that came to an answer is called.
+pub(crate) const SERVED: &str = "served";
+/// Under which name the counts of attempts are found.
+const ATTEMPTS: &str = "upstream attempts";
+
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
 struct RequestLabels {
     route: &'static str,
@@ -39,6 +44,23 @@ struct FaultLabels {
     backend: String,
 }
 
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct AttemptLabels {
+    backend: String,
+    outcome: &'static str,
+}
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct HedgeLabels {
+    won: &'static str,
+}
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct TargetLabels {
+    backend: String,
+    state: &'static str,
+}
+
 /// From 5 ms to 10 min: a chat answers within this range or not at all.
 const SECONDS: [f64; 15] = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 180.0, 600.0];
 
@@ -55,6 +77,11 @@ pub struct Metrics {
     first_token: Family<BackendLabels, Histogram, fn() -> Histogram>,
     tokens: Family<TokenLabels, Counter<u64, AtomicU64>>,
     faults: Family<FaultLabels, Counter>,
+    attempts: Family<AttemptLabels, Counter>,
+    failovers: Counter,
+    hedges: Family<HedgeLabels, Counter>,
+    targets: Family<TargetLabels, Gauge>,
+    dropped_models: Counter,
     in_flight: Gauge,
     held_bytes: Gauge,
     catalog_models: Gauge,
@@ -89,6 +116,11 @@ impl Metrics {
             first_token: Family::new_with_constructor(histogram),
             tokens: Family::default(),
             faults: Family::default(),
+            attempts: Family::default(),
+            failovers: Counter::default(),
+            hedges: Family::default(),
+            targets: Family::default(),
+            dropped_models: Counter::default(),
             in_flight: Gauge::default(),
             held_bytes: Gauge::default(),
             catalog_models: Gauge::default(),
@@ -121,7 +153,66 @@ impl Metrics {
             this.tokens.clone(),
         );
         registry.register("faults", "Requests that ended in a fault, by kind", this.faults.clone());
+        registry.register(
+            "upstream_attempts",
+            "Attempts at backends and servers, by what they came to",
+            this.attempts.clone(),
+        );
+        registry.register(
+            "failovers",
+            "Calls that were served by another attempt than the first",
+            this.failovers.clone(),
+        );
+        registry.register(
+            "hedges",
+            "Second attempts beside a late first one, by which one served",
+            this.hedges.clone(),
+        );
+        registry.register(
+            "targets",
+            "Backends' models (and servers') that were asked lately, by how they do",
+            this.targets.clone(),
+        );
+        registry.register(
+            "dropped_models",
+            "Models in use that a backend was found not to serve any more",
+            this.dropped_models.clone(),
+        );
         Self { registry, ..this }
+    }
+
+    /// An attempt has come to an end, or to an answer.
+    pub(crate) fn attempt_ends(&self, backend: &str, outcome: &'static str) {
+        let series = self.found.series(ATTEMPTS, backend);
+        let labels = || AttemptLabels { backend: backend.to_owned(), outcome };
+        if outcome == SERVED {
+            series.good.get_or_init(|| self.attempts.get_or_create_owned(&labels())).inc();
+        } else {
+            self.attempts.get_or_create(&labels()).inc();
+        }
+    }
+
+    /// A call was served by another attempt than the first.
+    pub(crate) fn failed_over(&self) {
+        self.failovers.inc();
+    }
+
+    /// One of two attempts that ran beside each other has served.
+    pub(crate) fn hedge_ends(&self, won: &'static str) {
+        self.hedges.get_or_create(&HedgeLabels { won }).inc();
+    }
+
+    /// So many models in use were dropped by a backend so far.
+    pub(crate) fn models_dropped(&self, total: u64) {
+        self.dropped_models.inc_by(total.saturating_sub(self.dropped_models.get()));
+    }
+
+    /// How many targets of a backend do how.
+    pub(crate) fn targets(&self, counts: impl IntoIterator<Item = (String, &'static str, i64)>) {
+        self.targets.clear();
+        for (backend, state, count) in counts {
+            self.targets.get_or_create(&TargetLabels { backend, state }).set(count);
+        }
     }
 
     pub(crate) fn request_begins(&self) {

@@ -46,6 +46,8 @@ pub(crate) enum Route {
     Models(Shape),
     /// One model of the list.
     Model(Shape),
+    /// How a model would be routed now.
+    Explain,
     /// Nothing is there; what is said about it is in this door's dialect.
     Nowhere(Option<Door>),
     /// Is the process alive.
@@ -95,6 +97,7 @@ impl Route {
             Self::Passage => "passage",
             Self::Models(_) => "models",
             Self::Model(_) => "model",
+            Self::Explain => "route",
             Self::Nowhere(_) => "unknown",
             Self::Health => "health",
             Self::Ready => "ready",
@@ -194,6 +197,7 @@ const TABLE: &[(&str, Route)] = &[
     ("/v1/jobs/{id}", Route::Job),
     ("/v1/jobs/{id}/result", Route::JobResult),
     ("/v1/jobs/{id}/cancel", Route::JobCancel),
+    ("/v1/route", Route::Explain),
     ("/v1/models", Route::Models(Shape::OpenAi)),
     ("/openai/v1/models", Route::Models(Shape::OpenAi)),
     ("/v1/models/{*id}", Route::Model(Shape::OpenAi)),

@@ -24,6 +24,8 @@ pub struct Snapshot {
     pub(crate) config: Compiled,
     pub(crate) json_limits: Limits,
     pub(crate) gate: Gate,
+    /// Whether a rule or an alias may ask for any header of a call.
+    pub(crate) reads_headers: bool,
     places: HashMap<BackendName, Ways>,
     router: Ready,
 }
@@ -53,8 +55,8 @@ pub(crate) struct Ready {
     pub(crate) origin: Origin,
     /// How long calls may take there.
     pub(crate) times: Timeouts,
-    /// The headers with the gateway's own key, made at the first call that goes out with it.
-    own: OnceLock<Dressed>,
+    /// The headers with the gateway's own keys, each made at the first call that goes out with it.
+    own: OnceLock<Box<Dressed>>,
 }
 
 /// Headers made ready, with what they were made for.
@@ -62,6 +64,8 @@ struct Dressed {
     key: Option<Secret>,
     bill_to: Option<Arc<str>>,
     headers: Arc<HeaderMap>,
+    /// Those with the next key.
+    next: OnceLock<Box<Dressed>>,
 }
 
 /// Why a checked configuration cannot be made ready: an address or header that only shows itself now.
@@ -110,7 +114,8 @@ impl Snapshot {
         let router = Ready::new(&config, router, Permit::Declared)?;
         let json_limits = Limits { max_depth: config.limits.depth, max_members: config.limits.members };
         let gate = Gate::new(&config.listener.hosts);
-        Ok(Self { config, json_limits, gate, places, router })
+        let reads_headers = reads_headers(&config);
+        Ok(Self { config, json_limits, gate, reads_headers, places, router })
     }
 
     /// What a name in a route stands for.
@@ -171,6 +176,12 @@ impl Ways {
     }
 }
 
+/// Whether a rule or an alias may ask for any header of a call.
+fn reads_headers(config: &Compiled) -> bool {
+    let mut policies = config.names.aliases().filter_map(|(name, _)| config.names.policy(name));
+    !config.routing.rules.is_empty() || policies.any(|policy| policy.sticky.is_some() || !policy.rules.is_empty())
+}
+
 /// The endpoints of every operation that has one.
 fn each(
     config: &Compiled,
@@ -199,25 +210,46 @@ impl Ready {
         Ok(Self { endpoint: endpoint.into(), origin, times, own: OnceLock::new() })
     }
 
-    /// The headers of a call that goes out with this key. Those with the gateway's own are made once: it is one key per
-    /// endpoint today, and were it another one, its headers would be made like a caller's, for the call.
+    /// The headers of a call that goes out with this key. Those with one of the gateway's own keys, of which there are a few,
+    /// are made once.
     ///
     /// # Errors
     /// As [`Endpoint::headers`].
     pub(crate) fn dressed(&self, chosen: &Chosen) -> types::Result<Arc<HeaderMap>> {
-        if let Some(own) = self.own.get()
-            && own.key == chosen.secret
-            && own.bill_to == chosen.bill_to
-        {
-            return Ok(own.headers.clone());
+        let mut place = &self.own;
+        while let Some(own) = place.get() {
+            if own.key == chosen.secret && own.bill_to == chosen.bill_to {
+                return Ok(own.headers.clone());
+            }
+            place = &own.next;
         }
         let dress = Dress { key: chosen.secret.as_ref(), bill_to: chosen.bill_to.as_deref() };
         let headers = Arc::new(self.endpoint.headers(dress)?);
         if chosen.whose == Whose::Operator {
             let (key, bill_to) = (chosen.secret.clone(), chosen.bill_to.clone());
             // Another call may have been first: its headers are as good.
-            let _ = self.own.set(Dressed { key, bill_to, headers: headers.clone() });
+            let _ = place.set(Box::new(Dressed { key, bill_to, headers: headers.clone(), next: OnceLock::new() }));
         }
         Ok(headers)
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use std::{collections::BTreeMap, io};
+
+    use policy::compile::{File, Sources};
+
+    use super::*;
+
+    /// The snapshot of a configuration.
+    pub(crate) fn of(text: &str) -> Arc<Snapshot> {
+        let sources = Sources {
+            file: Some(File { name: "gateway.toml", text }),
+            env: &BTreeMap::new(),
+            read_file: &|_| Err(io::ErrorKind::NotFound.into()),
+            flags: &[],
+        };
+        Arc::new(Snapshot::new(policy::compile(&sources, &backend_ids()).unwrap()).unwrap())
     }
 }

@@ -8,6 +8,7 @@ pub(crate) mod dispatch;
 pub(crate) mod passage;
 pub(crate) mod plan;
 pub(crate) mod pump;
+pub(crate) mod quota;
 pub(crate) mod recall;
 pub(crate) mod resolve;
 pub(crate) mod send;

@@ -2,9 +2,10 @@
 
 use std::{sync::Arc, time::Instant};
 
+use policy::health::{Flight, Outcome, Quota};
 use types::{BackendName, Fault, Kind, Usage};
 
-use crate::{metrics::Metrics, router::Route, steps, workers::Diary};
+use crate::{metrics::Metrics, router::Route, steps, tried::Tried, workers::Diary};
 
 /// One request's trail. It is settled exactly once: by the end of its answer, or by `Drop` when the caller left.
 pub(crate) struct Trail {
@@ -12,6 +13,12 @@ pub(crate) struct Trail {
     pub(crate) received: Instant,
     pub(crate) route: Option<Route>,
     pub(crate) record: Record,
+    /// The attempt whose answer is under way: its end is told to the table of health.
+    pub(crate) flight: Option<Flight>,
+    /// What the last answer's headers said of its key's quota.
+    pub(crate) quota: Option<Quota>,
+    /// Attempts that failed before the one that served.
+    pub(crate) tried: Vec<Tried>,
     /// Where a job's exchange is written down; none for a call that somebody waits for.
     pub(crate) diary: Option<Diary>,
     metrics: Arc<Metrics>,
@@ -67,14 +74,18 @@ impl Trail {
     pub(crate) fn new(metrics: Arc<Metrics>, received: Instant) -> Self {
         metrics.request_begins();
         let (request_id, record) = (new_id(), Record::default());
-        Self { request_id, received, route: None, record, diary: None, metrics, settled: false }
+        Self::of(request_id, received, record, metrics, false)
+    }
+
+    fn of(request_id: String, received: Instant, record: Record, metrics: Arc<Metrics>, settled: bool) -> Self {
+        let (route, diary, flight, quota, tried) = (None, None, None, None, Vec::new());
+        Self { request_id, received, route, record, flight, quota, tried, diary, metrics, settled }
     }
 
     /// A trail that leaves no record: for what is done after its request has ended.
     pub(crate) fn silent(metrics: Arc<Metrics>) -> Self {
         let received = Instant::now();
-        let (request_id, record) = (String::new(), Record::default());
-        Self { request_id, received, route: None, record, diary: None, metrics, settled: true }
+        Self::of(String::new(), received, Record::default(), metrics, true)
     }
 
     /// An id for an answer to which the backend gave none.
@@ -91,12 +102,41 @@ impl Trail {
         if self.record.upstream_request_id.is_none() {
             self.record.upstream_request_id.clone_from(&fault.upstream_request_id);
         }
+        if let Some(flight) = self.flight.take() {
+            flight.end(Outcome::of(fault), Instant::now());
+        }
+    }
+
+    /// The answer has come to its end.
+    pub(crate) fn served(&mut self) {
+        if let Some(flight) = self.flight.take() {
+            flight.end(Outcome::Served { output_tokens: self.record.usage.map(|usage| usage.output) }, Instant::now());
+        }
+    }
+
+    /// The answer is that of an attempt that had a trail of its own.
+    pub(crate) fn take_over(&mut self, mut other: Self) {
+        let (own, theirs) = (&mut self.record, std::mem::take(&mut other.record));
+        own.attempts += theirs.attempts;
+        (own.backend, own.upstream_model) = (theirs.backend, theirs.upstream_model);
+        (own.upstream_request_id, own.first_event) = (theirs.upstream_request_id, theirs.first_event);
+        (own.usage, own.finish) = (theirs.usage, theirs.finish);
+        self.quota = other.quota.take();
+    }
+
+    /// Notes an attempt that failed.
+    pub(crate) fn tried(&mut self, tried: Tried) {
+        self.metrics.attempt_ends(tried.backend.as_str(), tried.kind.name());
+        self.tried.push(tried);
     }
 
     /// Settles the request: the last thing that happens to it.
     pub(crate) fn settle(mut self) {
-        self.settled = true;
-        steps::account::account(&self, &self.metrics);
+        let silent = std::mem::replace(&mut self.settled, true);
+        self.served();
+        if !silent {
+            steps::account::account(&self, &self.metrics);
+        }
     }
 }
 

@@ -2,7 +2,9 @@
 
 mod diary;
 mod jobs;
+mod live;
 mod responses;
+pub(crate) mod servers;
 mod stored;
 
 use std::{
@@ -23,6 +25,7 @@ use types::{
 
 pub(crate) use diary::{Diary, Saved};
 pub(crate) use jobs::tell_backend;
+pub(crate) use servers::Servers;
 pub(crate) use stored::write as write_call;
 
 use types::Result;
@@ -129,6 +132,8 @@ pub(crate) async fn accept(gateway: &Gateway, plan: &Plan, call: &Call, later: L
 pub(crate) fn start(gateway: &Gateway) {
     gateway.0.drain.spawn("jobs", jobs::run(gateway.clone()));
     gateway.0.drain.background("expiry", sweep(gateway.clone()));
+    gateway.0.drain.background("live data", live::run(gateway.clone()));
+    servers::start(gateway);
 }
 
 /// Forgets what has expired, for ever.

@@ -183,8 +183,12 @@ pub struct Server {
     pub url: BaseUrl,
     /// What kind of server it is.
     pub dialect: Dialect,
-    /// Its models, for listing.
+    /// Its models as they are declared.
     pub models: Vec<Arc<str>>,
+    /// Whether it is asked for more of them.
+    pub discover: bool,
+    /// How often it is asked whether it is there; none: never.
+    pub check_every: Option<Duration>,
     /// Whether they are listed.
     pub advertised: bool,
 }

@@ -94,27 +94,77 @@ pub struct Chosen {
 }
 
 impl Keys {
-    /// Chooses the key for an attempt.
+    /// Chooses the key for an attempt where only one is made.
+    ///
+    /// # Errors
+    /// As [`Keys::usable`].
+    pub fn choose(&self, target: Target<'_>, presented: Presented<'_>) -> Result<Chosen> {
+        match self.keyring(target, presented)? {
+            Ring::Bare => Ok(Chosen::BARE),
+            Ring::Caller(token) => callers(token, presented),
+            Ring::Operator { direct, routed } => {
+                let first = direct.first().map(|key| Chosen::operators(key, Way::Direct));
+                let first = first.or_else(|| routed.first().map(|key| Chosen::operators(key, Way::Routed)));
+                // A ring is never empty.
+                first.ok_or_else(|| self.none(None, presented))
+            }
+        }
+    }
+
+    /// Every key that may be used for an attempt, the preferred one first; never none. A caller's own token is the only
+    /// one where it may be used: who brings a key pays, and nobody else does.
     ///
     /// # Errors
     /// [`Kind::NoCredential`] when none may be used; it says what to set. [`Kind::BadRequest`] for an `X-HF-Bill-To`
     /// that is not the name of an organisation.
-    pub fn choose(&self, target: Target<'_>, presented: Presented<'_>) -> Result<Chosen> {
+    pub fn usable(&self, target: Target<'_>, presented: Presented<'_>) -> Result<Vec<Chosen>> {
+        match self.keyring(target, presented)? {
+            Ring::Bare => Ok(vec![Chosen::BARE]),
+            Ring::Caller(token) => callers(token, presented).map(|chosen| vec![chosen]),
+            Ring::Operator { direct, routed } => {
+                let direct = direct.iter().map(|key| Chosen::operators(key, Way::Direct));
+                Ok(direct.chain(routed.iter().map(|key| Chosen::operators(key, Way::Routed))).collect())
+            }
+        }
+    }
+
+    /// Whether [`Keys::usable`] would give exactly one.
+    pub fn is_single(&self, target: Target<'_>, presented: Presented<'_>) -> bool {
+        match self.keyring(target, presented) {
+            Ok(Ring::Operator { direct, routed }) => direct.len() + routed.len() == 1,
+            Ok(Ring::Bare | Ring::Caller(_)) => true,
+            Err(_) => false,
+        }
+    }
+
+    fn keyring<'a>(&'a self, target: Target<'_>, presented: Presented<'a>) -> Result<Ring<'a>> {
+        let operator = |direct: &'a [Key], routed: &'a [Key], backend: Option<&BackendName>| {
+            if direct.is_empty() && routed.is_empty() {
+                return Err(self.none(backend, presented));
+            }
+            Ok(Ring::Operator { direct, routed })
+        };
         match target {
-            Target::Server(name) => Ok(self.for_server(name)),
-            Target::Router => self.routed(presented)?.ok_or_else(|| self.none(None, presented)),
+            Target::Server(name) => Ok(match self.servers.get(name) {
+                Some(key) => Ring::Operator { direct: std::slice::from_ref(key), routed: &[] },
+                None => Ring::Bare,
+            }),
+            Target::Router => match self.callers_token(presented) {
+                Some(token) => Ok(Ring::Caller(token)),
+                None => operator(&[], &self.routed, None),
+            },
             Target::Backend { id, routing, mapped } => {
                 let routable = routing == Routing::Live || (routing == Routing::Retired && mapped);
                 if routable && let Some(token) = self.callers_token(presented) {
-                    return callers(token, presented);
+                    return Ok(Ring::Caller(token));
                 }
-                if let Some(key) = self.direct.get(id).and_then(|keys| keys.first()) {
-                    return Ok(Chosen::operators(key, Way::Direct));
-                }
-                if !routable {
+                let direct = self.direct.get(id).map_or(&[][..], Vec::as_slice);
+                if !routable && direct.is_empty() {
                     return Err(not_routed(id, routing));
                 }
-                self.routed(presented)?.ok_or_else(|| self.none(Some(id), presented))
+                // What the Hub does not list under this name, the router does not know either.
+                let routed = if routable && (mapped || direct.is_empty()) { &self.routed[..] } else { &[] };
+                operator(direct, routed, Some(id))
             }
         }
     }
@@ -139,23 +189,14 @@ impl Keys {
         self.direct.contains_key(backend)
     }
 
+    /// A declared server's key.
+    pub fn server(&self, name: &BackendName) -> Option<&Secret> {
+        self.servers.get(name).map(|key| &key.secret)
+    }
+
     /// Every key of the gateway, for masking foreign text and for start-up messages.
     pub fn all(&self) -> impl Iterator<Item = &Key> {
         self.routed.iter().chain(self.direct.values().flatten()).chain(self.servers.values())
-    }
-
-    fn for_server(&self, name: &BackendName) -> Chosen {
-        match self.servers.get(name) {
-            Some(key) => Chosen::operators(key, Way::Direct),
-            None => Chosen { secret: None, way: Way::Direct, bill_to: None, whose: Whose::Operator, name: None },
-        }
-    }
-
-    fn routed(&self, presented: Presented<'_>) -> Result<Option<Chosen>> {
-        if let Some(token) = self.callers_token(presented) {
-            return callers(token, presented).map(Some);
-        }
-        Ok(self.routed.first().map(|key| Chosen::operators(key, Way::Routed)))
     }
 
     /// The caller's own Hugging Face token, where it may be used: the call then goes out with it.
@@ -186,7 +227,20 @@ impl Keys {
     }
 }
 
+/// The keys that may be used for one target.
+enum Ring<'a> {
+    /// None is needed.
+    Bare,
+    /// The caller's own.
+    Caller(&'a Secret),
+    /// The gateway's, the backend's or server's own first.
+    Operator { direct: &'a [Key], routed: &'a [Key] },
+}
+
 impl Chosen {
+    /// A call without a key.
+    const BARE: Self = Self { secret: None, way: Way::Direct, bill_to: None, whose: Whose::Operator, name: None };
+
     fn operators(key: &Key, way: Way) -> Self {
         Self {
             secret: Some(key.secret.clone()),

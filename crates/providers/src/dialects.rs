@@ -11,6 +11,7 @@ use wire::openai::{
     chat::{JsonSchema, Messages, StreamOptions},
     embeddings,
 };
+use wire::servers::Told;
 
 use crate::{Codec, Flow};
 
@@ -110,6 +111,18 @@ pub enum Place {
     Api(&'static str),
     /// At the address itself, with this behind it.
     Own(&'static str),
+}
+
+/// Where a declared server says which models it has, the likeliest place first.
+pub const fn lists(kind: config::Dialect) -> &'static [(Place, Told)] {
+    match kind {
+        config::Dialect::Openai | config::Dialect::Vllm => &[(Place::Api("models"), Told::List)],
+        config::Dialect::Llamacpp => &[(Place::Api("models"), Told::List), (Place::Own("props"), Told::Props)],
+        config::Dialect::Tei => &[(Place::Own("info"), Told::Info)],
+        config::Dialect::Tgi | config::Dialect::InferenceEndpoint => {
+            &[(Place::Own("info"), Told::Info), (Place::Api("models"), Told::List)]
+        }
+    }
 }
 
 /// Where a declared server has an operation, and how it is written there; `None` when its kind cannot do it.

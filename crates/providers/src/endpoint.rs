@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use http::{
     HeaderMap, HeaderName, HeaderValue,
-    header::{AUTHORIZATION, CONTENT_TYPE, USER_AGENT},
+    header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, USER_AGENT},
 };
 use types::{BackendName, Fault, Kind, Operation, Result, Secret, config};
 use wire::openai::{chat, embeddings};
@@ -311,6 +311,19 @@ fn authorization(scheme: Scheme, key: &Secret, backend: &str) -> Result<HeaderVa
     })?;
     value.set_sensitive(true);
     Ok(value)
+}
+
+/// The headers of a question to a declared server that is no call.
+///
+/// # Errors
+/// As [`Endpoint::headers`].
+pub fn question_headers(key: Option<&Secret>, server: &str) -> Result<HeaderMap> {
+    let mut headers = anonymous();
+    headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
+    if let Some(key) = key {
+        headers.insert(AUTHORIZATION, authorization(Scheme::Bearer, key, server)?);
+    }
+    Ok(headers)
 }
 
 /// Headers that say who we are and nothing else: for addresses that are not the backend's own.

@@ -386,7 +386,7 @@ impl Exchange {
 
 impl Flow {
     /// Whether the first request leaves something at the backend that goes on by itself.
-    const fn is_kept_upstream(self) -> bool {
+    pub const fn is_kept_upstream(self) -> bool {
         matches!(self, Self::FalQueue | Self::Replicate | Self::Wavespeed | Self::Zai)
     }
 }

@@ -14,6 +14,6 @@ pub mod path;
 pub mod refusal;
 
 pub use backend::{Backend, Codec, Op, Promise, Queue, Routing, Scheme};
-pub use endpoint::{Dress, Endpoint, Route};
+pub use endpoint::{Dress, Endpoint, Route, question_headers};
 pub use exchange::Flow;
 pub use huggingface::{TABLE, find};

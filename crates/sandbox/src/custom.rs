@@ -88,6 +88,12 @@ pub(crate) fn answer(ask: &Ask, server: &Server, route: &str) -> Reply {
     match (ask.method.as_str(), route) {
         ("GET", "health") => return Reply::whole(200, "text/plain", ""),
         ("GET", "info") => return Reply::json(200, format!(r#"{{"model_id":"sandbox/{}"}}"#, server.name)),
+        ("GET", "props") if server.refusal == Shape::LlamaCpp => {
+            return Reply::json(
+                200,
+                r#"{"model_path":"/models/sandbox-llama.gguf","default_generation_settings":{"n_ctx":8192}}"#,
+            );
+        }
         ("GET", "v1/models") => return models(server),
         ("POST", "v1/chat/completions") if server.chat => {}
         ("POST", other) if tasks::custom_operation(other, ask).is_some() => {}

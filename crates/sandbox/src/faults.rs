@@ -24,6 +24,11 @@ struct Rule {
     only: Match,
     /// How many requests it meets; left out: all.
     times: Option<u64>,
+    /// Of a hundred that fit, so many meet it: which ones is scattered, and the same in every run. Left out: all.
+    percent: Option<u64>,
+    /// How many have fitted so far.
+    #[serde(skip)]
+    fitted: u64,
     /// Waits this long first.
     #[serde(default)]
     delay_ms: u64,
@@ -41,6 +46,19 @@ struct Match {
     method: Option<String>,
     model: Option<String>,
     stream: Option<bool>,
+    /// The name that the journal has for the token or key.
+    key: Option<String>,
+}
+
+impl Rule {
+    /// Whether this one of those that fit is among the hundredths that meet it: each hundred has exactly so many.
+    fn hits(&mut self) -> bool {
+        let Some(percent) = self.percent else { return true };
+        let number = self.fitted;
+        self.fitted += 1;
+        // 37 and 100 have no common divisor: in a hundred steps every hundredth comes once, far from its neighbours.
+        (number * 37 + number / 100 * 11) % 100 < percent
+    }
 }
 
 /// What goes wrong. `docs/sandbox.md` describes each.
@@ -274,6 +292,9 @@ impl Faults {
 
     pub(crate) fn add(&self, text: &Value) -> Result<(), String> {
         let rule: Rule = serde_json::from_value(text.clone()).map_err(|error| error.to_string())?;
+        if rule.percent.is_some_and(|percent| percent > 100) {
+            return Err("percent is from 0 to 100".into());
+        }
         if let Fault::Remap { model, .. } = &rule.fault {
             let known = world::model(model).is_some();
             let backend = rule.only.backend.is_some();
@@ -304,6 +325,9 @@ impl Faults {
         let mut rules = self.rules();
         let fits = |rule: &Rule| !matches!(rule.fault, Fault::Remap { .. }) && rule.only.fits(ask, place);
         let (rule, text) = rules.iter_mut().find(|(rule, _)| rule.times != Some(0) && fits(rule))?;
+        if !rule.hits() {
+            return None;
+        }
         rule.times = rule.times.map(|times| times - 1);
         let name = text.pointer("/fault/kind").and_then(Value::as_str).unwrap_or_default().to_owned();
         Some(Active { fault: rule.fault.clone(), delay: Duration::from_millis(rule.delay_ms), name })
@@ -351,6 +375,7 @@ impl Match {
         same(&self.area, place.area())
             && same(&self.operation, place.operation(ask))
             && same(&self.method, &ask.method)
+            && self.key.as_deref().is_none_or(|wanted| ask.credential.name.as_deref() == Some(wanted))
             && self.backend.as_deref().is_none_or(|wanted| place.backend() == Some(wanted))
             && self.path_prefix.as_deref().is_none_or(|prefix| ask.path.starts_with(prefix))
             && self.stream.is_none_or(|wanted| (body().get("stream") == Some(&Value::Bool(true))) == wanted)
@@ -373,6 +398,18 @@ mod tests {
         assert!(faults.add(&json!({"fault": {"kind": "delay", "ms": 3}})).is_err());
         assert!(faults.add(&json!({"match": {"who": 1}, "fault": {"kind": "delay"}})).is_err());
         assert!(faults.add(&json!({"delay_ms": 3, "fault": {"kind": "delay"}})).is_ok());
+    }
+
+    #[test]
+    fn of_each_hundred_so_many_meet_a_fault_and_they_are_scattered() {
+        let rule = json!({"percent": 30, "fault": {"kind": "delay"}});
+        let mut rule: super::Rule = serde_json::from_value(rule).unwrap();
+        for _ in 0..5 {
+            let hits: Vec<bool> = (0..100).map(|_| rule.hits()).collect();
+            assert_eq!(hits.iter().filter(|hit| **hit).count(), 30);
+            assert!(hits.windows(4).all(|few| few.contains(&false)));
+        }
+        assert!(Faults::default().add(&json!({"percent": 101, "fault": {"kind": "delay"}})).is_err());
     }
 
     #[test]

@@ -49,6 +49,8 @@ pub(crate) struct Knobs {
     pub(crate) reversed_embeddings: bool,
     /// How many made-up models the Hub lists besides.
     pub(crate) extra_models: usize,
+    /// Models that a backend does not serve any more, as far as the Hub and the router say: `{backend} {Hub id}`.
+    pub(crate) unlisted: Vec<String>,
 }
 
 /// How a job ends.
@@ -104,6 +106,7 @@ impl Default for Knobs {
             max_inputs: None,
             reversed_embeddings: false,
             extra_models: 0,
+            unlisted: Vec::new(),
         }
     }
 }

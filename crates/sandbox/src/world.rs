@@ -283,7 +283,9 @@ impl Model {
         let again = knobs.revived.clone();
         let back =
             revived().filter(move |(model, route)| *model == self.id && again.iter().any(|id| id == route.backend));
-        self.routes.iter().chain(back.map(|(_, route)| route))
+        let gone = knobs.unlisted.clone();
+        let listed = move |route: &&Route| !gone.iter().any(|gone| *gone == format!("{} {}", route.backend, self.id));
+        self.routes.iter().chain(back.map(|(_, route)| route)).filter(listed)
     }
 }
 

@@ -15,5 +15,6 @@ pub mod hub;
 pub mod json;
 pub mod multipart;
 pub mod openai;
+pub mod servers;
 pub mod sse;
 pub mod upstream_error;

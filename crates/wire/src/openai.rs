@@ -3,6 +3,7 @@
 pub mod audio;
 pub mod chat;
 pub mod completions;
+pub mod detours;
 pub mod embeddings;
 mod envelope;
 pub mod fault;

@@ -31,13 +31,12 @@ fn failed(backend: &str, operation: Operation) -> Asked {
 
 fn market(hub_id: &str, backend: &str, state: State) -> Market {
     let offer = Offer { context_length: Some(8192), ..Offer::bare(backend, state) };
-    Market::of(vec![MarketModel {
-        hub_id: hub_id.into(),
-        created: Some(9),
-        input: vec!["text".into(), "image".into()],
-        offers: vec![offer],
-        ..MarketModel::default()
-    }])
+    let input = vec!["text".into(), "image".into()];
+    let offers = vec![offer];
+    Market::of(
+        vec![MarketModel { hub_id: hub_id.into(), created: Some(9), input, offers, ..MarketModel::default() }],
+        0,
+    )
 }
 
 fn ids(items: &[Item]) -> Vec<&str> {

@@ -21,6 +21,11 @@ pub(crate) const TOKEN: &str = "hf_canaryCANARYcanary0123456789XyZ";
 /// The model that every chat backend of the sandbox serves, each under another name.
 pub(crate) const EVERYWHERE: &str = "sandbox/everywhere";
 
+/// A gateway that puts nobody aside and tries as often as it may: for tests that let one backend fail again and again.
+pub(crate) const FORGIVING: &str = "[routing.health]\nfailed_after = 0\n[routing.asides]\nunauthenticated = \"1ms\"\n\
+    forbidden = \"1ms\"\npayment = \"1ms\"\nrate_limited = \"1ms\"\nrate_limited_max = \"1ms\"\n\
+    [routing.retries]\nbudget = 1000\nfloor = 1000\n";
+
 pub(crate) struct World {
     pub(crate) sandbox: Running,
     pub(crate) addr: SocketAddr,
@@ -107,6 +112,22 @@ impl World {
     pub(crate) fn open(&self, body: &Value, headers: &[(&str, &str)]) -> Exchange {
         let headers = [&[("content-type", "application/json"), ("accept", "application/json")], headers].concat();
         Exchange::send(self.addr, &request("POST", "/v1/chat/completions", &headers, body.to_string().as_bytes()))
+    }
+
+    /// How a model would be routed now.
+    pub(crate) fn route(&self, query: &str) -> Value {
+        let reply = self.get(&format!("/v1/route?{query}"));
+        assert_eq!(reply.status, 200, "{query}: {}", reply.text());
+        reply.json()
+    }
+
+    /// Waits until the gateway has the router's list with its prices.
+    pub(crate) fn prices(&self) {
+        let until = std::time::Instant::now() + Duration::from_secs(20);
+        while self.route(&format!("model={EVERYWHERE}"))["data"]["prices_age_s"].is_null() {
+            assert!(std::time::Instant::now() < until, "the router's list never came");
+            std::thread::yield_now();
+        }
     }
 
     /// Lets the sandbox misbehave.

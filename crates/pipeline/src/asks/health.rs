@@ -34,6 +34,13 @@ pub(crate) fn ready(gateway: &Gateway) -> Result<Answer> {
 
 /// `GET /metrics`: OpenMetrics text.
 pub(crate) fn metrics(gateway: &Gateway) -> Answer {
+    let view = gateway.0.health.view(std::time::Instant::now());
+    let mut counts = std::collections::BTreeMap::<(String, &'static str), i64>::new();
+    for target in view.targets {
+        *counts.entry((target.place, target.state.name())).or_default() += 1;
+    }
+    gateway.0.metrics.targets(counts.into_iter().map(|((backend, state), count)| (backend, state, count)));
+    gateway.0.metrics.models_dropped(gateway.0.catalog.lost());
     Answer::whole(
         crate::metrics::classic::CONTENT_TYPE,
         gateway.0.metrics.page(gateway.0.budget.used(), gateway.0.catalog.remembered()),

@@ -34,7 +34,7 @@ const ASK_AGAIN: HeaderValue = HeaderValue::from_static("2");
 /// # Errors
 /// What is wrong with the call as far as it can be known; `BadRequest` when it would go out with the caller's own token.
 pub(crate) async fn accept(gateway: &Gateway, plan: &Plan, call: &Call, stored: Stored) -> Result<Answer> {
-    let (attempt, ticket) = (&plan.attempt, &plan.ticket);
+    let (attempt, ticket) = (&plan.first()?, &plan.ticket);
     if attempt.whose == Whose::Caller {
         let text = "This call goes out with your own Hugging Face token, and no token is ever written down, so it cannot be a job. Send it without `Prefer: respond-async`.";
         return Err(Fault::new(Kind::BadRequest, text).param("prefer"));

@@ -1,6 +1,6 @@
 //! Which models there are: `GET /v1/models` and `GET /v1/models/{id}`, as OpenAI, Anthropic and Google list them.
 
-mod query;
+pub(super) mod query;
 mod rows;
 mod shape;
 mod sheet;
@@ -43,7 +43,8 @@ pub(crate) async fn list(gateway: &Gateway, request: &Request, shape: Shape) -> 
         Query::read(request.uri.query().unwrap_or_default(), &servers, shape)?
     };
     let listing = listing(gateway).await?;
-    let mut sheet = Sheet::new(query, listing, snapshot, shape)?;
+    let declared = Declared::all(&snapshot, &gateway.0.servers);
+    let mut sheet = Sheet::new(query, listing, snapshot, declared, gateway.0.catalog.losses(), shape)?;
     let first = sheet.next_piece().unwrap_or_default();
     if sheet.is_over() {
         return Ok(Answer::whole(JSON, first));
@@ -61,7 +62,7 @@ pub(crate) async fn one(gateway: &Gateway, request: &Request, id: &str, shape: S
     authenticate(&request.headers)?;
     let (listing, snapshot) = (listing(gateway).await?, gateway.snapshot());
     let id = decoded(id).unwrap_or_else(|| id.to_owned());
-    let servers = Declared::all(&snapshot);
+    let servers = Declared::all(&snapshot, &gateway.0.servers);
     let item = listing.find(&id).and_then(|item| Row::of_item(item, &snapshot));
     let row = item.or_else(|| servers.iter().find(|model| model.id == id).map(Row::Declared));
     match row {

@@ -36,7 +36,7 @@ const JSON: &str = "application/json";
 /// `BadRequest` when it would go out with the caller's own token; why it cannot be kept.
 pub(crate) async fn accept(gateway: &Gateway, plan: &Plan, background: Background) -> Result<Answer> {
     let Background { stored, keeping, stream } = background;
-    let (attempt, ticket) = (&plan.attempt, &plan.ticket);
+    let (attempt, ticket) = (&plan.first()?, &plan.ticket);
     if attempt.whose == Whose::Caller {
         let text = "This call goes out with your own Hugging Face token, and no token is ever written down, so it cannot be done in the background. Send it without `background`.";
         return Err(Fault::new(Kind::BadRequest, text).param("background"));

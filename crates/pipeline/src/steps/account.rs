@@ -5,6 +5,7 @@ use wire::openai::chat::Finish;
 use crate::{
     metrics::{Metrics, Observation},
     trail::Trail,
+    tried::in_words,
 };
 
 /// Counts and logs a request that has ended.
@@ -49,6 +50,7 @@ fn log(
                 upstream_request_id = trail.record.upstream_request_id.as_deref(),
                 stream = trail.record.stream,
                 attempts = trail.record.attempts,
+                tried = (!trail.tried.is_empty()).then(|| in_words(&trail.tried)),
                 duration_ms = u64::try_from(duration_ms).unwrap_or(u64::MAX),
                 first_event_ms = first_event_ms.map(|ms| u64::try_from(ms).unwrap_or(u64::MAX)),
                 input_tokens = trail.record.usage.map(|u| u.input),

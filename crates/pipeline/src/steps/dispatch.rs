@@ -2,30 +2,29 @@
 //! event, so that until then nothing has been promised to the caller.
 
 mod exchange;
+mod hedge;
 mod pictures;
 mod spliced;
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use bytes::Bytes;
 use http::HeaderMap;
-use providers::exchange::Exchange;
+use policy::{
+    health::{Flight, Outcome},
+    retry::Next,
+};
+use providers::{Flow, exchange::Exchange};
 
 pub(crate) use pictures::{PictureStream, Shown};
-use types::{Fault, Kind, Result, Retry, Secret, SendBody, ask::Outcome};
+use types::{Fault, Kind, Result, Secret, SendBody, Sent, ask};
 
 use super::{
-    plan::{Attempt, Plan, plan as plan_for},
+    plan::{Attempt, Plan},
     pump::{Live, Sound},
     resolve::resolve_afresh,
-    send::STALE,
 };
-use crate::{Gateway, call::Call, trail::Trail};
-
-/// How often one call is sent to a model that is still loading.
-const LOADING_TRIES: u32 = 3;
-/// The longest wait for a loading model between two tries.
-const LOADING_WAIT: Duration = Duration::from_secs(60);
+use crate::{Gateway, call::Call, metrics::SERVED, trail::Trail, tried::Tried};
 
 /// What a backend answered.
 pub(crate) struct Reply {
@@ -46,7 +45,7 @@ pub(crate) enum Content {
     /// Sound that is passed on as it arrives.
     Sound(Box<Sound>),
     /// What came of an exchange, in no dialect.
-    Outcome(Outcome),
+    Outcome(ask::Outcome),
 }
 
 /// What must not be read in a backend's words: the keys that were used.
@@ -81,30 +80,127 @@ impl Mask {
     }
 }
 
-/// Sends the call along the plan until a backend answers.
+/// Sends the call along the plan until a backend answers. Nothing has been promised to the caller until then.
 ///
 /// # Errors
 /// The last attempt's fault, in the backend's own words without any key in them.
 pub(crate) async fn dispatch(gateway: &Gateway, mut plan: Plan, call: &Call, trail: &mut Trail) -> Result<Reply> {
-    let mut tries = Tries::default();
-    loop {
-        trail.record.backend = Some(plan.attempt.endpoint.backend.clone());
-        trail.record.upstream_model = Some(plan.attempt.model.clone());
-        let fault = match attempt(gateway, &plan.attempt, call, trail).await {
-            Ok(reply) => return Ok(reply),
-            Err(fault) => plan.attempt.mask.apply(fault),
+    let health = &gateway.0.health;
+    let mut last = None;
+    while let Some((turn, flight)) = plan.begin(health) {
+        let (attempt, began) = (plan.attempt(turn)?, Instant::now());
+        let ended = match plan.hedge_after(turn, health) {
+            None => {
+                let reply = once(gateway, &attempt, call, trail).await;
+                Ended { turn, flight, attempt, began, reply }
+            }
+            Some(late) => {
+                let first = hedge::Runner { turn, flight, attempt, began };
+                Box::pin(hedge::race(gateway, &mut plan, first, late, call, trail)).await
+            }
         };
-        match tries.after(&fault, plan.attempt.deadline.saturating_duration_since(Instant::now())) {
-            Next::Fail if fault.retry == Retry::Never || !plan.advance() => return Err(fault),
-            // Another target: nothing of what was tried here says anything there.
-            Next::Fail => tries = Tries::default(),
-            Next::Again(wait) => tokio::time::sleep(wait).await,
-            Next::LookUp => match Box::pin(resolve_afresh(gateway, &plan.ticket)).await {
-                Ok(found) => plan = plan_for(plan.ticket, found)?,
-                Err(_) => return Err(fault),
-            },
+        let Ended { turn, mut flight, attempt, began, reply } = ended;
+        if let Some(quota) = trail.quota.take() {
+            flight.quota(quota, Instant::now());
         }
+        let fault = match reply {
+            Ok(reply) => {
+                served(gateway, &reply, flight, trail);
+                return Ok(reply);
+            }
+            Err(fault) => fault,
+        };
+        if is_unable(&fault) && plan.pass() {
+            flight.end(Outcome::Caller, Instant::now());
+            last = Some(fault);
+            continue;
+        }
+        let submits = attempt.endpoint.flow().is_some_and(Flow::is_kept_upstream);
+        let next = plan.after(turn, &fault, submits, attempt.until, health);
+        flight.end(if next == Next::LookUp { Outcome::Caller } else { Outcome::of(&fault) }, Instant::now());
+        note(gateway, &plan, turn, &attempt, &fault, began, trail);
+        match next {
+            Next::Fail => return Err(fault),
+            Next::Again(wait) => tokio::time::sleep(wait).await,
+            Next::Other => {}
+            Next::LookUp => {
+                let model = plan.model(turn);
+                let afresh = Box::pin(resolve_afresh(gateway, &plan.ticket, &model)).await;
+                if afresh.and_then(|found| plan.replace(gateway, found, call)).is_err()
+                    && plan.after(turn, &fault, submits, attempt.until, health) != Next::Other
+                {
+                    return Err(fault);
+                }
+            }
+        }
+        last = Some(fault);
     }
+    Err(last.unwrap_or_else(|| plan.nobody()))
+}
+
+/// An attempt that has come to an end, or to an answer.
+struct Ended {
+    turn: usize,
+    flight: Flight,
+    attempt: Attempt,
+    began: Instant,
+    reply: Result<Reply>,
+}
+
+/// An answer is there: what becomes of it is told when it has ended.
+fn served(gateway: &Gateway, reply: &Reply, mut flight: Flight, trail: &mut Trail) {
+    if matches!(reply.content, Content::Stream(_) | Content::Sound(_)) {
+        flight.first_event(Instant::now());
+    }
+    trail.flight = Some(flight);
+    gateway.0.metrics.attempt_ends(trail.record.backend.as_ref().map_or("-", |backend| backend.as_str()), SERVED);
+    if !trail.tried.is_empty() {
+        gateway.0.metrics.failed_over();
+    }
+}
+
+/// Whether this place cannot do the call as it is, which another one may: nothing was sent.
+fn is_unable(fault: &Fault) -> bool {
+    fault.sent == Sent::No
+        && matches!(
+            fault.kind,
+            Kind::UnsupportedParameter | Kind::UnsupportedOperation | Kind::BodyTooLarge | Kind::UnknownModel
+        )
+}
+
+/// One attempt, with what is noted of it and what must not be read in its fault.
+async fn once(gateway: &Gateway, attempt: &Attempt, call: &Call, trail: &mut Trail) -> Result<Reply> {
+    trail.record.backend = Some(attempt.endpoint.backend.clone());
+    trail.record.upstream_model = Some(attempt.model.clone());
+    self::attempt(gateway, attempt, call, trail).await.map_err(|fault| attempt.mask.apply(fault))
+}
+
+/// Remembers an attempt that failed, where it says something about somebody else than the caller.
+#[cold]
+fn note(
+    gateway: &Gateway,
+    plan: &Plan,
+    turn: usize,
+    attempt: &Attempt,
+    fault: &Fault,
+    began: Instant,
+    trail: &mut Trail,
+) {
+    if fault.kind.origin() != types::Origin::Upstream {
+        return;
+    }
+    let at = Instant::now();
+    let tried = Tried {
+        backend: attempt.endpoint.backend.clone(),
+        key: attempt.key_name.clone(),
+        model: attempt.model.clone(),
+        kind: fault.kind,
+        status: fault.status,
+        at,
+        took: at.saturating_duration_since(began),
+    };
+    gateway.0.recent.note(&plan.model(turn), tried.clone());
+    trail.tried(tried);
 }
 
 /// Goes on with a job's exchange where it was left.
@@ -138,47 +234,6 @@ pub(crate) fn give_up(gateway: &Gateway, attempt: &Attempt, exchange: &Exchange)
     exchange::give_up(gateway, attempt, exchange);
 }
 
-/// What was tried already at one target.
-#[derive(Default)]
-struct Tries {
-    loading: u32,
-    looked_up: bool,
-    fresh_connection: bool,
-}
-
-/// What follows a fault.
-#[derive(Debug, PartialEq, Eq)]
-enum Next {
-    Fail,
-    Again(Duration),
-    LookUp,
-}
-
-impl Tries {
-    /// What follows `fault` when `left` is left of the deadline.
-    fn after(&mut self, fault: &Fault, left: Duration) -> Next {
-        match fault.kind {
-            Kind::UpstreamUnreachable if fault.code.as_deref() == Some(STALE) && !self.fresh_connection => {
-                self.fresh_connection = true;
-                Next::Again(Duration::ZERO)
-            }
-            Kind::UpstreamLoading if self.loading + 1 < LOADING_TRIES => {
-                let wait = fault.retry_after.unwrap_or(Duration::from_secs(1)).min(LOADING_WAIT);
-                if wait >= left {
-                    return Next::Fail;
-                }
-                self.loading += 1;
-                Next::Again(wait)
-            }
-            Kind::UpstreamNotFound if !self.looked_up => {
-                self.looked_up = true;
-                Next::LookUp
-            }
-            _ => Next::Fail,
-        }
-    }
-}
-
 /// One attempt, as the call's kind wants it.
 async fn attempt(gateway: &Gateway, attempt: &Attempt, call: &Call, trail: &mut Trail) -> Result<Reply> {
     let tried = match call {
@@ -198,40 +253,7 @@ async fn attempt(gateway: &Gateway, attempt: &Attempt, call: &Call, trail: &mut 
 
 #[cfg(test)]
 mod tests {
-    use net::{NetError, NetErrorKind};
-
     use super::*;
-    use crate::steps::send::read_fault;
-
-    const LEFT: Duration = Duration::from_secs(600);
-
-    #[test]
-    fn a_loading_model_is_tried_three_times_and_never_beyond_the_deadline() {
-        let loading = Fault::new(Kind::UpstreamLoading, "loading").retry_after(Duration::from_secs(200));
-        let mut tries = Tries::default();
-        assert_eq!(tries.after(&loading, LEFT), Next::Again(LOADING_WAIT));
-        assert_eq!(tries.after(&loading, LEFT), Next::Again(LOADING_WAIT));
-        assert_eq!(tries.after(&loading, LEFT), Next::Fail);
-        assert_eq!(Tries::default().after(&loading, Duration::from_secs(30)), Next::Fail);
-    }
-
-    #[test]
-    fn a_missing_model_is_looked_up_afresh_once() {
-        let missing = Fault::new(Kind::UpstreamNotFound, "no such model");
-        let mut tries = Tries::default();
-        assert_eq!(tries.after(&missing, LEFT), Next::LookUp);
-        assert_eq!(tries.after(&missing, LEFT), Next::Fail);
-    }
-
-    #[test]
-    fn only_a_dead_kept_connection_is_followed_by_a_fresh_one_and_only_once() {
-        let mut tries = Tries::default();
-        let dead = read_fault(NetError { reused: true, ..NetError::new(NetErrorKind::Closed, "eof") });
-        assert_eq!(tries.after(&dead, LEFT), Next::Again(Duration::ZERO));
-        assert_eq!(tries.after(&dead, LEFT), Next::Fail);
-        let refused = read_fault(NetError::new(NetErrorKind::Closed, "eof"));
-        assert_eq!(Tries::default().after(&refused, LEFT), Next::Fail);
-    }
 
     #[test]
     fn keys_are_masked_in_every_text_of_a_fault() {

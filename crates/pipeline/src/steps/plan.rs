@@ -1,164 +1,159 @@
-//! Makes the attempts: with which key, to which address, dressed how, in which dialect, until when. Pure.
+//! Puts everybody who can serve the call in order, and makes the attempts: with which key, to which address, dressed how,
+//! in which dialect, until when. Pure.
 
-use std::{
-    sync::Arc,
-    time::{Duration, Instant},
-};
+mod attempt;
+mod lanes;
 
-use http::HeaderMap;
-use net::Origin;
-use policy::credentials::{Presented, Target as For, Way, Whose};
-use providers::{
-    Dress, Endpoint,
-    exchange::{Lora, Model},
+use std::time::{Duration, Instant};
+
+use policy::{
+    health::{Flight, Health},
+    order::{self, Order},
+    retry::{Facts, Next, Tries},
 };
-use types::{Fault, Kind, Operation, Result, Secret};
-use wire::openai::chat;
+use types::{Fault, Result};
+
+pub(crate) use attempt::Attempt;
+pub(crate) use lanes::{Lanes, Spot, with_need};
 
 use super::{
     admit::Ticket,
-    dispatch::Mask,
     resolve::{Candidate, Candidates, Place},
 };
-use crate::snapshot::{Ready, Snapshot, Target, routing};
+use crate::{Gateway, call::Call};
 
-/// What will be tried, in order. Never empty: the attempt whose turn it is has been made, later ones are made when theirs
-/// comes.
+/// What will be tried, in order. Never empty; an attempt is made when its turn comes.
 pub(crate) struct Plan {
     pub(crate) ticket: Ticket,
-    pub(crate) attempt: Attempt,
-    later: std::vec::IntoIter<Candidate>,
-}
-
-/// One attempt.
-#[derive(Clone)]
-pub(crate) struct Attempt {
-    pub(crate) snapshot: Arc<Snapshot>,
-    pub(crate) endpoint: Arc<Endpoint>,
-    pub(crate) origin: Origin,
-    pub(crate) target: String,
-    pub(crate) headers: Arc<HeaderMap>,
-    /// The model's name for the backend.
-    pub(crate) model: Arc<str>,
-    /// The keys in use, which no text of the backend may show.
-    pub(crate) mask: Mask,
-    /// The most bytes of a body that the backend takes.
-    pub(crate) body_limit: usize,
-    /// The most bytes of a whole answer.
-    pub(crate) answer_limit: usize,
-    /// When the whole answer, or the first event of a stream, must be there.
-    pub(crate) deadline: Instant,
-    /// How long one request may take, where the deadline is further away.
-    pub(crate) patience: Duration,
-    /// Whose key it goes out with.
-    pub(crate) whose: Whose,
-    /// The longest silence in a stream.
-    pub(crate) idle: Duration,
-    /// When a stream must be over.
-    pub(crate) stream_until: Instant,
-    lenient: bool,
-    key: Option<Secret>,
-    bill_to: Option<Arc<str>>,
-    hub_id: Option<Arc<str>>,
-    lora: Option<Option<Arc<str>>>,
+    lanes: Lanes,
+    tries: Tries,
+    /// Who comes last.
+    last: usize,
 }
 
 /// Plans the attempts for an admitted call.
 ///
 /// # Errors
-/// `NoCredential` when no key may be used; what is wrong with a name that must stand in a path.
-pub(crate) fn plan(ticket: Ticket, found: Candidates) -> Result<Plan> {
-    let attempt = Attempt::new(&ticket, found.first)?;
-    Ok(Plan { attempt, ticket, later: found.others.into_iter() })
+/// `NoCredential` when no key may be used; where nobody can serve the call, why each one was left out.
+pub(crate) fn plan(gateway: &Gateway, ticket: Ticket, found: Candidates, call: &Call) -> Result<Plan> {
+    let retries = ticket.snapshot.config.routing.retries.clone();
+    // Named, alone, and with one key: there is nothing to choose.
+    if ticket.detour.is_none()
+        && found.first.named
+        && found.others.is_empty()
+        && let Some(spot) = Spot::only(&ticket, &found.first)?
+    {
+        let lanes = Lanes::bare(spot, found.first);
+        return Ok(Plan { ticket, lanes, tries: Tries::single(retries), last: 0 });
+    }
+    let lanes = Lanes::of(gateway, &ticket, found)?;
+    let order = ordered(gateway, &ticket, &lanes, call)?;
+    let last = order.attempts.last().copied().unwrap_or(0);
+    let tries = Tries::new(order.attempts, retries).later(order.later);
+    Ok(Plan { ticket, lanes, tries, last })
+}
+
+/// Who is asked, the first one first.
+///
+/// # Errors
+/// Why each one was left out, when nobody is left.
+fn ordered(gateway: &Gateway, ticket: &Ticket, lanes: &Lanes, call: &Call) -> Result<Order> {
+    let health = &gateway.0.health;
+    let now = Instant::now();
+    lanes::with_ask(ticket, lanes, call, |ask| {
+        let order = order::choose(&lanes.policy, ask, health, now);
+        order.usable(&lanes.policy)?;
+        Ok(order)
+    })
 }
 
 impl Plan {
-    /// Goes on to the next attempt that can be made; `false` when there is none.
-    pub(crate) fn advance(&mut self) -> bool {
-        let ticket = &self.ticket;
-        match self.later.find_map(|candidate| Attempt::new(ticket, candidate).ok()) {
-            Some(attempt) => {
-                self.attempt = attempt;
-                true
-            }
-            None => false,
+    /// The next attempt that may be made now.
+    pub(crate) fn begin(&mut self, health: &Health) -> Option<(usize, Flight)> {
+        self.tries.begin(health, &self.lanes.policy, Instant::now())
+    }
+
+    /// Makes the attempt at this place of the plan.
+    ///
+    /// # Errors
+    /// What is wrong with a name that must stand in a path, or with a key.
+    pub(crate) fn attempt(&self, turn: usize) -> Result<Attempt> {
+        let more = turn != self.last && self.lanes.spots.len() > 1;
+        Attempt::new(&self.ticket, &self.lanes.spots[turn], more)
+    }
+
+    /// The attempt that would be made first.
+    ///
+    /// # Errors
+    /// As [`Plan::attempt`].
+    pub(crate) fn first(&self) -> Result<Attempt> {
+        self.attempt(self.tries.first())
+    }
+
+    /// When the whole answer, or the first event of a stream, must be there.
+    pub(crate) fn until(&self) -> Instant {
+        let spot = &self.lanes.spots[self.tries.first()];
+        spot.ready(&self.ticket).map_or_else(|_| Instant::now(), |ready| attempt::until(&self.ticket, ready))
+    }
+
+    /// The fault when nobody may be asked now.
+    pub(crate) fn nobody(&self) -> Box<Fault> {
+        self.tries.nobody(&self.lanes.policy)
+    }
+
+    /// What follows the fault of an attempt.
+    pub(crate) fn after(&mut self, turn: usize, fault: &Fault, submits: bool, until: Instant, health: &Health) -> Next {
+        let now = Instant::now();
+        let left = until.saturating_duration_since(now);
+        let facts = Facts { submits, left, now, seed: fastrand::u64(..) };
+        self.tries.after(turn, fault, &facts, health, &self.lanes.policy)
+    }
+
+    /// This one turned out to be unable: whether another one can still be asked. It costs no budget and blames nobody.
+    pub(crate) fn pass(&mut self) -> bool {
+        self.tries.pass()
+    }
+
+    /// When a second attempt may start beside this one, where that is wanted.
+    pub(crate) fn hedge_after(&self, turn: usize, health: &Health) -> Option<Duration> {
+        let own = self.ticket.alias().and_then(|alias| alias.hedging);
+        if !own.unwrap_or(self.ticket.snapshot.config.routing.hedging) || !self.ticket.stream {
+            return None;
         }
+        self.tries.hedge_after(turn, health, &self.lanes.policy)
+    }
+
+    /// The second attempt, if there may be one.
+    pub(crate) fn hedge(&mut self, turn: usize, health: &Health) -> Option<(usize, Flight)> {
+        self.tries.hedge(turn, health, &self.lanes.policy, Instant::now())
+    }
+
+    /// Takes new candidates; what was tried still counts.
+    ///
+    /// # Errors
+    /// As [`plan`].
+    pub(crate) fn replace(&mut self, gateway: &Gateway, found: Candidates, call: &Call) -> Result<()> {
+        let lanes = Lanes::of(gateway, &self.ticket, found)?;
+        let order = ordered(gateway, &self.ticket, &lanes, call)?;
+        self.last = order.attempts.last().copied().unwrap_or(0);
+        self.tries.replaced(order.attempts);
+        self.lanes = lanes;
+        Ok(())
+    }
+
+    /// The model that the Hub knows at this place of the plan, or what was asked for.
+    pub(crate) fn model(&self, turn: usize) -> std::sync::Arc<str> {
+        let spot = &self.lanes.spots[turn];
+        spot.candidate.hub_id.clone().unwrap_or_else(|| self.ticket.asked.model().clone())
     }
 }
 
-/// Hugging Face limits what it carries for some operations; pictures are not among them.
-fn body_limit(snapshot: &Snapshot, ready: &Ready, way: Way, operation: Operation) -> usize {
-    let limited =
-        matches!(operation, Operation::Chat | Operation::Embeddings | Operation::Speech | Operation::Transcription);
-    snapshot.config.body_limit(&ready.endpoint.backend, if limited { way } else { Way::Direct })
-}
-
-fn no_way(place: &Place, operation: Operation) -> Box<Fault> {
-    match place {
-        Place::Router => {
-            Fault::new(Kind::NoCredential, "There is no way to the router with the keys that are configured.")
-        }
-        Place::Backend { id, .. } => providers::refusal::unsupported_by(id.as_str(), operation),
-    }
-}
-
-impl Attempt {
-    fn new(ticket: &Ticket, candidate: Candidate) -> Result<Self> {
-        let snapshot = &ticket.snapshot;
-        let token = ticket.caller.credential.as_ref();
-        let presented = Presented { token, bill_to: ticket.caller.bill_to.as_deref() };
-        let target = match &candidate.place {
-            Place::Router => For::Router,
-            Place::Backend { id, mapped } => match snapshot.target(id) {
-                Some(Target::Backend(backend)) => For::Backend { id, routing: routing(backend), mapped: *mapped },
-                _ => For::Server(id),
-            },
-        };
-        let chosen = snapshot.config.keys.choose(target, presented)?;
-        let ready = snapshot
-            .ready(&candidate.place, chosen.way, ticket.operation)
-            .ok_or_else(|| no_way(&candidate.place, ticket.operation))?;
-        let secrets = chosen.secret.clone().into_iter().chain(token.cloned());
-        let times = &ready.times;
-        Ok(Self {
-            snapshot: snapshot.clone(),
-            target: ready.endpoint.target(&candidate.model)?,
-            headers: ready.dressed(&chosen)?,
-            model: candidate.model,
-            mask: Mask::new(secrets),
-            body_limit: body_limit(snapshot, ready, chosen.way, ticket.operation),
-            answer_limit: snapshot.config.limits.answer,
-            deadline: ticket
-                .ask
-                .job_until
-                .unwrap_or_else(|| ticket.until(if ticket.stream { times.first_event } else { times.answer })),
-            patience: times.answer,
-            whose: chosen.whose,
-            idle: times.between_events,
-            stream_until: ticket.until(times.stream),
-            origin: ready.origin.clone(),
-            endpoint: ready.endpoint.clone(),
-            lenient: ticket.ask.lenient,
-            key: chosen.secret,
-            bill_to: chosen.bill_to,
-            hub_id: candidate.hub_id,
-            lora: candidate.lora,
-        })
-    }
-
-    /// What the caller asked of the translation.
-    pub(crate) fn ask(&self) -> chat::Ask<'_> {
-        chat::Ask { lenient: self.lenient, backend: self.endpoint.backend.as_str() }
-    }
-
-    /// The key, and who pays.
-    pub(crate) fn dress(&self) -> Dress<'_> {
-        Dress { key: self.key.as_ref(), bill_to: self.bill_to.as_deref() }
-    }
-
-    /// The model by its names.
-    pub(crate) fn names(&self) -> Model<'_> {
-        let lora = self.lora.as_ref().map(|weights| Lora { weights: weights.as_deref() });
-        Model { id: &self.model, hub_id: self.hub_id.as_deref(), lora }
-    }
+/// A plan for one place and nobody else, for work that goes on where it was.
+///
+/// # Errors
+/// As [`plan`].
+pub(crate) fn attempts_at(ticket: &Ticket, place: Place, model: std::sync::Arc<str>) -> Result<Vec<Attempt>> {
+    let candidate = Candidate::named(place, model);
+    let spots = Spot::all(ticket, &candidate)?;
+    Ok(spots.iter().filter_map(|spot| Attempt::new(ticket, spot, false).ok()).collect())
 }

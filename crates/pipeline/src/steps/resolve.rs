@@ -5,10 +5,11 @@ use std::{
     time::{Duration, Instant},
 };
 
-use catalog::{Found, Lookup, ModelEntry, Serving};
+use catalog::{Found, Lookup, ModelEntry, Serving, State};
+use policy::{order::MarketState, rules::AliasTarget};
 use types::{Asked, BackendName, Fault, Kind, Operation, Result, RoutePolicy};
 
-use super::admit::Ticket;
+use super::admit::{Detour, Ticket};
 use crate::{Gateway, snapshot::Target};
 
 /// A look-up that takes longer than this is worth less than an answer without it.
@@ -28,6 +29,22 @@ impl From<Candidate> for Candidates {
     }
 }
 
+impl Candidates {
+    /// The list, if there is anybody on it.
+    fn of(list: Vec<Candidate>) -> Option<Self> {
+        let mut list = list.into_iter();
+        Some(Self { first: list.next()?, others: list.collect() })
+    }
+
+    /// All of them.
+    pub(crate) fn into_list(self) -> Vec<Candidate> {
+        let mut list = Vec::with_capacity(self.others.len() + 1);
+        list.push(self.first);
+        list.extend(self.others);
+        list
+    }
+}
+
 /// One who can serve the call.
 #[derive(Clone)]
 pub(crate) struct Candidate {
@@ -39,20 +56,37 @@ pub(crate) struct Candidate {
     pub(crate) hub_id: Option<Arc<str>>,
     /// The weights of an adapter, where the model is one; the file's name may be unknown.
     pub(crate) lora: Option<Option<Arc<str>>>,
+    /// What the Hub says of it.
+    pub(crate) state: MarketState,
+    /// Whether the caller or the operator named the place.
+    pub(crate) named: bool,
+    /// How often it is considered beside others.
+    pub(crate) weight: u32,
+    /// Lower ones come first.
+    pub(crate) priority: u32,
 }
 
 impl Candidate {
     pub(crate) fn named(place: Place, model: impl Into<Arc<str>>) -> Self {
-        Self { place, model: model.into(), hub_id: None, lora: None }
+        let (model, state) = (model.into(), MarketState::Live);
+        Self { place, model, hub_id: None, lora: None, state, named: true, weight: 1, priority: 0 }
     }
 
     fn mapped(entry: &ModelEntry, id: BackendName, serving: &Serving) -> Self {
         Self {
-            place: Place::Backend { id, mapped: true },
-            model: serving.provider_id.clone(),
             hub_id: Some(entry.hub_id.clone()),
             lora: serving.adapter.as_ref().filter(|a| &*a.kind == "lora").map(|a| a.weights_path.clone()),
+            state: match serving.state {
+                State::Live | State::Unknown => MarketState::Live,
+                State::Staging => MarketState::Staging,
+                State::Error => MarketState::Error,
+            },
+            ..Self::named(Place::Backend { id, mapped: true }, serving.provider_id.clone())
         }
+    }
+
+    fn unnamed(self) -> Self {
+        Self { named: false, ..self }
     }
 }
 
@@ -70,27 +104,95 @@ pub(crate) enum Place {
     Router,
 }
 
+/// How far behind the first model each one stands that may serve in its place.
+const STAND_IN: u32 = 1000;
+/// How far behind its named backend others stand.
+const ELSEWHERE: u32 = 100;
+/// How far behind everybody the router's own choice stands.
+const LAST_RESORT: u32 = 500;
+
 /// Finds who can serve the call.
 ///
 /// # Errors
 /// `UnknownModel` naming who serves the model, `UnsupportedOperation`, or `CatalogUnavailable`.
 pub(crate) async fn resolve(gateway: &Gateway, ticket: &Ticket) -> Result<Candidates> {
-    match &ticket.asked {
-        Asked::Auto { model, policy } => auto(gateway, ticket, model, *policy).await,
-        Asked::Pinned { backend, model } => pinned(gateway, ticket, backend, model).await,
+    match &ticket.detour {
+        None => one(gateway, ticket, &ticket.asked).await,
+        Some(detour) => Box::pin(all(gateway, ticket, detour)).await,
     }
 }
 
 /// The same once more, with what is remembered of the model dropped: a backend said that it does not know the name.
-pub(crate) async fn resolve_afresh(gateway: &Gateway, ticket: &Ticket) -> Result<Candidates> {
-    if !gateway.0.catalog.forget(ticket.asked.model()) {
+pub(crate) async fn resolve_afresh(gateway: &Gateway, ticket: &Ticket, model: &str) -> Result<Candidates> {
+    if !gateway.0.catalog.forget(model) {
         return Err(Fault::new(Kind::UnknownModel, "The name was asked for a moment ago."));
     }
     resolve(gateway, ticket).await
 }
 
-async fn pinned(gateway: &Gateway, ticket: &Ticket, id: &BackendName, model: &Arc<str>) -> Result<Candidates> {
-    let as_named = || Candidate::named(Place::Backend { id: id.clone(), mapped: false }, model.clone()).into();
+/// Everybody for every model that may serve: the targets of the alias or rule, then those that stand in.
+async fn all(gateway: &Gateway, ticket: &Ticket, detour: &Detour) -> Result<Candidates> {
+    let own = AliasTarget { asked: ticket.asked.clone(), weight: 1, priority: 0 };
+    let targets = if detour.targets.is_empty() { std::slice::from_ref(&own) } else { &detour.targets };
+    let (mut list, mut first_fault) = (Vec::new(), None);
+    let targets = targets.iter().map(|target| (&target.asked, target.weight, target.priority));
+    let behind = |at: usize| STAND_IN * (1 + u32::try_from(at).unwrap_or(u32::MAX / STAND_IN - 1));
+    let stand_ins = detour.stand_ins.iter().enumerate().map(|(at, asked)| (asked, 1, behind(at)));
+    for (asked, weight, priority) in targets.chain(stand_ins) {
+        match one(gateway, ticket, asked).await {
+            Ok(found) => list.extend(found.into_list().into_iter().map(|candidate| Candidate {
+                weight: candidate.weight.saturating_mul(weight.max(1)),
+                priority: candidate.priority.saturating_add(priority),
+                ..candidate
+            })),
+            Err(fault) => drop(first_fault.get_or_insert(fault)),
+        }
+    }
+    let nobody = || first_fault.unwrap_or_else(|| unknown(ticket, ticket.asked.model()));
+    Candidates::of(list).ok_or_else(nobody)
+}
+
+/// Everybody for one name.
+async fn one(gateway: &Gateway, ticket: &Ticket, asked: &Asked) -> Result<Candidates> {
+    let (id, model) = match asked {
+        Asked::Auto { model, policy } => return auto(gateway, ticket, model, *policy).await,
+        Asked::Pinned { backend, model } => (backend, model),
+    };
+    let named = pinned(gateway, ticket, id, model).await;
+    if !ticket.may_move() {
+        return named.map(Candidates::from);
+    }
+    Box::pin(elsewhere(gateway, ticket, named, model)).await
+}
+
+/// The backend that was named, and behind it the others of the same model.
+async fn elsewhere(
+    gateway: &Gateway,
+    ticket: &Ticket,
+    named: Result<Candidate>,
+    model: &Arc<str>,
+) -> Result<Candidates> {
+    let hub_id = named.as_ref().ok().and_then(|named| named.hub_id.clone()).unwrap_or_else(|| model.clone());
+    let others =
+        if is_hub_id(&hub_id) { auto(gateway, ticket, &hub_id, RoutePolicy::Default).await.ok() } else { None };
+    let others = others.map(Candidates::into_list).unwrap_or_default().into_iter();
+    let (first, fault) = match named {
+        Ok(first) => (Some(first), None),
+        Err(fault) => (None, Some(fault)),
+    };
+    let place = first.as_ref().map(|first| first.place.clone());
+    let is_same = |other: &Candidate| match (&other.place, &place) {
+        (Place::Backend { id, .. }, Some(Place::Backend { id: first, .. })) => id == first,
+        (other, first) => Some(other) == first.as_ref(),
+    };
+    let others = others.filter(|other| !is_same(other));
+    let behind = others.map(|other| Candidate { priority: other.priority + ELSEWHERE, ..other });
+    let list: Vec<_> = first.into_iter().chain(behind).collect();
+    Candidates::of(list).ok_or_else(|| fault.unwrap_or_else(|| unknown(ticket, model)))
+}
+
+async fn pinned(gateway: &Gateway, ticket: &Ticket, id: &BackendName, model: &Arc<str>) -> Result<Candidate> {
+    let as_named = || Candidate::named(Place::Backend { id: id.clone(), mapped: false }, model.clone());
     let Some(Target::Backend(backend)) = ticket.snapshot.target(id) else { return Ok(as_named()) };
     if !backend.can(ticket.operation) {
         return Err(providers::refusal::unsupported(backend, ticket.operation));
@@ -101,7 +203,7 @@ async fn pinned(gateway: &Gateway, ticket: &Ticket, id: &BackendName, model: &Ar
     match look_up(gateway, ticket, model).await {
         Ok(Lookup::Unknown) => Ok(as_named()),
         Ok(Lookup::Known(entry)) => match entry.serving(id.as_str(), ticket.operation) {
-            Found::Served(serving) => Ok(Candidate::mapped(&entry, id.clone(), serving).into()),
+            Found::Served(serving) => Ok(Candidate::mapped(&entry, id.clone(), serving)),
             Found::OtherTask(serving) => Err(other_task(&entry, id, &serving.task, ticket)),
             Found::Absent if ticket.snapshot.may_go_direct(id) => Ok(as_named()),
             Found::Absent => Err(absent(&entry, id, ticket)),
@@ -112,29 +214,76 @@ async fn pinned(gateway: &Gateway, ticket: &Ticket, id: &BackendName, model: &Ar
                 && ticket.operation == Operation::Chat
                 && ticket.snapshot.is_routed(id) =>
         {
-            Ok(Candidate::named(Place::Router, format!("{model}:{id}")).into())
+            Ok(Candidate::named(Place::Router, format!("{model}:{id}")))
         }
         Err(fault) => Err(fault),
     }
 }
 
-/// The router chooses among backends for chat; for everything else the first of the mapping does that can.
+/// Servers of the operator's own that have the model, and every backend that the Hub's mapping names. What the Hub cannot
+/// say now, the router's own choice stands in for.
 async fn auto(gateway: &Gateway, ticket: &Ticket, model: &Arc<str>, policy: RoutePolicy) -> Result<Candidates> {
     let chats = ticket.operation == Operation::Chat;
-    let by_router = || Candidate::named(Place::Router, format!("{model}{}", policy.suffix())).into();
-    match look_up(gateway, ticket, model).await {
-        Ok(Lookup::Unknown) => Err(unknown(ticket, model)),
-        Ok(Lookup::Known(entry)) if chats && entry.servings_of(Operation::Chat).next().is_some() => Ok(by_router()),
+    let by_router = || Candidate {
+        priority: LAST_RESORT,
+        ..Candidate::named(Place::Router, format!("{model}{}", policy.suffix())).unnamed()
+    };
+    let mut list = own_servers(gateway, ticket, model);
+    let fault = match look_up(gateway, ticket, model).await {
         Ok(Lookup::Known(entry)) => {
-            let able = |serving: &&Serving| ticket.snapshot.can(&BackendName::new(&serving.backend), ticket.operation);
-            let found = entry.servings_of(ticket.operation).find(able);
-            let mapped = |serving: &Serving| Candidate::mapped(&entry, BackendName::new(&serving.backend), serving);
-            found.map(|serving| mapped(serving).into()).ok_or_else(|| nobody(&entry, ticket))
+            if list.is_empty() && entry.hub_id != *model {
+                list = own_servers(gateway, ticket, &entry.hub_id);
+            }
+            let servings = entry.servings_of(ticket.operation).map(|serving| &*serving.backend);
+            add_backends(&mut list, servings, &entry, ticket);
+            // Backends that are not known here, the router may know.
+            if list.is_empty() && chats && entry.servings_of(Operation::Chat).next().is_some() {
+                list.push(by_router());
+            }
+            nobody(&entry, ticket)
         }
-        // What the Hub cannot say now, the router will.
-        Err(fault) if chats && fault.kind == Kind::CatalogUnavailable => Ok(by_router()),
-        Err(fault) => Err(fault),
+        Ok(Lookup::Unknown) => unknown(ticket, model),
+        Err(fault) => {
+            if chats && fault.kind == Kind::CatalogUnavailable {
+                list.push(by_router());
+            }
+            fault
+        }
+    };
+    Candidates::of(list).ok_or(fault)
+}
+
+/// Every backend once, with the serving that its operation usually has.
+fn add_backends<'a>(
+    list: &mut Vec<Candidate>,
+    backends: impl Iterator<Item = &'a str>,
+    entry: &ModelEntry,
+    ticket: &Ticket,
+) {
+    let mut seen: Vec<&str> = Vec::new();
+    for backend in backends {
+        let id = BackendName::new(backend);
+        if seen.contains(&backend) || !ticket.snapshot.can(&id, ticket.operation) {
+            continue;
+        }
+        seen.push(backend);
+        if let Found::Served(serving) = entry.serving(backend, ticket.operation) {
+            list.push(Candidate::mapped(entry, id, serving).unnamed());
+        }
     }
+}
+
+/// The operator's own servers that have a model of this name.
+fn own_servers(gateway: &Gateway, ticket: &Ticket, model: &Arc<str>) -> Vec<Candidate> {
+    let servers = ticket.snapshot.config.servers.iter();
+    let can = servers.filter(|server| providers::dialects::declared(server.dialect, ticket.operation).is_some());
+    let has = can.filter(|server| gateway.0.servers.has(server, model));
+    has.map(|server| Candidate {
+        hub_id: Some(model.clone()),
+        state: if gateway.0.servers.is_down(&server.name) { MarketState::Error } else { MarketState::Live },
+        ..Candidate::named(Place::Backend { id: server.name.clone(), mapped: false }, model.clone()).unnamed()
+    })
+    .collect()
 }
 
 async fn look_up(gateway: &Gateway, ticket: &Ticket, model: &str) -> Result<Lookup> {

@@ -5,8 +5,10 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use net::{NetError, NetErrorKind, Origin, Outgoing, RecvBody, Reply};
+use policy::retry::STALE;
 use types::{Fault, Kind, Result, Sent};
 
+use super::quota;
 use crate::{Gateway, trail::Trail};
 
 /// An error's body is read up to here; the rest says nothing more.
@@ -15,9 +17,6 @@ const ERROR_BODY: usize = 64 * 1024;
 const ERROR_TIME: Duration = Duration::from_secs(10);
 /// How soon a kept connection must break to count as dead before the call was sent.
 const STALE_WITHIN: Duration = Duration::from_secs(1);
-/// The code of a fault on a kept connection that turned out to be dead before any byte of a reply.
-pub(crate) const STALE: &str = "stale_connection";
-
 /// Sends a request and reads the head of its answer.
 ///
 /// # Errors
@@ -37,6 +36,7 @@ pub(crate) async fn send(
         read_fault(NetError { reused: error.reused && !late, ..error })
     })?;
     trail.record.upstream_request_id = request_id(&reply.headers);
+    trail.quota = quota::read(&reply.headers);
     if reply.status.is_success() {
         Ok(reply)
     } else {
@@ -116,6 +116,13 @@ pub(crate) fn shown_headers(headers: &HeaderMap) -> HeaderMap {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn only_a_dead_kept_connection_may_be_followed_by_a_fresh_one() {
+        let fault = |reused| read_fault(NetError { reused, ..NetError::new(NetErrorKind::Closed, "eof") });
+        assert_eq!(fault(true).code.as_deref(), Some(STALE));
+        assert_eq!(fault(false).code, None);
+    }
 
     #[test]
     fn only_headers_that_mean_something_to_the_caller_are_shown() {

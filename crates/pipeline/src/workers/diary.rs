@@ -23,8 +23,8 @@ use crate::{
     steps::{
         admit::Ticket,
         authenticate::Caller,
-        plan::{Attempt, plan},
-        resolve::{Candidate, Place},
+        plan::{Attempt, attempts_at},
+        resolve::Place,
     },
 };
 
@@ -37,6 +37,9 @@ pub(crate) struct Saved {
     origin: String,
     base: String,
     model: String,
+    /// The operator's name of the key.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    key: Option<String>,
     exchange: Exchange,
 }
 
@@ -111,6 +114,7 @@ impl Diary {
             origin: attempt.endpoint.origin().to_owned(),
             base: attempt.endpoint.base().to_owned(),
             model: attempt.model.as_ref().to_owned(),
+            key: attempt.key_name.as_deref().map(str::to_owned),
             exchange: exchange.clone(),
         };
         if self.0.stand.borrow().saved.as_deref() == Some(&saved) {
@@ -199,18 +203,22 @@ impl Saved {
         let ticket = Ticket {
             snapshot: gateway.snapshot(),
             caller: Arc::new(Caller { credential: None, bill_to: None }),
-            ask: Ask { received: Instant::now(), lenient: false, timeout: None, job_until: Some(until) },
+            ask: Ask::of_job(false, None, until),
             name: model.clone(),
             asked: Asked::Pinned { backend: id.clone(), model: model.clone() },
             operation,
             stream: false,
+            detour: None,
         };
         for mapped in [true, false] {
             let place = Place::Backend { id: id.clone(), mapped };
-            let Ok(planned) = plan(ticket.clone(), Candidate::named(place, model.clone()).into()) else { continue };
-            let endpoint = &planned.attempt.endpoint;
-            if endpoint.origin() == self.origin && endpoint.base() == self.base {
-                return Ok(planned.attempt);
+            let Ok(attempts) = attempts_at(&ticket, place, model.clone()) else { continue };
+            let here =
+                |attempt: &Attempt| attempt.endpoint.origin() == self.origin && attempt.endpoint.base() == self.base;
+            // Who asked with one key asks on with it: another account does not know the work.
+            let same = |attempt: &Attempt| self.key.is_none() || attempt.key_name.as_deref() == self.key.as_deref();
+            if let Some(attempt) = attempts.into_iter().find(|attempt| here(attempt) && same(attempt)) {
+                return Ok(attempt);
             }
         }
         let text = "The backend was asked at an address or with a key that the configuration no longer has: the job cannot be continued, and is not submitted again.";

@@ -174,23 +174,25 @@ async fn perform(
         deadline(&leased.job, wished.timeout.map_or(snapshot.config.jobs.time, |t| t.min(snapshot.config.jobs.time)));
     let _held = room(gateway, call.body.len(), until).await?;
     if call.door == Door::Responses {
-        return Box::pin(responses::answer(gateway, leased, call, wished.lenient, until, trail)).await;
+        return Box::pin(responses::answer(gateway, leased, call, wished.lenient, wished.wishes, until, trail)).await;
     }
-    let (call, name, wants) = call.door.read(&call.kind, call.body, &snapshot.json_limits, call.base)?;
+    let (mut call, name, wants) = call.door.read(&call.kind, call.body, &snapshot.json_limits, call.base)?;
     let reply = match saved {
         Some(saved) => {
             let attempt = saved.attempt(gateway, call.operation(), until)?;
             resume(gateway, &attempt, saved.exchange().clone(), trail).await?
         }
         None => {
-            let ask = Ask { received: Instant::now(), lenient: wished.lenient, timeout: None, job_until: Some(until) };
+            let ask = Ask::of_job(wished.lenient, wished.wishes, until);
             let caller = Caller { credential: None, bill_to: None };
-            let ticket = admit(snapshot.clone(), caller, ask, &name, &call)?;
+            let ticket = admit(gateway, snapshot.clone(), caller, ask, &name, &call.asking(&name)?)?;
             let candidates = resolve(gateway, &ticket).await?;
-            dispatch(gateway, plan(ticket, candidates)?, &call, trail).await?
+            let plan = plan(gateway, ticket, candidates, &call)?;
+            dispatch(gateway, plan, &call, trail).await?
         }
     };
     let answer = deliver(gateway, &snapshot, reply, wants, until, trail).await?;
+    trail.served();
     whole(gateway, answer, snapshot.config.assets.size, until).await
 }
 

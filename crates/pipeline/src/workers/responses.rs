@@ -1,9 +1,10 @@
 //! Answers responses in the background: the same walk as any call, with its stream told to whoever follows, and its end kept.
 
-use std::{future::poll_fn, time::Instant};
+use std::{future::poll_fn, sync::Arc, time::Instant};
 
 use bytes::Bytes;
 use net::StreamBody as _;
+use policy::health::Flight;
 use serde_json::Value;
 use types::{
     Fault, Kind, Operation, Result,
@@ -31,6 +32,7 @@ use crate::{
         resolve::resolve,
     },
     trail::Trail,
+    wishes::Wishes,
 };
 
 /// A longer stream is not kept to be told again; its response is.
@@ -45,6 +47,7 @@ pub(super) async fn answer(
     leased: &Leased,
     stored: Stored,
     lenient: bool,
+    wishes: Option<Arc<Wishes>>,
     until: Instant,
     trail: &mut Trail,
 ) -> Result<Answer> {
@@ -59,19 +62,20 @@ pub(super) async fn answer(
     let request = Request::read(&stored.body, None, &foreign::asked(lenient), &snapshot.json_limits)?;
     let recalled = Recalled { request: with_past(gateway, owner, request).await?, owner: owner.clone() };
     let origin = foreign::Origin::of_job(gateway, &snapshot, id, kept.created);
-    let (call, name, mut wants) = foreign::response(recalled, &origin)?;
+    let (mut call, name, mut wants) = foreign::response(recalled, &origin)?;
     let keeping = wants.keeping().ok_or_else(|| Fault::new(Kind::Internal, "The response is not to be kept."))?;
-    let ask = Ask { received: Instant::now(), lenient, timeout: None, job_until: Some(until) };
-    let ticket = admit(snapshot.clone(), Caller { credential: None, bill_to: None }, ask, &name, &call)?;
+    let ask = Ask::of_job(lenient, wishes, until);
+    let nobody = Caller { credential: None, bill_to: None };
+    let ticket = admit(gateway, snapshot.clone(), nobody, ask, &name, &call.asking(&name)?)?;
     let candidates = resolve(gateway, &ticket).await?;
-    let plan = plan(ticket, candidates)?;
+    let plan = plan(gateway, ticket, candidates, &call)?;
     if let Some(diary) = &trail.diary {
         // An answer costs money: it is asked for once. Nothing goes on at a backend that nobody listens to.
         diary.submitting(false).await?;
     }
     let reply = dispatch(gateway, plan, &call, trail).await?;
     match deliver(gateway, &snapshot, reply, wants, until, trail).await? {
-        Answer::Stream { flow: Flow::Events(live), .. } => tell(gateway, &keeping, live).await?,
+        Answer::Stream { flow: Flow::Events(live), .. } => tell(gateway, &keeping, live, trail.flight.take()).await?,
         Answer::Whole { .. } => end(&keeping, None).await?,
         Answer::Stream { .. } => return Err(Fault::new(Kind::Internal, "This stream is no response.")),
     }
@@ -86,9 +90,11 @@ pub(super) async fn answer(
 }
 
 /// Tells a stream to whoever follows; its last events when the response is kept.
-async fn tell(gateway: &Gateway, keeping: &Keeping, live: Box<Live>) -> Result<()> {
+async fn tell(gateway: &Gateway, keeping: &Keeping, live: Box<Live>, flight: Option<Flight>) -> Result<()> {
     let board = &keeping.seat.board;
-    let mut pump = Pump::new(live, Trail::silent(gateway.0.metrics.clone()), gateway.0.drain.leaving());
+    let mut own = Trail::silent(gateway.0.metrics.clone());
+    own.flight = flight;
+    let mut pump = Pump::new(live, own, gateway.0.drain.leaving());
     // What was announced when the call was accepted comes again.
     let (mut announced, mut last) = (board.len(), Vec::new());
     while let Some(event) = poll_fn(|cx| pump.poll_chunk(cx)).await {

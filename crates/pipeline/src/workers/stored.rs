@@ -1,13 +1,16 @@
 //! The form in which a job's call is kept: one line of JSON, then the body as it came. No header of the caller's and no key
 //! stands in it.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use types::{Fault, Kind, Result};
 
-use crate::doors::{Ask, Door, Stored};
+use crate::{
+    doors::{Ask, Door, Stored},
+    wishes::Wishes,
+};
 
 /// The version of the form.
 const VERSION: u32 = 1;
@@ -21,12 +24,15 @@ struct Head {
     base: String,
     lenient: bool,
     timeout_ms: Option<u64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    wishes: Option<Arc<Wishes>>,
 }
 
 /// What the headers of a stored call asked for.
 pub(super) struct Wished {
     pub(super) lenient: bool,
     pub(super) timeout: Option<Duration>,
+    pub(super) wishes: Option<Arc<Wishes>>,
 }
 
 /// Writes a call down.
@@ -38,6 +44,7 @@ pub(crate) fn write(call: &Stored, ask: &Ask) -> Bytes {
         base: call.base.clone(),
         lenient: ask.lenient,
         timeout_ms: ask.timeout.map(|time| u64::try_from(time.as_millis()).unwrap_or(u64::MAX)),
+        wishes: ask.wishes.clone(),
     };
     let mut written = serde_json::to_vec(&head).unwrap_or_default();
     written.reserve_exact(call.body.len() + 1);
@@ -58,7 +65,8 @@ pub(super) fn read(written: &Bytes) -> Result<(Stored, Wished)> {
         return Err(bad());
     }
     let stored = Stored { door: head.door, kind: head.kind, base: head.base, body: written.slice(end + 1..) };
-    Ok((stored, Wished { lenient: head.lenient, timeout: head.timeout_ms.map(Duration::from_millis) }))
+    let timeout = head.timeout_ms.map(Duration::from_millis);
+    Ok((stored, Wished { lenient: head.lenient, timeout, wishes: head.wishes }))
 }
 
 #[cfg(test)]
@@ -80,10 +88,12 @@ mod tests {
             lenient: true,
             timeout: Some(Duration::from_millis(1500)),
             job_until: None,
+            wishes: Some(Arc::new(Wishes { fallbacks: vec!["a/b".to_owned()], ..Wishes::default() })),
+            headers: None,
         };
         let (read, wished) = read(&write(&call, &ask)).unwrap();
         assert_eq!((read.door, read.kind, read.base, read.body), (call.door, call.kind, call.base, call.body));
-        assert_eq!((wished.lenient, wished.timeout), (true, ask.timeout));
+        assert_eq!((wished.lenient, wished.timeout, wished.wishes), (true, ask.timeout, ask.wishes));
     }
 
     #[test]

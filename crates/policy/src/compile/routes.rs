@@ -110,7 +110,15 @@ fn server(check: &mut Checker<'_, '_>, routes: &mut Routes, name: &str, own: &co
     }
     let own_settings = Override { enabled: true, base_url: Some(url.clone()), body_limit, timeouts };
     routes.overrides.insert(id.clone(), own_settings);
-    routes.servers.push(Server { name: id, url, dialect: own.dialect, models, advertised: own.advertised });
+    routes.servers.push(Server {
+        name: id,
+        url,
+        dialect: own.dialect,
+        discover: own.discover.unwrap_or(models.is_empty()),
+        models,
+        check_every: Some(own.check_every.get()).filter(|pause| !pause.is_zero()),
+        advertised: own.advertised,
+    });
 }
 
 fn note_plain_key(check: &mut Checker<'_, '_>, path: &Path, url: &BaseUrl, secret: Option<&Secret>) {

@@ -53,9 +53,15 @@ pub struct Server {
     /// Where its key is, if it wants one: `env:NAME` or `file:PATH`. Nobody else's key is ever sent to it.
     #[serde(default)]
     pub key: Option<SecretRef>,
-    /// The names of its models, for the list of models. Names that are not listed are passed on all the same.
+    /// The names of its models, for the list of models and for calls that name a model and no backend. Names that are not listed are passed on all the same.
     #[serde(default)]
     pub models: Vec<String>,
+    /// Whether the server is asked which models it has, besides those that are listed here. Left out, it is asked when none are.
+    #[serde(default)]
+    pub discover: Option<bool>,
+    /// How often the server is asked whether it is there; `0s` never.
+    #[serde(default = "half_a_minute")]
+    pub check_every: Period,
     /// Whether its models appear in the list of models.
     #[serde(default = "yes")]
     pub advertised: bool,
@@ -65,6 +71,10 @@ pub struct Server {
     /// Times that differ for this server.
     #[serde(default)]
     pub timeouts: BackendTimeouts,
+}
+
+const fn half_a_minute() -> Period {
+    Period::seconds(30)
 }
 
 const fn yes() -> bool {

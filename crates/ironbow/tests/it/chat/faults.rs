@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::backends::LIVE;
-use crate::it::world::{EVERYWHERE, World, ask};
+use crate::it::world::{EVERYWHERE, FORGIVING, World, ask};
 
 fn at(backend: &str) -> Value {
     ask(&format!("huggingface/{backend}/{EVERYWHERE}"), "hi")
@@ -24,7 +24,8 @@ fn routed(fault: &Value) -> Value {
 
 #[test]
 fn a_backends_status_and_words_are_kept_in_openais_shape() {
-    let world = World::plain();
+    // Each caller brings a key, so that what is said of it concerns nobody else.
+    let world = World::configured("huggingface.caller_keys = \"always\"\n");
     for (status, kind) in [
         (400, "invalid_request_error"),
         (401, "authentication_error"),
@@ -39,7 +40,7 @@ fn a_backends_status_and_words_are_kept_in_openais_shape() {
             world.fault(&routed(&json!({"kind": "status", "status": status, "body": format!("{{\"error\":{{\"message\":\"words of {status}\"}}}}"), "content_type": "application/json", "headers": {"x-request-id": "up-123"}})));
             let mut body = at(alias);
             body["stream"] = json!(stream);
-            let reply = world.chat(&body);
+            let reply = world.chat_with(&body, &[("authorization", "Bearer hf_of_a_caller")]);
             assert_eq!(reply.status, status, "{alias}: {}", reply.text());
             let error = &reply.json()["error"];
             assert!(error["message"].as_str().unwrap().contains(&format!("words of {status}")), "{error}");
@@ -104,7 +105,7 @@ fn a_model_that_moved_is_found_again() {
 
 #[test]
 fn answers_that_cannot_be_read_are_the_backends_fault() {
-    let world = World::plain();
+    let world = World::configured(FORGIVING);
     for fault in [
         json!({"kind": "html", "status": 200}),
         json!({"kind": "html", "status": 502}),
@@ -119,8 +120,8 @@ fn answers_that_cannot_be_read_are_the_backends_fault() {
             if stream && fault["kind"] == "content_length" {
                 continue; // A stream is whole with its last event, whatever was announced.
             }
-            // Twice, since a kept connection that dies before any byte is followed by one try on a fresh one.
-            world.fault(&json!({"times": 2, "fault": fault, "match": {"area": "routed"}}));
+            // Again and again, since a connection that breaks before any byte is followed by tries on others.
+            world.fault(&json!({"times": 9, "fault": fault, "match": {"area": "routed"}}));
             let mut body = at(backend);
             body["stream"] = json!(stream);
             let reply = world.chat(&body);

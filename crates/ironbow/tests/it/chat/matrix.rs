@@ -95,7 +95,8 @@ fn every_fault_of_the_manual_is_tried() {
 #[test]
 fn whatever_a_backend_does_a_call_ends_well_or_says_what_is_wrong() {
     let world = World::configured(
-        "timeouts.between_events = \"3s\"\ntimeouts.first_event = \"3s\"\ntimeouts.answer = \"3s\"\ntimeouts.stream = \"4s\"\n",
+        "timeouts.between_events = \"3s\"\ntimeouts.first_event = \"3s\"\ntimeouts.answer = \"3s\"\ntimeouts.stream = \"4s\"\n\
+         huggingface.caller_keys = \"always\"\n",
     );
     let backends: BTreeSet<_> = LIVE.iter().map(|name| providers::find(name).unwrap().id).collect();
     for (fault, whole, streamed) in faults() {
@@ -114,7 +115,8 @@ fn whatever_a_backend_does_a_call_ends_well_or_says_what_is_wrong() {
 
 fn ends(world: &World, backend: &str, stream: bool, end: End, fault: &Value) {
     let body = and(ask(&format!("huggingface/{backend}/{EVERYWHERE}"), SAID), json!({"stream": stream}));
-    let reply = world.chat(&body);
+    // The caller brings the key: what is said of it keeps nobody else, and no later call, from the backend.
+    let reply = world.chat_with(&body, &[("authorization", &format!("Bearer {TOKEN}"))]);
     let (what, text) = (format!("{backend}, stream={stream}: {fault}"), reply.text());
     assert!(!text.contains(TOKEN) && !format!("{:?}", reply.headers).contains(TOKEN), "{what}: our key in {text}");
     let refused = reply.status >= 400;

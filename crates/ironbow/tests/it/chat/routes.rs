@@ -14,21 +14,27 @@ fn models(world: &World) -> Vec<String> {
 }
 
 #[test]
-fn automatic_names_go_to_the_routers_own_surface() {
+fn automatic_names_go_to_a_backend_of_the_mapping_by_what_they_ask_for() {
     let world = World::plain();
-    for (asked, sent) in [
-        (format!("huggingface/auto/{EVERYWHERE}"), EVERYWHERE.to_owned()),
-        (format!("huggingface/auto/{EVERYWHERE}:cheapest"), format!("{EVERYWHERE}:cheapest")),
-        (format!("huggingface/{EVERYWHERE}:fastest"), format!("{EVERYWHERE}:fastest")),
-        (format!("{EVERYWHERE}:preferred"), format!("{EVERYWHERE}:preferred")),
-        ("openai/gpt-oss-120b".to_owned(), "openai/gpt-oss-120b".to_owned()),
-        ("huggingface/openai/gpt-oss-120b".to_owned(), "openai/gpt-oss-120b".to_owned()),
+    world.prices();
+    for (asked, backend, sent) in [
+        // First, by the router's list: later what was measured counts.
+        (format!("huggingface/{EVERYWHERE}:fastest"), "cerebras", "everywhere-1b"),
+        (format!("huggingface/auto/{EVERYWHERE}:cheapest"), "groq", "everywhere-instant"),
+        (format!("{EVERYWHERE}:preferred"), "hf-inference", EVERYWHERE),
+        ("huggingface/openai/gpt-oss-120b:cheapest".to_owned(), "baseten", "openai/gpt-oss-120b"),
     ] {
         let reply = world.chat(&ask(&asked, "hi"));
         assert_eq!(reply.status, 200, "{asked}: {}", reply.text());
-        assert_eq!(models(&world).last(), Some(&sent));
-        assert_eq!(paths(&world).last().map(String::as_str), Some("/v1/chat/completions"));
+        assert_eq!(reply.header("x-ironbow-backend"), Some(backend), "{asked}");
+        assert_eq!(models(&world).last().map(String::as_str), Some(sent), "{asked}");
     }
+    for asked in [format!("huggingface/auto/{EVERYWHERE}"), "openai/gpt-oss-120b".to_owned()] {
+        let reply = world.chat(&ask(&asked, "hi"));
+        assert_eq!(reply.status, 200, "{asked}: {}", reply.text());
+        assert!(providers::find(reply.header("x-ironbow-backend").unwrap()).is_some(), "{asked}");
+    }
+    assert!(paths(&world).iter().all(|path| path != "/v1/chat/completions"), "nobody asked the router to choose");
 }
 
 #[test]

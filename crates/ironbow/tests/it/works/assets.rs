@@ -9,7 +9,7 @@ use serde_json::json;
 
 use crate::it::{
     raw::Reply,
-    world::{With, World},
+    world::{FORGIVING, With, World},
 };
 
 /// Asks for a picture that the backend names by its address and the caller wants in base64.
@@ -118,7 +118,8 @@ const FORBIDDEN: &[&str] = &[
 
 #[test]
 fn no_spelling_of_a_private_address_is_ever_asked() {
-    let world = World::with(With { env: vec![("IRONBOW_ASSETS__ALLOW", "[]".into())], ..With::default() });
+    let world =
+        World::with(With { config: FORGIVING, env: vec![("IRONBOW_ASSETS__ALLOW", "[]".into())], ..With::default() });
     let trap = Trap::new();
     for address in FORBIDDEN {
         let address = address.replace("{p}", &trap.port().to_string());
@@ -134,7 +135,8 @@ fn no_spelling_of_a_private_address_is_ever_asked() {
 fn what_the_operator_allowed_is_one_place_and_no_other() {
     let trap = Trap::new();
     let allowed = format!("[\"http://127.0.0.1:{}\"]", trap.port());
-    let world = World::with(With { env: vec![("IRONBOW_ASSETS__ALLOW", allowed)], ..With::default() });
+    let world =
+        World::with(With { config: FORGIVING, env: vec![("IRONBOW_ASSETS__ALLOW", allowed)], ..With::default() });
     let other = Trap::new();
     for address in [
         format!("http://127.0.0.1:{}", other.port()),
@@ -150,7 +152,7 @@ fn what_the_operator_allowed_is_one_place_and_no_other() {
 
 #[test]
 fn redirects_lead_nowhere_that_the_first_address_might_not() {
-    let world = World::plain();
+    let world = World::configured(FORGIVING);
     let trap = Trap::new();
     let port = trap.port();
     for to in [
@@ -183,7 +185,7 @@ fn redirects_lead_nowhere_that_the_first_address_might_not() {
 
 #[test]
 fn a_good_redirect_is_followed_without_any_key() {
-    let world = World::plain();
+    let world = World::configured(FORGIVING);
     let first = draw(&world);
     assert_eq!(first.status, 200, "{}", first.text());
     let found = world.sandbox.journal().into_iter().find(|entry| entry["operation"] == "asset").unwrap();
@@ -197,6 +199,7 @@ fn a_good_redirect_is_followed_without_any_key() {
 #[test]
 fn results_are_bounded_in_size_and_time_and_must_be_what_they_are_for() {
     let world = World::with(With {
+        config: FORGIVING,
         env: vec![("IRONBOW_ASSETS__SIZE", "200kB".into()), ("IRONBOW_ASSETS__TIME", "1s".into())],
         ..With::default()
     });
@@ -228,7 +231,7 @@ fn results_are_bounded_in_size_and_time_and_must_be_what_they_are_for() {
 
 #[test]
 fn sound_that_is_a_page_is_no_sound() {
-    let world = World::plain();
+    let world = World::configured(FORGIVING);
     asset_fault(&world, &json!({"kind": "html", "status": 200}));
     let body = json!({"model": "huggingface/fal-ai/sandbox/speaks", "input": "hi"});
     let reply =

@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
-use catalog::{Item, Listing, Task};
+use catalog::{Item, Listing, Loss, Task};
 use types::{BackendName, Fault, Kind, Operation, Result};
 use wire::openai::models::{Model, Pricing};
 
 use super::query::{After, Query};
-use crate::Snapshot;
+use crate::{Snapshot, workers::Servers};
 
 /// A model of a server that the operator declared and wants listed.
 pub(super) struct Declared {
@@ -21,16 +21,16 @@ pub(super) struct Declared {
 
 impl Declared {
     /// All of them, in the order of their names.
-    pub(super) fn all(snapshot: &Snapshot) -> Vec<Self> {
+    pub(super) fn all(snapshot: &Snapshot, known: &Servers) -> Vec<Self> {
         let servers = snapshot.config.servers.iter().filter(|server| server.advertised);
         let mut all: Vec<_> = servers
             .flat_map(|server| {
                 let can = |operation: &Operation| providers::dialects::declared(server.dialect, *operation).is_some();
                 let operations: Vec<_> = Operation::ALL.iter().copied().filter(can).collect();
-                server.models.iter().map(move |model| Self {
+                known.models(server).into_iter().map(move |model| Self {
                     id: format!("huggingface/{}/{model}", server.name),
                     server: server.name.clone(),
-                    model: Arc::clone(model),
+                    model,
                     operations: operations.clone(),
                 })
             })
@@ -149,7 +149,7 @@ pub(super) fn start(query: &Query, listing: &Listing, declared: &[Declared]) -> 
 }
 
 /// The sentences that concern what was asked for.
-pub(super) fn warnings(query: &Query, listing: &Listing, snapshot: &Snapshot) -> Vec<String> {
+pub(super) fn warnings(query: &Query, listing: &Listing, snapshot: &Snapshot, lost: &[Loss]) -> Vec<String> {
     let concerns = |source: &str| providers::find(source).is_none() || query.has_backend(source);
     let listed = listing.warnings.iter().filter(|warning| concerns(&warning.source));
     let listed = listed.map(|warning| format!("{}: {}", warning.source, warning.message));
@@ -163,5 +163,7 @@ pub(super) fn warnings(query: &Query, listing: &Listing, snapshot: &Snapshot) ->
             None
         }
     });
-    listed.chain(named).collect()
+    let lost = lost.iter().filter(|loss| query.has_backend(&loss.backend));
+    let lost = lost.map(|loss| format!("{}: {}", loss.backend, loss.sentence()));
+    listed.chain(named).chain(lost).collect()
 }

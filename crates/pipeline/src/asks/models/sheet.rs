@@ -6,7 +6,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use catalog::Listing;
+use catalog::{Listing, Loss};
 use net::{Abort, StreamBody};
 use types::Result;
 use wire::openai::models::Page;
@@ -24,6 +24,8 @@ pub(crate) struct Sheet {
     listing: Arc<Listing>,
     snapshot: Arc<Snapshot>,
     declared: Vec<Declared>,
+    /// Models that backends do not serve any more.
+    lost: Vec<Loss>,
     /// How far the two lists are read.
     item_at: usize,
     declared_at: usize,
@@ -39,15 +41,22 @@ impl Sheet {
     ///
     /// # Errors
     /// `BadRequest` when `after` names no listed model.
-    pub(super) fn new(query: Query, listing: Arc<Listing>, snapshot: Arc<Snapshot>, shape: Shape) -> Result<Self> {
-        let declared = Declared::all(&snapshot);
+    pub(super) fn new(
+        query: Query,
+        listing: Arc<Listing>,
+        snapshot: Arc<Snapshot>,
+        declared: Vec<Declared>,
+        lost: Vec<Loss>,
+        shape: Shape,
+    ) -> Result<Self> {
         let start = rows::start(&query, &listing, &declared)?;
         let start = start.as_ref().map(|(adapter, id)| (*adapter, id.as_str()));
         let item_at = start.map_or(0, |start| listing.items.len() - listing.after(start).len());
         let declared_at = declared.partition_point(|own| start.is_some_and(|start| (false, own.id.as_str()) <= start));
         let left = query.limit;
         let (first, last, list) = (None, None, List::new(shape));
-        Ok(Self { query, listing, snapshot, declared, item_at, declared_at, left, first, last, list, ended: false })
+        let ended = false;
+        Ok(Self { query, listing, snapshot, declared, lost, item_at, declared_at, left, first, last, list, ended })
     }
 
     /// The next piece; nothing when all of it was given.
@@ -109,7 +118,7 @@ impl Sheet {
         self.ended = true;
         let last = self.last.as_ref();
         let cursor = last.filter(|_| has_more).map(|(adapter, id)| After::cursor(*adapter, id));
-        let warnings = rows::warnings(&self.query, &self.listing, &self.snapshot);
+        let warnings = rows::warnings(&self.query, &self.listing, &self.snapshot, &self.lost);
         self.list.end(&Page {
             has_more,
             first_id: self.first.as_deref(),

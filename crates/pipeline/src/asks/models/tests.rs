@@ -1,24 +1,13 @@
 //! Parts of the list.
 
-use std::{collections::BTreeMap, io, sync::Arc};
+use std::sync::Arc;
 
-use catalog::{Item, Listing, State, Task, Warning};
-use policy::compile::{File, Sources};
+use catalog::{Item, Listing, Loss, State, Task, Warning};
 use serde_json::Value;
 use types::Operation;
 
 use super::*;
-use crate::Snapshot;
-
-fn snapshot(text: &str) -> Arc<Snapshot> {
-    let sources = Sources {
-        file: Some(File { name: "gateway.toml", text }),
-        env: &BTreeMap::new(),
-        read_file: &|_| Err(io::ErrorKind::NotFound.into()),
-        flags: &[],
-    };
-    Arc::new(Snapshot::new(policy::compile(&sources, &crate::backend_ids()).unwrap()).unwrap())
-}
+use crate::{Snapshot, snapshot::tests::of as snapshot, workers::Servers};
 
 fn item(backend: &str, hub_id: &str, operation: Operation) -> Item {
     Item {
@@ -65,7 +54,15 @@ fn ask(query: &str, listing: &Arc<Listing>, snapshot: &Arc<Snapshot>) -> Result<
 fn shaped(query: &str, listing: &Arc<Listing>, snapshot: &Arc<Snapshot>, shape: Shape) -> Result<Value> {
     let servers: Vec<_> = snapshot.config.servers.iter().map(|server| &server.name).collect();
     let query = Query::read(query, &servers, shape)?;
-    let mut sheet = Sheet::new(query, Arc::clone(listing), Arc::clone(snapshot), shape)?;
+    let declared = Declared::all(snapshot, &Servers::new(&snapshot.config.servers));
+    let lost = vec![Loss {
+        hub_id: "o/gone".into(),
+        backend: "groq".into(),
+        task: "conversational".into(),
+        failing: false,
+        since: 0,
+    }];
+    let mut sheet = Sheet::new(query, Arc::clone(listing), Arc::clone(snapshot), declared, lost, shape)?;
     let pieces: Vec<_> = std::iter::from_fn(|| sheet.next_piece()).collect();
     assert!(sheet.is_over() && pieces.iter().all(|piece| piece.len() < 100_000));
     Ok(serde_json::from_slice(&pieces.concat()).unwrap())

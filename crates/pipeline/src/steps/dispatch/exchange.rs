@@ -5,13 +5,16 @@ use std::time::{Duration, Instant};
 
 use http::HeaderMap;
 use net::Outgoing;
-use providers::exchange::{Exchange, Got, Send, Step, Takes, To, What, Work};
+use providers::{
+    Flow,
+    exchange::{Exchange, Got, Send, Step, Takes, To, What, Work},
+};
 use types::{
-    Fault, Kind, Operation, Result, Sent,
+    Fault, Kind, Operation, Result, Retry, Sent,
     ask::{Picture, Upload},
 };
 
-use super::{Content, LOADING_TRIES, LOADING_WAIT, Reply, spliced::names};
+use super::{Content, Reply, spliced::names};
 use crate::{
     Gateway, assets, conversion,
     doors::answer_fault,
@@ -146,11 +149,8 @@ impl<'a> Run<'a> {
     async fn finish(&mut self, first: Send, trail: &mut Trail) -> Result<(HeaderMap, Content)> {
         let mut send = first;
         loop {
-            let answered = match self.send(&send, trail).await {
-                Ok(answered) => answered,
-                // What the backend says of a poll is for the exchange to judge: some polls fail and the next one does not.
-                Err(fault) => return Err(fault),
-            };
+            let answered =
+                self.send(&send, trail).await.map_err(|fault| self.final_once_submitted(fault, send.step))?;
             trail.record.first_event.get_or_insert_with(Instant::now);
             let (status, headers, body) = match answered {
                 Answered::Whole { status, headers, body } => (status, headers, body),
@@ -161,7 +161,8 @@ impl<'a> Run<'a> {
             };
             let header = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
             let got = Got { status, header: &header, body: body.bytes, clock: now() };
-            let step = self.exchange.next(got, self.begun.elapsed())?;
+            let step = self.exchange.next(got, self.begun.elapsed());
+            let step = step.map_err(|fault| self.final_once_submitted(fault, send.step))?;
             if let Some(diary) = &trail.diary {
                 diary.replied(self.attempt, &self.exchange).await?;
             }
@@ -179,7 +180,15 @@ impl<'a> Run<'a> {
         }
     }
 
-    /// Sends one request of the exchange; a model that is still being loaded is waited for.
+    /// What was taken on is never asked of anybody else.
+    fn final_once_submitted(&self, mut fault: Box<Fault>, step: What) -> Box<Fault> {
+        if step != What::Submit && self.attempt.endpoint.flow().is_some_and(Flow::is_kept_upstream) {
+            fault.retry = Retry::Never;
+        }
+        fault
+    }
+
+    /// Sends one request of the exchange.
     async fn send(&self, request: &Send, trail: &mut Trail) -> Result<Answered> {
         let mut tries = 1;
         loop {
@@ -199,12 +208,6 @@ impl<'a> Run<'a> {
                     let pause = Duration::from_millis(250) * 2_u32.pow(tries);
                     tries += 1;
                     self.wait(fault.retry_after.unwrap_or_default().max(pause).min(QUESTION_PAUSE)).await?;
-                }
-                Err(fault) if fault.kind == Kind::UpstreamLoading && tries < LOADING_TRIES && !request.once => {
-                    tries += 1;
-                    self.wait(fault.retry_after.unwrap_or(Duration::from_secs(1)).min(LOADING_WAIT))
-                        .await
-                        .map_err(|_| fault)?;
                 }
                 // Nobody knows what became of a submit without an answer: it is not sent again.
                 Err(mut fault) if request.once && fault.sent != Sent::No => {

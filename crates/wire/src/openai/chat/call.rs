@@ -8,7 +8,10 @@ mod tools;
 use bytes::Bytes;
 use types::{Fault, Kind as FaultKind, Result};
 
-use super::super::envelope::{self, Scanned, duplicate, missing, wrong_type};
+use super::super::{
+    detours,
+    envelope::{self, Scanned, duplicate, missing, wrong_type},
+};
 use crate::json::{Kind, Limits, Reader, Slot, Span, Str};
 
 pub use super::super::envelope::Member;
@@ -70,7 +73,10 @@ impl Call {
             }
         }
         match call.member("model") {
-            None => return Err(missing("model", "name a model, e.g. \"huggingface/auto/org/name\"")),
+            None => match call.detours()?.into_iter().next() {
+                Some(first) => call.model = first,
+                None => return Err(missing("model", "name a model, e.g. \"huggingface/auto/org/name\"")),
+            },
             Some(_) if call.model.is_empty() => {
                 return Err(Fault::new(FaultKind::BadRequest, "`model` is empty; name a model.").param("model"));
             }
@@ -101,6 +107,14 @@ impl Call {
     /// The model as the caller named it.
     pub fn model(&self) -> &str {
         &self.model
+    }
+
+    /// Which models may serve instead, as `models` and `fallbacks` name them.
+    ///
+    /// # Errors
+    /// As [`detours::of_body`].
+    pub fn detours(&self) -> Result<Vec<String>> {
+        detours::of_body(&self.body, &self.members, &self.model)
     }
 
     /// Whether a stream is asked for.
@@ -146,6 +160,23 @@ impl Call {
     /// Whether the answer must follow a JSON schema.
     pub const fn has_json_schema(&self) -> bool {
         matches!(self.facts.format, Format::Schema { .. })
+    }
+
+    /// About how many tokens the call has: rather too few than too many, since calls that do not fit are left out.
+    /// Pictures and sound are counted, not measured.
+    pub fn estimate(&self) -> u64 {
+        let by_length = self.body.len() as u64 / 5;
+        let media = (self.facts.images + self.facts.audio) as u64;
+        if media == 0 { by_length } else { by_length.min(2000 + 800 * media) }
+    }
+
+    /// The members at the top that ask for something, by name.
+    pub fn demands(&self) -> impl Iterator<Item = std::borrow::Cow<'_, str>> {
+        let asks = |member: &&Member| {
+            let name = member.name.decode(&self.body);
+            member.kind != Kind::Null && !super::encode::asks_for_nothing(&name, member, &self.body)
+        };
+        self.members.iter().filter(asks).map(|member| member.name.decode(&self.body))
     }
 
     /// The members at the top, in order.

@@ -10,7 +10,10 @@ use super::{
     call::{Asked, Call, Format, Member, MessageFlaw},
     dialect::{Dialect, JsonSchema, MaxTokens, Messages, StreamOptions, Tools},
 };
-use crate::json::{Edits, Kind, Part, Span, TakeOut, text};
+use crate::{
+    json::{Edits, Kind, Part, Span, TakeOut, text},
+    openai::detours,
+};
 
 /// What the caller asked of the translation itself.
 #[derive(Clone, Copy, Debug, Default)]
@@ -107,7 +110,7 @@ impl Writing<'_> {
             let name = member.name.raw(&body);
             let listed =
                 |list: &'static [&'static str]| list.iter().find(|listed| listed.as_bytes() == &*name).copied();
-            if &*name == b"model" {
+            if &*name == b"model" || detours::is_one(&name) {
                 self.gone[index] = true;
             } else if member.kind == Kind::Null {
                 self.gone[index] = self.dialect.messages != Messages::AsIs;
@@ -275,7 +278,7 @@ impl Writing<'_> {
 }
 
 /// Whether a member that a server refuses has a value that changes nothing.
-fn asks_for_nothing(name: &str, member: &Member, body: &[u8]) -> bool {
+pub(super) fn asks_for_nothing(name: &str, member: &Member, body: &[u8]) -> bool {
     let raw = member.value.of(body);
     match name {
         "n" => raw == b"1",

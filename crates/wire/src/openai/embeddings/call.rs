@@ -5,6 +5,7 @@ use types::{Fault, Kind as FaultKind, Result};
 
 use super::super::{
     chat::{Member, usage},
+    detours,
     envelope::{self, Scanned, missing, wrong_type},
 };
 use crate::json::{Kind, Limits, Reader, Slot, Span, Str};
@@ -81,6 +82,11 @@ impl Call {
                 None => break,
             }
         }
+        if call.model.is_empty()
+            && let Some(first) = call.detours()?.into_iter().next()
+        {
+            call.model = first;
+        }
         if call.model.is_empty() {
             return Err(missing("model", "name a model, e.g. \"huggingface/auto/org/name\""));
         }
@@ -113,6 +119,14 @@ impl Call {
     /// The model as the caller named it.
     pub fn model(&self) -> &str {
         &self.model
+    }
+
+    /// Which models may serve instead, as `models` and `fallbacks` name them.
+    ///
+    /// # Errors
+    /// As [`detours::of_body`].
+    pub fn detours(&self) -> Result<Vec<String>> {
+        detours::of_body(&self.body, &self.members, &self.model)
     }
 
     /// How many vectors are asked for.

@@ -8,7 +8,10 @@ use super::{
 };
 use crate::{
     json::{Edits, Kind, Span, TakeOut, text},
-    openai::chat::{Ask, Dropped, Encoded},
+    openai::{
+        chat::{Ask, Dropped, Encoded},
+        detours,
+    },
 };
 
 /// Writes `call` for a server that speaks `dialect` and calls the model `model`.
@@ -29,6 +32,7 @@ pub fn encode(call: &Call, dialect: &Dialect, model: &str, ask: Ask<'_>) -> Resu
         let listed = |list: &'static [&'static str]| list.iter().find(|known| known.as_bytes() == &*name).copied();
         gone[index] = match &*name {
             b"model" => true,
+            other if detours::is_one(other) => true,
             _ if member.kind == Kind::Null => true,
             b"input" | b"inputs" => {
                 // The same under both names goes once.
