@@ -108,9 +108,27 @@ def python_client(script: str, requirements="requirements.txt"):
         released()
         python = install.python_with(places.CLIENTS / requirements)
         with servers.gateway(f"gateway-{script}") as gateway:
-            return of_script(shell.run(f"client-{script}", [python, places.CLIENTS / script], env=gateway.environment(), limit=300))
+            return of_script(shell.run(f"client-{script}", [python, places.CLIENTS / script], env=recorded(gateway, script), limit=300))
 
     return check
+
+
+def recorded(gateway, script: str) -> dict:
+    """What a client script is told; one of OpenAI's SDKs also, where to write down what it was answered."""
+    if not script.startswith("openai_"):
+        return gateway.environment()
+    records = places.LOGS / f"answers-{script}.jsonl"
+    records.unlink(missing_ok=True)
+    return gateway.environment() | {"IRONBOW_RECORDS": str(records)}
+
+
+def described() -> Counts:
+    """Every answer that OpenAI's SDKs were given in this run is as OpenAI's published description says."""
+    records = sorted(places.LOGS.glob("answers-openai_*.jsonl"))
+    if not records:
+        raise Skip("no suite of OpenAI's SDKs has run: choose one with this check")
+    python = install.python_with(places.CLIENTS / "requirements-openapi.txt")
+    return of_script(shell.run("openapi", [python, places.ROOT / "tests" / "openapi" / "validate.py", *records], limit=300))
 
 
 def node_client(script: str):
@@ -120,7 +138,7 @@ def node_client(script: str):
         released()
         folder = install.node_folder(places.CLIENTS)
         with servers.gateway(f"gateway-{script}") as gateway:
-            return of_script(shell.run(f"client-{script}", ["node", folder / script], env=gateway.environment(), limit=300))
+            return of_script(shell.run(f"client-{script}", ["node", folder / script], env=recorded(gateway, script), limit=300))
 
     return check
 

@@ -1,10 +1,40 @@
 // The few lines that every Node client script shares: named checks, the two addresses, faults on demand.
 import assert from "node:assert/strict";
+import { appendFileSync } from "node:fs";
 
 export const GATEWAY = (process.env.IRONBOW_URL ?? "http://127.0.0.1:8080").replace(/\/$/, "");
 export const SANDBOX = (process.env.SANDBOX_URL ?? "").replace(/\/$/, "");
 
 const checks = [];
+
+// Where every answer that the SDK reads is written down, to be held against OpenAI's description: see tests/openapi.
+const RECORDS = process.env.IRONBOW_RECORDS;
+if (RECORDS) {
+  const real = globalThis.fetch;
+  globalThis.fetch = async (address, options) => {
+    const response = await real(address, options);
+    const url = new URL(address instanceof Request ? address.url : address);
+    const type = response.headers.get("content-type") ?? "";
+    if (url.href.startsWith(GATEWAY) && /^(application\/json|text\/event-stream)/.test(type)) {
+      note(response.clone(), options?.method ?? "GET", url, type);
+    }
+    return response;
+  };
+}
+
+/** Writes an answer down as far as it comes. */
+async function note(response, method, url, type) {
+  const pieces = [];
+  let whole = false;
+  try {
+    for await (const piece of response.body) pieces.push(piece);
+    whole = true;
+  } catch {
+    // Whoever asked has left; what came until then is judged.
+  }
+  const row = { method, path: url.pathname + url.search, status: response.status, type, text: Buffer.concat(pieces).toString(), whole };
+  appendFileSync(RECORDS, `${JSON.stringify(row)}\n`);
+}
 
 /** Registers one check; its name says what is true when it passes. */
 export function check(name, run) {

@@ -12,6 +12,53 @@ SANDBOX = os.environ.get("SANDBOX_URL", "").rstrip("/")
 
 _checks = []
 
+# Where every answer that the SDK reads is written down, to be held against OpenAI's description: see tests/openapi.
+RECORDS = os.environ.get("IRONBOW_RECORDS")
+
+
+def record_answers() -> None:
+    """From now on, what an SDK reads over httpx2 is written down."""
+    import httpx2 as httpx
+
+    def note(response, pieces, whole):
+        url, kind = response.request.url, response.headers.get("content-type", "")
+        if not str(url).startswith(GATEWAY) or not kind.startswith(("application/json", "text/event-stream")):
+            return
+        row = {
+            "method": response.request.method, "path": url.raw_path.decode(), "status": response.status_code, "type": kind,
+            "text": b"".join(pieces).decode(errors="replace"), "whole": whole,
+        }
+        with open(RECORDS, "a", encoding="utf-8") as out:
+            out.write(json.dumps(row) + "\n")
+
+    plain, parallel = httpx.Response.iter_raw, httpx.Response.aiter_raw
+
+    def iter_raw(self, chunk_size=None):
+        pieces, whole = [], False
+        try:
+            for piece in plain(self, chunk_size):
+                pieces.append(piece)
+                yield piece
+            whole = True
+        finally:
+            note(self, pieces, whole)
+
+    async def aiter_raw(self, chunk_size=None):
+        pieces, whole = [], False
+        try:
+            async for piece in parallel(self, chunk_size):
+                pieces.append(piece)
+                yield piece
+            whole = True
+        finally:
+            note(self, pieces, whole)
+
+    httpx.Response.iter_raw, httpx.Response.aiter_raw = iter_raw, aiter_raw
+
+
+if RECORDS:
+    record_answers()
+
 
 def check(function):
     """Marks a function (plain or async) as one check; its name says what is true when it passes."""

@@ -126,7 +126,8 @@ pub fn text_delta(text: &str) -> Bytes {
 /// The event that ends the text, with all of it.
 pub fn text_done(transcript: &Transcript) -> Bytes {
     let mut done = json!({"type": "transcript.text.done", "text": transcript.text});
-    if let Some(usage) = usage(transcript) {
+    // In a stream OpenAI counts tokens only; seconds have no place there.
+    if let Some(usage) = usage(transcript).filter(|usage| usage["type"] == "tokens") {
         done["usage"] = usage;
     }
     event(&done)

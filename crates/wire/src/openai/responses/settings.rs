@@ -34,11 +34,13 @@ pub(super) fn skeleton(request: &Request, told: &Told, tools: &Tools) -> Map<Str
     if let Some(id) = request.conversation() {
         set("conversation", json!({"id": id}));
     }
-    if !request.member("prompt_cache_key").is_null() {
-        set("prompt_cache_key", given("prompt_cache_key"));
+    // OpenAI's description knows no null for these.
+    for name in ["prompt_cache_key", "safety_identifier", "user"] {
+        if !request.member(name).is_null() {
+            set(name, given(name));
+        }
     }
     set("reasoning", json!({"effort": reasoning["effort"], "summary": request.summary()}));
-    set("safety_identifier", given("safety_identifier"));
     set("service_tier", "default".into());
     set("store", request.store().into());
     set("temperature", or("temperature", 1.0.into()));
@@ -52,8 +54,6 @@ pub(super) fn skeleton(request: &Request, told: &Told, tools: &Tools) -> Map<Str
     set("top_p", or("top_p", 1.0.into()));
     // What does not fit is refused here, never cut.
     set("truncation", "disabled".into());
-    set("usage", Value::Null);
-    set("user", given("user"));
     set("metadata", or("metadata", json!({})));
     members
 }

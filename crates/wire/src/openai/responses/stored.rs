@@ -78,12 +78,15 @@ pub fn called_off_event(number: usize) -> Bytes {
 pub fn replay(response: &Value, after: Option<u64>, out: &mut dyn FnMut(Bytes)) {
     let mut teller = Teller::new(Frames::after(after));
     let mut before = response.as_object().cloned().unwrap_or_default();
-    for (member, value) in
-        [("status", json!("in_progress")), ("output", json!([])), ("usage", json!(null)), ("error", json!(null))]
-    {
+    before.remove("usage");
+    for (member, value) in [
+        ("status", json!("in_progress")),
+        ("output", json!([])),
+        ("error", json!(null)),
+        ("incomplete_details", json!(null)),
+    ] {
         before.insert(member.into(), value);
     }
-    before.insert("incomplete_details".into(), Value::Null);
     teller.begin(&before, out);
     let items: Vec<Item> = response["output"].as_array().into_iter().flatten().map(item).collect();
     match response["status"].as_str() {
