@@ -335,4 +335,26 @@ proptest! {
         prop_assert_eq!(&sent, &format!("{{\"model\":\"their/name\",{}}}", members.join(",")));
         prop_assert_eq!(&sent, &write(&text, &dialect, ASK).0);
     }
+
+    /// Prompt caches survive: equal calls are equal bytes, and the order of tools, messages and members is the caller's.
+    #[test]
+    fn the_order_of_tools_messages_and_members_is_kept(
+        tools in prop::collection::vec(("[a-z]{1,6}", any_json()), 1..5),
+        messages in prop::collection::vec(any::<String>(), 1..5),
+        members in Just(vec!["top_p", "temperature", "seed", "stop"]).prop_shuffle(),
+    ) {
+        let tools: Vec<String> = tools
+            .iter()
+            .map(|(name, schema)| format!("{{\"type\":\"function\",\"function\":{{\"name\":\"{name}\",\"parameters\":{{\"z\":{schema},\"a\":1}}}}}}"))
+            .collect();
+        let messages: Vec<String> =
+            messages.iter().map(|text| format!("{{\"role\":\"user\",\"content\":{}}}", Value::from(text.as_str()))).collect();
+        let members: Vec<String> = members.iter().map(|name| format!("\"{name}\":1")).collect();
+        let (tools, messages, members) = (tools.join(","), messages.join(","), members.join(","));
+        let text = format!("{{{members},\"tools\":[{tools}],\"model\":\"m\",\"messages\":[{messages}]}}");
+        let (sent, _) = write(&text, &Dialect::COMPATIBLE, ASK);
+        let wanted = format!("{{\"model\":\"their/name\",{members},\"tools\":[{tools}],\"messages\":[{messages}]}}");
+        prop_assert_eq!(&sent, &wanted);
+        prop_assert_eq!(&sent, &write(&text, &Dialect::COMPATIBLE, ASK).0);
+    }
 }

@@ -1,6 +1,7 @@
 //! The Responses API at the front door. Golden files: `IRONBOW_GOLDEN=write` writes them anew.
 
 mod answers;
+mod caches;
 mod calls;
 mod kept;
 mod round_trip;
