@@ -1,5 +1,5 @@
 """The table of checks: what runs, in which order, what may be skipped, and what only `--all` runs."""
-from . import agents, budget, checks, fronts, fuzz, pages, real, slow, soak, uploads
+from . import agents, budget, checks, fronts, fuzz, latency, pages, real, slow, soak, uploads
 from .checks import IN_CI, Check, node_client, passed_node, passed_python, python_client, sandbox_node, sandbox_python
 
 CHECKS = [
@@ -51,6 +51,7 @@ CHECKS = [
     # Debian's promtool cannot be had everywhere; where this project is checked before a merge, it must be.
     Check("promtool", checks.metrics, required=IN_CI),
     Check("start and idle memory", budget.start_and_idle_memory, required=IN_CI),
+    Check("what the way through costs", latency.added, required=IN_CI),
     Check("soak, 15 seconds", soak.soak(15), required=IN_CI),
     Check("fuzzing: property tests", checks.fuzzing, long=True),
     Check("fuzzing: guided by coverage", fuzz.fuzz(60), long=True),

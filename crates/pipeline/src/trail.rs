@@ -46,6 +46,8 @@ pub(crate) struct Record {
     pub(crate) first_event: Option<Instant>,
     /// Tokens, where the backend said.
     pub(crate) usage: Option<Usage>,
+    /// How many events of a stream came from the backend.
+    pub(crate) events: Option<u64>,
     /// Why the model stopped.
     pub(crate) finish: Option<wire::openai::chat::Finish>,
     /// What went wrong.

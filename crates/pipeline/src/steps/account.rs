@@ -53,6 +53,7 @@ fn log(
                 tried = (!trail.tried.is_empty()).then(|| in_words(&trail.tried)),
                 duration_ms = u64::try_from(duration_ms).unwrap_or(u64::MAX),
                 first_event_ms = first_event_ms.map(|ms| u64::try_from(ms).unwrap_or(u64::MAX)),
+                events = trail.record.events,
                 input_tokens = trail.record.usage.map(|u| u.input),
                 output_tokens = trail.record.usage.map(|u| u.output),
                 cached_input_tokens = trail.record.usage.map(|u| u.cached_input),

@@ -226,6 +226,7 @@ impl Pump {
     fn note(&mut self) {
         if let Some(trail) = &mut self.trail {
             trail.record.usage = self.live.decoder.usage();
+            trail.record.events = Some(self.live.decoder.events());
             trail.record.finish = self.live.decoder.finish();
         }
     }

@@ -1,12 +1,20 @@
-//! Whatever looks like a key is masked, known to us or not: backends like to quote what they refuse.
+//! Whatever looks like a key is masked, known to us or not: backends like to quote what they refuse. So are the ids of the accounts
+//! that keys belong to, and places inside somebody's network: they are the operator's business, not a caller's.
+
+use std::net::Ipv4Addr;
 
 use types::secret::MASK;
 
-/// How keys begin.
-const PREFIXES: &[&str] =
-    &["hf_", "api_org_", "sk-", "sk_", "gsk_", "csk-", "fw_", "r8_", "nvapi-", "xai-", "rpa_", "AIza"];
+/// How keys and ids of accounts begin.
+const PREFIXES: &[&str] = &[
+    "hf_", "api_org_", "sk-", "sk_", "gsk_", "csk-", "fw_", "r8_", "nvapi-", "xai-", "rpa_", "AIza", "org-", "proj_",
+    "acct_",
+];
 
-/// `text` with everything masked that looks like a key or a bearer token.
+/// How names end that mean something inside a network only.
+const INSIDE: &[&str] = &[".internal", ".local", ".localdomain", ".svc", ".lan", ".corp", ".intranet"];
+
+/// `text` with everything masked that looks like a key, a bearer token, an account's id, or a place inside a network.
 pub fn mask_keys(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     let mut after_bearer = false;
@@ -19,8 +27,10 @@ pub fn mask_keys(text: &str) -> String {
             rest = &rest[width..];
             continue;
         }
+        // A full stop behind a word is not part of it.
+        let end = rest[..end].trim_end_matches('.').len().max(1);
         let word = &rest[..end];
-        if (after_bearer && word.len() >= 6) || looks_like_key(word) {
+        if is_inside(word) || (after_bearer && word.len() >= 6) || looks_like_key(word) {
             out.push_str(MASK);
         } else {
             out.push_str(word);
@@ -46,6 +56,14 @@ fn looks_like_key(word: &str) -> bool {
     })
 }
 
+/// Whether a word is an address or a name that only somebody's own network knows.
+fn is_inside(word: &str) -> bool {
+    match word.parse::<Ipv4Addr>() {
+        Ok(ip) => ip.is_private() || ip.is_loopback() || ip.is_link_local(),
+        Err(_) => INSIDE.iter().any(|end| word.strip_suffix(end).is_some_and(|name| !name.is_empty())),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -58,6 +76,10 @@ mod tests {
             ("sent 'Authorization: Bearer abcdef123456'", "sent 'Authorization: Bearer [redacted]'"),
             ("use hf_hub_download or task-list", "use hf_hub_download or task-list"),
             ("{\"key\":\"gsk_0aB9zzzzzz\"}", "{\"key\":\"[redacted]\"}"),
+            ("no quota for org-Ab12Cd34Ef.", "no quota for [redacted]."),
+            ("dial tcp 10.0.3.7:8080: refused", "dial tcp [redacted]:8080: refused"),
+            ("at http://gpu-7.prod.svc.cluster.local/v1.", "at http://[redacted]/v1."),
+            ("version 10.0.3 at 8.8.8.8, see api.groq.com...", "version 10.0.3 at 8.8.8.8, see api.groq.com..."),
         ] {
             assert_eq!(mask_keys(text), masked);
         }

@@ -44,6 +44,44 @@ fn bad_json_is_refused_by_name_and_nothing_is_sent() {
 }
 
 #[test]
+fn json_that_readers_could_take_differently_has_one_meaning_or_is_refused() {
+    let world = World::plain();
+    let chat = |more: &str| {
+        let call = r#"{"model":"huggingface/novita/sandbox/everywhere","messages":[{"role":"user","content":"hi"}]"#;
+        world.send("POST", "/v1/chat/completions", &[JSON], format!("{call}{more}}}").as_bytes())
+    };
+    let members: String = (0..1_000_000).map(|n| format!(",\"k{n}\":0")).collect();
+    let number = format!(",\"x\":{}", "9".repeat(3_000_000));
+    for (what, more) in [("a million members", members.as_str()), ("a number of three million digits", &number)] {
+        let reply = chat(more);
+        assert!(matches!(reply.status, 400 | 413), "{what}: {} {:.200}", reply.status, reply.text());
+    }
+    assert_eq!(world.upstream_chats().len(), 0);
+    // Names that mean something in other languages, and halves of a pair of surrogates, are members and texts like any other.
+    for more in [r#","__proto__":{"a":1}"#, r#","constructor":{}"#, r#","metadata":{"s":"\ud800"}"#] {
+        // The sandbox itself cannot read half a pair; what counts is that the gateway sent what it was given.
+        assert!(matches!(chat(more).status, 200 | 400), "{more}");
+        let sent = world.upstream_chats().pop().unwrap();
+        assert!(sent["body"].as_str().unwrap().contains(&more[1..]), "{more}: {sent}");
+    }
+}
+
+#[test]
+fn what_a_backend_compressed_unasked_is_not_unpacked() {
+    let world = World::plain();
+    // 20 bytes that gunzip makes one of, however large: nobody asked for them, and nobody reads them.
+    let raw = b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-encoding: gzip\r\ncontent-length: 20\r\n\r\n\x1f\x8b\x08\0\0\0\0\0\0\x03\x03\0\0\0\0\0\0\0\0\0";
+    let raw = base64::Engine::encode(&base64::engine::general_purpose::STANDARD, raw);
+    for stream in [false, true] {
+        world.fault(&json!({"times": 1, "fault": {"kind": "raw", "base64": raw}, "match": {"area": "routed"}}));
+        let mut body = ask(&format!("huggingface/groq/{EVERYWHERE}"), "hi");
+        body["stream"] = json!(stream);
+        let reply = world.chat(&body);
+        assert_eq!((reply.status, reply.header("content-encoding")), (502, None), "{}", reply.text());
+    }
+}
+
+#[test]
 fn a_body_above_the_limit_is_refused_with_and_without_a_length() {
     let world = World::configured("limits.body = \"64KiB\"\n");
     let big = ask(&format!("huggingface/groq/{EVERYWHERE}"), &"x".repeat(70_000)).to_string();

@@ -52,6 +52,26 @@ fn no_canary_is_seen_in_answers_headers_logs_or_metrics() {
 }
 
 #[test]
+fn a_refusals_words_are_kept_without_the_keys_tail_the_account_and_the_inside_of_a_network() {
+    let world = World::plain();
+    let words = format!(
+        "Incorrect API key ****{} of org-Ab12Cd34Ef at http://10.1.2.3:8080 (gpu-7.prod.internal).",
+        &TOKEN[TOKEN.len() - 6..]
+    );
+    let body = json!({"error": {"message": words, "code": "invalid_api_key"}}).to_string();
+    world.fault(&json!({"times": 1, "match": {"area": "routed"},
+        "fault": {"kind": "status", "status": 401, "body": body, "content_type": "application/json"}}));
+    let reply = world.chat(&ask(&format!("huggingface/groq/{EVERYWHERE}"), "hi"));
+    let error = &reply.json()["error"];
+    assert_eq!((reply.status, &error["type"]), (401, &json!("authentication_error")), "{error}");
+    let said = error["message"].as_str().unwrap();
+    assert!(said.contains("Incorrect API key"), "{said}");
+    for inside in [&TOKEN[TOKEN.len() - 6..], "org-Ab", "10.1.2.3", "gpu-7"] {
+        assert!(!reply.text().contains(inside), "{inside} in {said}");
+    }
+}
+
+#[test]
 fn a_backends_own_headers_stay_inside() {
     let world = World::plain();
     let headers = json!({"set-cookie": "a=b", "location": "http://inside/", "server": "secret-server", "x-internal-host": "10.0.0.1", "x-ratelimit-remaining": "7"});
