@@ -195,6 +195,8 @@ def odd_parts_do_no_harm():
 def hundred_at_once(model: str) -> int:
     """A hundred megabytes in a hundred calls, each kept open until all are there; peak memory in KiB."""
     (PROCESS / "clear_refs").write_text("5")
+    before = re.search(r"VmRSS:\s+(\d+)", (PROCESS / "status").read_text())
+    print(f"{model}: {int(before.group(1)) / 1000:.0f} MB before")
     barrier = threading.Barrier(100, timeout=60)
 
     def one(n: int) -> None:

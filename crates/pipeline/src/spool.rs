@@ -10,13 +10,16 @@ use std::{
 
 use bytes::Bytes;
 use net::{ByteBudget, BytePermit, CollectError, RecvBody};
+use tokio::sync::Semaphore;
 use types::{Blob, Fault, Kind, Result};
 use wire::multipart::{self, Files, Form, Parser};
 
 use crate::doors::body_fault;
 
 /// So much is gathered before it is written.
-const BLOCK: usize = 256 * 1024;
+const BLOCK: usize = 64 * 1024;
+/// So many uploads write at a time; the others wait, and hold no thread.
+const WRITERS: usize = 8;
 
 /// How large a form may be, and how much of its files stands in memory, in bytes.
 #[derive(Clone, Copy, Debug)]
@@ -103,12 +106,18 @@ impl Spool {
     async fn settle(&mut self, block: usize) -> Result<()> {
         if self.begun.is_none() && self.part.len() > self.room && self.has_file().await {
             self.begun = Some(self.end_of_file());
-            self.pending.append(&mut self.part);
+            // The room of what is moved is given up: many uploads wait for their rest at the same time.
+            let part = std::mem::take(&mut self.part);
+            if self.pending.is_empty() {
+                self.pending = part;
+            } else {
+                self.pending.extend_from_slice(&part);
+            }
         }
         let Some(file) = self.file.clone().filter(|_| self.pending.len() > block) else { return Ok(()) };
         let (at, bytes) = (self.written, std::mem::take(&mut self.pending));
         self.written += bytes.len() as u64;
-        self.pending = aside(move || write_at(&file, bytes, at)).await.map_err(|error| {
+        aside(move || write_at(&file, &bytes, at)).await.map_err(|error| {
             let text = "There is no room for the files of this call at the moment. Send it later, or a smaller one.";
             Fault::new(Kind::Overloaded, text).detail(error.to_string())
         })?;
@@ -164,15 +173,14 @@ pub(crate) fn keep(made: Vec<u8>, room: usize) -> Blob {
     }
 }
 
-/// Writes all of `bytes`, and gives their room back, empty.
-fn write_at(mut file: &File, mut bytes: Vec<u8>, at: u64) -> io::Result<Vec<u8>> {
+fn write_at(mut file: &File, bytes: &[u8], at: u64) -> io::Result<()> {
     io::Seek::seek(&mut file, io::SeekFrom::Start(at))?;
-    file.write_all(&bytes)?;
-    bytes.clear();
-    Ok(bytes)
+    file.write_all(bytes)
 }
 
 async fn aside<T: Send + 'static>(work: impl FnOnce() -> io::Result<T> + Send + 'static) -> io::Result<T> {
+    static PLACES: Semaphore = Semaphore::const_new(WRITERS);
+    let _place = PLACES.acquire().await.map_err(io::Error::other)?;
     tokio::task::spawn_blocking(work).await.unwrap_or_else(|lost| Err(io::Error::other(lost)))
 }
 
