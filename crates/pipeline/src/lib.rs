@@ -104,7 +104,7 @@ impl Gateway {
     pub fn new(snapshot: Snapshot, upstream: Upstream, catalog: Catalog, keepers: Keepers, drain: Drain) -> Self {
         let budget = ByteBudget::new(snapshot.config.limits.held_bodies);
         let metrics = Arc::new(Metrics::new());
-        let health = Health::new(snapshot.config.routing.health.clone(), Instant::now());
+        let health = Health::new(snapshot.config.routing.health.clone(), Instant::now()).with_clock(Instant::now);
         let (recent, servers) = (Recent::default(), Servers::new(&snapshot.config.servers));
         let snapshot = ArcSwap::from_pointee(snapshot);
         let sealer: Arc<dyn Sealer> = Arc::new(sealer::Aead::new(&keepers.owners));

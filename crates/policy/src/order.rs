@@ -98,6 +98,8 @@ struct Able {
     rank: u64,
     cost: f64,
     weight: f64,
+    /// Through the router: a backend's own key comes before that.
+    routed: bool,
     sight: Sight,
 }
 
@@ -124,7 +126,8 @@ pub fn choose(candidates: &[Candidate], ask: &Ask<'_>, health: &Health, now: Ins
         }
         let (target, twin) = kin(&able, candidates, index);
         let rank = fit::rank(candidate, &sight, ask);
-        let one = Able { index, target, rank, cost: 0.0, weight: f64::from(candidate.weight.max(1)), sight };
+        let (weight, routed) = (f64::from(candidate.weight.max(1)), candidate.lane.account.is_some());
+        let one = Able { index, target, rank, cost: 0.0, weight, routed, sight };
         match twin.and_then(|at| able.get_mut(at)) {
             None => able.push(one),
             Some(twin) if rank < twin.rank => {
@@ -182,10 +185,11 @@ fn kin(able: &[Able], candidates: &[Candidate], index: usize) -> (usize, Option<
     (target, None)
 }
 
-/// Among lanes of one target: the one that tries, then the one with the least under way for what its key may do.
+/// Among lanes of one target: the one that tries, then a backend's own key, then the one with the least under way for what
+/// its key may do.
 fn lanes(a: &Able, b: &Able) -> std::cmp::Ordering {
     let load = |one: &Able| f64::from(one.sight.lane_in_flight + 1) * one.sight.pressure;
-    b.sight.tries.cmp(&a.sight.tries).then(load(a).total_cmp(&load(b)))
+    b.sight.tries.cmp(&a.sight.tries).then(a.routed.cmp(&b.routed)).then(load(a).total_cmp(&load(b)))
 }
 
 /// Whom a call goes to first.

@@ -188,6 +188,21 @@ fn of_several_keys_the_one_with_the_least_under_way_is_taken() {
 }
 
 #[test]
+fn a_backends_own_key_is_taken_before_tokens_for_the_router() {
+    let (mut scene, need) = (Scene::new(), Need::default());
+    let routed = Candidate::new(lane("alpha", "token"));
+    let own = Candidate::new(policy::health::Lane { account: None, ..lane("alpha", "own") });
+    let candidates = [routed, own];
+    let under_way: Vec<_> = (0..3).map(|_| scene.health.begin(&candidates[1].lane, scene.now).unwrap()).collect();
+    for seed in 0..20 {
+        assert_eq!(choose(&candidates, &Ask::new(&need, seed), &scene.health, scene.now).attempts, [1, 0]);
+    }
+    drop(under_way);
+    scene.fail(&candidates[1].lane, &refused(429, Kind::UpstreamRateLimited, Some(SECOND)));
+    assert_eq!(choose(&candidates, &Ask::new(&need, 1), &scene.health, scene.now).attempts, [0]);
+}
+
+#[test]
 fn when_everybody_is_limited_the_caller_learns_the_smallest_wait() {
     let (mut scene, need) = (Scene::new(), Need::default());
     let candidates = [at("a"), at("b"), Candidate { state: MarketState::Staging, ..at("c") }];
