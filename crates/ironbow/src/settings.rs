@@ -45,7 +45,7 @@ pub(crate) fn load(given: &Given<'_>) -> Result<Compiled, Refused> {
         None => None,
     };
     let name = given.file.map(|path| path.display().to_string()).unwrap_or_default();
-    let allowed;
+    let (allowed, vendors): (String, Vec<(String, String)>);
     let (mut env, mut flags) = (environment(), Vec::new());
     if let Some(address) = given.listen {
         flags.push(Flag { name: "--listen", setting: "listener.address", text: address });
@@ -59,6 +59,8 @@ pub(crate) fn load(given: &Given<'_>) -> Result<Compiled, Refused> {
         // Hugging Face is the sandbox, real keys stay unused, and what it says about models is not kept for the real one.
         let sandbox = |setting, text| Flag { name: "--sandbox", setting, text };
         allowed = format!("[\"{url}\"]");
+        vendors = sandboxed_vendors(url, &mut env);
+        flags.extend(vendors.iter().map(|(setting, text)| sandbox(setting, text)));
         flags.extend([
             sandbox("assets.allow", &allowed),
             sandbox("huggingface.hub", url),
@@ -79,6 +81,18 @@ pub(crate) fn load(given: &Given<'_>) -> Result<Compiled, Refused> {
         flags: &flags,
     };
     policy::compile(&sources, &pipeline::backend_ids()).map_err(Refused::Problems)
+}
+
+/// The settings with which the sandbox stands in for every vendor too, with a key that opens nothing else.
+fn sandboxed_vendors(url: &str, env: &mut BTreeMap<String, String>) -> Vec<(String, String)> {
+    let mut settings = Vec::new();
+    for (id, vendor) in pipeline::backend_ids().into_iter().filter_map(|backend| Some((backend.id, backend.vendor?))) {
+        env.insert(vendor.variable.to_owned(), format!("key-{id}"));
+        let values =
+            [("base_url", format!("{url}/direct/{id}")), ("keys", "[]".into()), ("environment_key", "true".into())];
+        settings.extend(values.map(|(name, text)| (format!("providers.{id}.{name}"), text)));
+    }
+    settings
 }
 
 /// Every variable whose name and value are text; others cannot be meant for us.

@@ -16,6 +16,7 @@ mod it {
     mod routing;
     mod serving;
     mod tls;
+    mod vendors;
     mod works;
     mod world;
 }

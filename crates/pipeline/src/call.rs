@@ -5,6 +5,7 @@ use providers::exchange::Work;
 use types::{Operation, Result};
 use wire::{
     json::Kind,
+    native,
     openai::{chat, detours, embeddings},
 };
 
@@ -16,6 +17,8 @@ pub(crate) enum Call {
     Chat(chat::Call),
     /// Chat that was said in another dialect: the answer is read as events, and needs its usage.
     Translated(chat::Call),
+    /// A call that passes as it came where the backend speaks its dialect, with what stands for it elsewhere.
+    Native(Box<Native>),
     /// Embeddings: bytes that are spliced.
     Embeddings(embeddings::Call),
     /// A stream of pictures, with how it is shown.
@@ -24,11 +27,19 @@ pub(crate) enum Call {
     Work(Work),
 }
 
+/// A call in a vendor's own dialect, which may go to that vendor.
+pub(crate) struct Native {
+    /// As it came.
+    pub(crate) call: native::Call,
+    /// The same for backends of another dialect, if that can be said.
+    pub(crate) otherwise: Result<Call>,
+}
+
 impl Call {
     /// The operation that a backend must be able to do.
     pub(crate) const fn operation(&self) -> Operation {
         match self {
-            Self::Chat(_) | Self::Translated(_) => Operation::Chat,
+            Self::Chat(_) | Self::Translated(_) | Self::Native(_) => Operation::Chat,
             Self::Embeddings(_) => Operation::Embeddings,
             Self::Pictures(Work::Edit(_), _) => Operation::ImageEditStream,
             Self::Pictures(..) => Operation::ImageStream,
@@ -43,6 +54,7 @@ impl Call {
     pub(crate) const fn stream(&self) -> bool {
         match self {
             Self::Chat(call) | Self::Translated(call) => call.stream(),
+            Self::Native(native) => native.call.stream(),
             Self::Pictures(..) => true,
             Self::Embeddings(_) | Self::Work(_) => false,
         }
@@ -66,6 +78,10 @@ impl Call {
     fn take_detours(&mut self, model: &str) -> Result<Vec<String>> {
         match self {
             Self::Chat(call) | Self::Translated(call) => call.detours(),
+            Self::Native(native) => match &mut native.otherwise {
+                Ok(call) => call.take_detours(model),
+                Err(_) => Ok(Vec::new()),
+            },
             Self::Embeddings(call) => call.detours(),
             Self::Pictures(work, _) | Self::Work(work) => detours::take(extra(work), model),
         }
@@ -73,6 +89,10 @@ impl Call {
 
     /// What a backend must be able to do for it.
     pub(crate) fn need(&self) -> Need {
+        if let Self::Native(native) = self {
+            let nothing = || Need { stream: native.call.stream(), ..Need::default() };
+            return native.otherwise.as_ref().map_or_else(|_| nothing(), Self::need);
+        }
         let (Self::Chat(call) | Self::Translated(call)) = self else {
             let input_tokens = if let Self::Embeddings(call) = self { call.estimate() } else { 0 };
             return Need { stream: self.stream(), input_tokens, ..Need::default() };

@@ -25,21 +25,24 @@ use wire::{
     events,
     json::Limits,
     multipart::{self, Form},
+    native,
 };
 
 use crate::{
     Gateway, Snapshot,
     asks::{files::Parts, models::Sheet},
-    call::Call,
+    call::{Call, Native},
     sessions::{Background, Follow, Keeping},
     spool,
     steps::{
+        authenticate::Caller,
         passage::Passed,
         pump::{Live, Sound},
         recall::Recalled,
     },
     trail::Trail,
     tried::{Tried, in_words},
+    vendors,
     wishes::Wishes,
 };
 
@@ -89,6 +92,8 @@ pub(crate) struct Heard {
     pub(crate) wants: Wants,
     /// The part of the budget that the call's body uses.
     pub(crate) held: BytePermit,
+    /// Headers of the caller that go on to a vendor, where the name may mean one.
+    pub(crate) carried: Option<Arc<HeaderMap>>,
     /// The call as it came, where its caller does not want to wait for the answer and need not.
     pub(crate) later: Option<Later>,
 }
@@ -112,6 +117,10 @@ pub(crate) struct Said<'p> {
     named: &'p str,
     /// Whether its caller waits for the answer.
     waits: bool,
+    /// The call as it came, where its model may be one of a vendor that speaks the door's dialect.
+    native: Option<native::Call>,
+    /// The caller's headers that a vendor may read.
+    carried: HeaderMap,
 }
 
 /// What was heard.
@@ -303,6 +312,7 @@ impl Door {
         self,
         gateway: &Gateway,
         snapshot: &Snapshot,
+        caller: &Caller,
         request: Request,
         named: &'p str,
     ) -> Result<Said<'p>> {
@@ -323,7 +333,12 @@ impl Door {
             }
             Matter::Whole(held)
         };
-        Ok(Said { matter, lenient, kind, base, query, named, waits })
+        let native = match (&matter, vendors::dialect(self)) {
+            (Matter::Whole(held), Some(dialect)) => passing(dialect, snapshot, caller, &held.bytes, named)?,
+            _ => None,
+        };
+        let carried = vendors::readable(request.headers);
+        Ok(Said { matter, lenient, kind, base, query, named, waits, native, carried })
     }
 
     /// Reads the call in what was heard, with the past that it refers to.
@@ -334,11 +349,35 @@ impl Door {
         self,
         gateway: &Gateway,
         snapshot: &Snapshot,
+        caller: &Caller,
+        mut said: Said<'_>,
+        past: Result<Option<Box<Recalled>>>,
+        trail: &mut Trail,
+    ) -> Result<Heard> {
+        let (native, carried) = (said.native.take(), std::mem::take(&mut said.carried));
+        let mut heard = match native {
+            None => self.understood(gateway, snapshot, said, past?, trail)?,
+            // Whether it must be said in another way is not known yet, nor whether that it cannot be said matters.
+            Some(native) => {
+                let read = past.and_then(|past| self.understood(gateway, snapshot, said, past, trail));
+                native_or(native, gateway, read, trail)?
+            }
+        };
+        let meant = vendors::perhaps(snapshot, caller, &heard.model);
+        heard.carried = meant.map(|meant| vendors::carried(meant.vendor, &carried));
+        Ok(heard)
+    }
+
+    /// Reads the call in what was heard, as it is said in OpenAI's dialects.
+    fn understood(
+        self,
+        gateway: &Gateway,
+        snapshot: &Snapshot,
         said: Said<'_>,
         past: Option<Box<Recalled>>,
         trail: &mut Trail,
     ) -> Result<Heard> {
-        let Said { matter, lenient, kind, base, query, named, waits } = said;
+        let Said { matter, lenient, kind, base, query, named, waits, .. } = said;
         let held = match matter {
             Matter::Whole(held) => held,
             Matter::Form(read) => {
@@ -424,7 +463,42 @@ impl Door {
 fn heard(call: Call, model: String, wants: Wants, held: BytePermit, later: Option<Later>, trail: &mut Trail) -> Heard {
     trail.record.stream = call.stream();
     trail.record.model = Some(short(&model).to_owned());
-    Heard { call, model, wants, held, later }
+    Heard { call, model, wants, held, carried: None, later }
+}
+
+/// The call as it came, where its model may be one of a vendor that speaks the door's dialect.
+fn passing(
+    dialect: native::Dialect,
+    snapshot: &Snapshot,
+    caller: &Caller,
+    body: &Bytes,
+    named: &str,
+) -> Result<Option<native::Call>> {
+    if !snapshot.has_vendors(caller) {
+        return Ok(None);
+    }
+    let named = Some(named).filter(|named| !named.is_empty());
+    let call = native::Call::read(dialect, body, named, &snapshot.json_limits)?;
+    let meant = vendors::perhaps(snapshot, caller, call.model());
+    let speaks = meant.is_some_and(|meant| meant.vendor.natives.iter().any(|(spoken, _)| *spoken == dialect));
+    Ok(speaks.then_some(call))
+}
+
+/// A call that may pass as it came, with what stands for it elsewhere.
+///
+/// # Errors
+/// `Overloaded` when its bytes cannot be held.
+fn native_or(native: native::Call, gateway: &Gateway, read: Result<Heard>, trail: &mut Trail) -> Result<Heard> {
+    let model = native.model().to_owned();
+    let (otherwise, wants, held, later) = match read {
+        Ok(heard) => (Ok(heard.call), heard.wants, heard.held, heard.later),
+        // The bytes are held all the same.
+        Err(fault) => match gateway.0.budget.take(native.len()) {
+            Some(held) => (Err(fault), Wants::AsItIs, held, None),
+            None => return Err(Fault::new(Kind::Overloaded, "The gateway holds as much as it may: try again.")),
+        },
+    };
+    Ok(heard(Call::Native(Box::new(Native { call: native, otherwise })), model, wants, held, later, trail))
 }
 
 /// The body with a member `model` in it. One that it has stays, unless it is null: the codec replaces it anyway.

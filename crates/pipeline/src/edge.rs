@@ -102,7 +102,7 @@ async fn route(gateway: &Gateway, request: Request, trail: &mut Trail) -> Result
         }
         Route::CountTokens => {
             check_body(&request.headers, Door::Messages)?;
-            asks::tokens::anthropic(gateway, request).await
+            asks::tokens::anthropic(gateway, request, trail).await
         }
         Route::Passage => {
             check_encoding(&request.headers)?;

@@ -17,6 +17,7 @@ mod spool;
 mod steps;
 mod trail;
 mod tried;
+mod vendors;
 mod wishes;
 mod workers;
 
@@ -57,13 +58,15 @@ async fn walk(gateway: &Gateway, request: Request, door: Door, named: &str, trai
     let snapshot = gateway.snapshot();
     let caller = authenticate(&request.headers)?;
     let ask = Ask::of(&request)?.with_headers(&request.headers, &snapshot);
-    let said = door.hear(gateway, &snapshot, request, named).await?;
-    let past = recall(gateway, &caller, door, &said, &snapshot.json_limits).await?;
-    let mut heard = door.decode(gateway, &snapshot, said, past, trail)?;
-    let ticket = admit(gateway, snapshot.clone(), caller, ask, &heard.model, &heard.call.asking(&heard.model)?)?;
+    let said = door.hear(gateway, &snapshot, &caller, request, named).await?;
+    let past = recall(gateway, &caller, door, &said, &snapshot.json_limits).await;
+    let mut heard = door.decode(gateway, &snapshot, &caller, said, past, trail)?;
+    let asking = heard.call.asking(&heard.model)?;
+    let ticket = admit(gateway, snapshot.clone(), caller, ask, &heard.model, &asking)?.carrying(heard.carried);
+    drop(asking);
     let candidates = resolve(gateway, &ticket).await?;
     let plan = plan(gateway, ticket, candidates, &heard.call)?;
-    if let Some(later) = heard.later {
+    if let Some(later) = heard.later.filter(|_| !plan.passes(&heard.call)) {
         return Box::pin(workers::accept(gateway, &plan, &heard.call, later)).await;
     }
     let until = plan.until();

@@ -8,7 +8,7 @@ use std::{
 use http::HeaderMap;
 use net::{Origin, Permit};
 use policy::{
-    BackendIds, Compiled,
+    BackendIds, Compiled, Presented, VendorIds,
     compiled::Timeouts,
     credentials::{Chosen, Way, Whose},
 };
@@ -16,7 +16,10 @@ use providers::{Backend, Dress, Endpoint, TABLE};
 use types::{BackendName, Operation, Secret};
 use wire::json::Limits;
 
-use crate::{gate::Gate, steps::resolve::Place};
+use crate::{
+    gate::Gate,
+    steps::{authenticate::Caller, resolve::Place},
+};
 
 /// One configuration, ready for requests. It never changes; a new one takes its place.
 pub struct Snapshot {
@@ -84,7 +87,13 @@ impl std::error::Error for BadSnapshot {}
 pub fn backend_ids() -> Vec<BackendIds<'static>> {
     TABLE
         .iter()
-        .map(|b| BackendIds { id: b.id, aliases: b.aliases, routing: routing(b), direct_base: b.direct })
+        .map(|b| BackendIds {
+            id: b.id,
+            aliases: b.aliases,
+            routing: routing(b),
+            direct_base: b.direct,
+            vendor: b.vendor.map(|vendor| VendorIds { is_key: vendor.is_key, variable: vendor.variable }),
+        })
         .collect()
 }
 
@@ -116,6 +125,15 @@ impl Snapshot {
         let gate = Gate::new(&config.listener.hosts);
         let reads_headers = reads_headers(&config);
         Ok(Self { config, json_limits, gate, reads_headers, places, router })
+    }
+
+    /// Whether calls of this caller may go to any vendor.
+    pub(crate) fn has_vendors(&self, caller: &Caller) -> bool {
+        let presented = Presented { token: caller.credential.as_ref(), bill_to: None };
+        TABLE.iter().filter(|backend| backend.vendor.is_some()).any(|backend| {
+            let id = BackendName::new(backend.id);
+            self.config.enabled(&id) && self.config.keys.opens(&id, presented)
+        })
     }
 
     /// What a name in a route stands for.

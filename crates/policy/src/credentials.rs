@@ -3,7 +3,10 @@
 //! An hf_ token goes to the router and nowhere else; a backend's own key goes to that backend's own address and nowhere
 //! else; a server's key goes to that server. A caller's token is used only where the configuration allows it.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::Arc,
+};
 
 use types::{BackendName, Fault, Kind, Result, Secret};
 
@@ -20,6 +23,8 @@ pub struct Keys {
     pub(crate) servers: HashMap<BackendName, Key>,
     /// Whether a caller's hf_ token may be used.
     pub(crate) callers: bool,
+    /// Vendors of which a caller's own key may be used, with what such a key looks like.
+    pub(crate) vendors: BTreeMap<BackendName, fn(&str) -> bool>,
 }
 
 /// A key of the gateway's own.
@@ -102,6 +107,7 @@ impl Keys {
         match self.keyring(target, presented)? {
             Ring::Bare => Ok(Chosen::BARE),
             Ring::Caller(token) => callers(token, presented),
+            Ring::CallersKey(key) => Ok(Chosen::of_caller(key)),
             Ring::Operator { direct, routed } => {
                 let first = direct.first().map(|key| Chosen::operators(key, Way::Direct));
                 let first = first.or_else(|| routed.first().map(|key| Chosen::operators(key, Way::Routed)));
@@ -121,6 +127,7 @@ impl Keys {
         match self.keyring(target, presented)? {
             Ring::Bare => Ok(vec![Chosen::BARE]),
             Ring::Caller(token) => callers(token, presented).map(|chosen| vec![chosen]),
+            Ring::CallersKey(key) => Ok(vec![Chosen::of_caller(key)]),
             Ring::Operator { direct, routed } => {
                 let direct = direct.iter().map(|key| Chosen::operators(key, Way::Direct));
                 Ok(direct.chain(routed.iter().map(|key| Chosen::operators(key, Way::Routed))).collect())
@@ -132,7 +139,7 @@ impl Keys {
     pub fn is_single(&self, target: Target<'_>, presented: Presented<'_>) -> bool {
         match self.keyring(target, presented) {
             Ok(Ring::Operator { direct, routed }) => direct.len() + routed.len() == 1,
-            Ok(Ring::Bare | Ring::Caller(_)) => true,
+            Ok(Ring::Bare | Ring::Caller(_) | Ring::CallersKey(_)) => true,
             Err(_) => false,
         }
     }
@@ -157,6 +164,9 @@ impl Keys {
                 let routable = routing == Routing::Live || (routing == Routing::Retired && mapped);
                 if routable && let Some(token) = self.callers_token(presented) {
                     return Ok(Ring::Caller(token));
+                }
+                if let Some(key) = self.callers_key(id, presented) {
+                    return Ok(Ring::CallersKey(key));
                 }
                 let direct = self.direct.get(id).map_or(&[][..], Vec::as_slice);
                 if !routable && direct.is_empty() {
@@ -192,6 +202,17 @@ impl Keys {
     /// A declared server's key.
     pub fn server(&self, name: &BackendName) -> Option<&Secret> {
         self.servers.get(name).map(|key| &key.secret)
+    }
+
+    /// Whether calls may go to this vendor: with a key of the gateway's own, or with the caller's.
+    pub fn opens(&self, vendor: &BackendName, presented: Presented<'_>) -> bool {
+        self.has_direct(vendor) || self.callers_key(vendor, presented).is_some()
+    }
+
+    /// The caller's own key of this vendor, where it may be used.
+    fn callers_key<'a>(&self, vendor: &BackendName, presented: Presented<'a>) -> Option<&'a Secret> {
+        let is_key = self.vendors.get(vendor)?;
+        presented.token.filter(|token| is_key(token.expose()))
     }
 
     /// Every key of the gateway, for masking foreign text and for start-up messages.
@@ -231,8 +252,10 @@ impl Keys {
 enum Ring<'a> {
     /// None is needed.
     Bare,
-    /// The caller's own.
+    /// The caller's own hf_ token.
     Caller(&'a Secret),
+    /// The caller's own key of the vendor.
+    CallersKey(&'a Secret),
     /// The gateway's, the backend's or server's own first.
     Operator { direct: &'a [Key], routed: &'a [Key] },
 }
@@ -240,6 +263,10 @@ enum Ring<'a> {
 impl Chosen {
     /// A call without a key.
     const BARE: Self = Self { secret: None, way: Way::Direct, bill_to: None, whose: Whose::Operator, name: None };
+
+    fn of_caller(key: &Secret) -> Self {
+        Self { secret: Some(key.clone()), way: Way::Direct, bill_to: None, whose: Whose::Caller, name: None }
+    }
 
     fn operators(key: &Key, way: Way) -> Self {
         Self {

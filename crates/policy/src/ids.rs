@@ -22,4 +22,15 @@ pub struct BackendIds<'a> {
     pub routing: Routing,
     /// Its own address, if calls with its own key are possible.
     pub direct_base: Option<&'a str>,
+    /// What is known of it if it is a vendor whose own API callers may use ([`types::config::Provider`]).
+    pub vendor: Option<VendorIds>,
+}
+
+/// What this crate must know of a vendor.
+#[derive(Clone, Copy, Debug)]
+pub struct VendorIds {
+    /// Whether a credential looks like a key of this vendor.
+    pub is_key: fn(&str) -> bool,
+    /// The variable in which the vendor's own clients look for a key.
+    pub variable: &'static str,
 }

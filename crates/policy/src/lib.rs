@@ -19,6 +19,6 @@ mod shown;
 pub use compile::{File, Flag, Place, Problem, Sources, compile};
 pub use compiled::Compiled;
 pub use credentials::{Chosen, Presented, Target};
-pub use ids::{BackendIds, Routing};
+pub use ids::{BackendIds, Routing, VendorIds};
 pub use name::{Names, parse};
 pub use schema::{Setting, schema, settings};

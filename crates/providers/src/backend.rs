@@ -1,7 +1,11 @@
 //! What is known of one backend, as constants.
 
+use http::{HeaderName, header::AUTHORIZATION};
 use types::Operation;
-use wire::openai::{chat, embeddings};
+use wire::{
+    native,
+    openai::{chat, embeddings},
+};
 
 use crate::{Flow, dialects};
 
@@ -24,6 +28,30 @@ pub struct Backend {
     pub headers: &'static [(&'static str, &'static str)],
     /// What it can do: one entry for each operation.
     pub ops: &'static [Op],
+    /// What is its own as a vendor, if callers may use its API as it is.
+    pub vendor: Option<&'static Vendor>,
+}
+
+/// A vendor whose own API callers may use, in its own dialect, byte for byte.
+#[derive(Debug)]
+pub struct Vendor {
+    /// The dialects that pass, each with its path after the base.
+    pub natives: &'static [(native::Dialect, &'static str)],
+    /// What the names of its models begin with, so that a name without a route finds it.
+    pub families: &'static [&'static str],
+    /// Headers of a caller that go on to it: versions, betas, who pays.
+    pub carried: &'static [&'static str],
+    /// Whether a credential looks like one of its keys.
+    pub is_key: fn(&str) -> bool,
+    /// The variable in which its own clients look for a key.
+    pub variable: &'static str,
+}
+
+impl Vendor {
+    /// Whether a model's name without a route is one of its own.
+    pub fn has_family(&self, model: &str) -> bool {
+        self.families.iter().any(|family| model.starts_with(family))
+    }
 }
 
 /// One operation of a backend.
@@ -48,6 +76,8 @@ pub struct Op {
 pub enum Codec {
     /// As OpenAI's chat, with what the server understands of it.
     Chat(chat::Dialect),
+    /// As Anthropic's messages, translated from OpenAI's chat.
+    Messages,
     /// As embeddings, with what the server understands of them.
     Embeddings(embeddings::Dialect),
     /// As an exchange of one or several requests ([`crate::exchange`]).
@@ -81,14 +111,20 @@ pub enum Scheme {
     Bearer,
     /// `Authorization: Key KEY`.
     Key,
+    /// `X-Api-Key: KEY`; a token of somebody who has signed in goes as `Bearer` all the same.
+    ApiKey,
 }
 
+/// What the tokens of people who have signed in begin with at a vendor whose keys go in a header of their own.
+const SIGNED_IN: &str = "sk-ant-oat";
+
 impl Scheme {
-    /// The word before the key.
-    pub const fn word(self) -> &'static str {
+    /// The header that presents this key, and its value.
+    pub fn header(self, key: &str) -> (HeaderName, String) {
         match self {
-            Self::Bearer => "Bearer",
-            Self::Key => "Key",
+            Self::ApiKey if !key.starts_with(SIGNED_IN) => (HeaderName::from_static("x-api-key"), key.to_owned()),
+            Self::Bearer | Self::ApiKey => (AUTHORIZATION, format!("Bearer {key}")),
+            Self::Key => (AUTHORIZATION, format!("Key {key}")),
         }
     }
 }
@@ -113,6 +149,7 @@ impl Backend {
         scheme: Scheme::Bearer,
         headers: &[],
         ops: &[],
+        vendor: None,
     };
 
     /// Every name that a caller may write: the id first, then the aliases.
@@ -174,7 +211,7 @@ impl Op {
         Self::of(operation, path, Codec::Exchange(flow))
     }
 
-    const fn of(operation: Operation, path: &'static str, codec: Codec) -> Self {
+    pub(crate) const fn of(operation: Operation, path: &'static str, codec: Codec) -> Self {
         Self { operation, path, versioned: None, queue: None, codec, promise: Promise::First }
     }
 

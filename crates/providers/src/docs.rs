@@ -106,6 +106,7 @@ fn capability(backend: &Backend, page: &mut String) {
         (None, _) => "–".to_owned(),
         (Some(_), Scheme::Bearer) => "`Bearer`".to_owned(),
         (Some(_), Scheme::Key) => "`Key`".to_owned(),
+        (Some(_), Scheme::ApiKey) => "`x-api-key`".to_owned(),
     };
     let _ = writeln!(page, "| {} | {also} | {marks} | {routed} | {direct} | {key} |", backend.id);
 }

@@ -6,13 +6,16 @@ use std::sync::Arc;
 
 use http::{
     HeaderMap, HeaderName, HeaderValue,
-    header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, USER_AGENT},
+    header::{ACCEPT, CONTENT_TYPE, USER_AGENT},
 };
 use types::{BackendName, Fault, Kind, Operation, Result, Secret, config};
-use wire::openai::{chat, embeddings};
+use wire::{
+    native,
+    openai::{chat, embeddings},
+};
 
 use crate::{
-    Backend, Codec, Flow, Op, Scheme, dialects,
+    Backend, Codec, Flow, Op, Scheme, Vendor, dialects,
     path::{self, Address, MODEL},
 };
 
@@ -74,6 +77,7 @@ pub struct Endpoint {
     query: &'static str,
     headers: Arc<HeaderMap>,
     scheme: Scheme,
+    vendor: Option<&'static Vendor>,
 }
 
 /// A path, with a gap for the model's name if it has one.
@@ -189,6 +193,7 @@ impl Endpoint {
             query: "",
             headers: fixed_headers(&[])?.into(),
             scheme: Scheme::Bearer,
+            vendor: None,
         })
     }
 
@@ -206,6 +211,7 @@ impl Endpoint {
             query,
             headers: fixed_headers(backend.headers)?.into(),
             scheme: if route == Route::Routed { Scheme::Bearer } else { backend.scheme },
+            vendor: if route == Route::Direct { backend.vendor } else { None },
         })
     }
 
@@ -231,6 +237,17 @@ impl Endpoint {
             Codec::Exchange(flow) => Some(flow),
             _ => None,
         }
+    }
+
+    /// The path at which it speaks this dialect itself, so that a call in it passes as it came; `None` where it does not.
+    pub fn native(&self, dialect: native::Dialect) -> Option<String> {
+        let natives = self.vendor?.natives;
+        natives.iter().find(|(spoken, _)| *spoken == dialect).map(|(_, place)| path::join(&self.base, place))
+    }
+
+    /// Headers of a caller that go on to it.
+    pub fn carried(&self) -> &'static [&'static str] {
+        self.vendor.map_or(&[], |vendor| vendor.carried)
     }
 
     /// The path before the operation's own: what every address of the backend on this route begins with. No slash at
@@ -285,7 +302,8 @@ impl Endpoint {
     pub fn headers(&self, dress: Dress<'_>) -> Result<HeaderMap> {
         let mut headers = HeaderMap::clone(&self.headers);
         if let Some(key) = dress.key {
-            headers.insert(AUTHORIZATION, authorization(self.scheme, key, self.backend.as_str())?);
+            let (name, value) = presented(self.scheme, key, self.backend.as_str())?;
+            headers.insert(name, value);
         }
         if let (Some(payer), Route::Routed | Route::Router) = (dress.bill_to, self.route) {
             let value = HeaderValue::from_str(payer).map_err(|_| {
@@ -298,9 +316,10 @@ impl Endpoint {
     }
 }
 
-/// The value of `Authorization`, marked so that nothing prints it.
-fn authorization(scheme: Scheme, key: &Secret, backend: &str) -> Result<HeaderValue> {
-    let mut value = HeaderValue::try_from(format!("{} {}", scheme.word(), key.expose())).map_err(|_| {
+/// The header that presents a key, its value marked so that nothing prints it.
+fn presented(scheme: Scheme, key: &Secret, backend: &str) -> Result<(HeaderName, HeaderValue)> {
+    let (name, value) = scheme.header(key.expose());
+    let mut value = HeaderValue::try_from(value).map_err(|_| {
         Fault::new(
             Kind::NoCredential,
             format!(
@@ -310,7 +329,7 @@ fn authorization(scheme: Scheme, key: &Secret, backend: &str) -> Result<HeaderVa
         .backend(backend)
     })?;
     value.set_sensitive(true);
-    Ok(value)
+    Ok((name, value))
 }
 
 /// The headers of a question to a declared server that is no call.
@@ -321,7 +340,8 @@ pub fn question_headers(key: Option<&Secret>, server: &str) -> Result<HeaderMap>
     let mut headers = anonymous();
     headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
     if let Some(key) = key {
-        headers.insert(AUTHORIZATION, authorization(Scheme::Bearer, key, server)?);
+        let (name, value) = presented(Scheme::Bearer, key, server)?;
+        headers.insert(name, value);
     }
     Ok(headers)
 }

@@ -2,6 +2,7 @@
 
 use crate::Backend;
 
+mod anthropic;
 mod baseten;
 mod cerebras;
 mod clarifai;
@@ -51,6 +52,7 @@ pub const TABLE: &[Backend] = &[
     deepinfra::BACKEND,
     wavespeed::BACKEND,
     openai::BACKEND,
+    anthropic::BACKEND,
     clarifai::BACKEND,
     nvidia::BACKEND,
 ];

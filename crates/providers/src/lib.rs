@@ -13,7 +13,7 @@ pub mod huggingface;
 pub mod path;
 pub mod refusal;
 
-pub use backend::{Backend, Codec, Op, Promise, Queue, Routing, Scheme};
+pub use backend::{Backend, Codec, Op, Promise, Queue, Routing, Scheme, Vendor};
 pub use endpoint::{Dress, Endpoint, Route, question_headers};
 pub use exchange::Flow;
 pub use huggingface::{TABLE, find};

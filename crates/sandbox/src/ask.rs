@@ -52,7 +52,8 @@ impl Ask {
 
     /// The token or key that came in, for the fault that leaks it.
     pub(crate) fn secret(&self) -> &str {
-        self.header("authorization").and_then(|text| text.split_once(' ')).map_or("", |(_, token)| token)
+        let bearer = self.header("authorization").and_then(|text| text.split_once(' ')).map(|(_, token)| token);
+        bearer.or_else(|| self.header("x-api-key")).unwrap_or("")
     }
 
     pub(crate) fn is_json(&self) -> bool {

@@ -177,7 +177,25 @@ pub(crate) const BACKENDS: &[Backend] = &[
         strict: Some(OPENAI_ALSO),
         developer_role: true,
         max_completion_tokens: true,
-        own_models: &["gpt-4o-mini", "gpt-4o", "gpt-5-mini", "o3"],
+        own_models: &["gpt-4o-mini", "gpt-4o", "gpt-5-mini", "gpt-5-codex", "o3"],
+        ..OPENAI_LIKE
+    },
+    Backend {
+        id: "anthropic",
+        // It has no chat of OpenAI's here: its own dialect is in `vendors`.
+        chat: "-",
+        state: State::NeverRouted,
+        refusal: Shape::Anthropic,
+        scheme: "x-api-key",
+        own_models: &[
+            "claude-opus-4-6",
+            "claude-sonnet-4-5-20250929",
+            "claude-sonnet-4-5",
+            "claude-haiku-4-5-20251001",
+            "claude-haiku-4-5",
+            "claude-3-5-sonnet-20241022",
+            "sandbox/everywhere",
+        ],
         ..OPENAI_LIKE
     },
     Backend {

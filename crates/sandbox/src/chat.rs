@@ -4,7 +4,7 @@ mod check;
 mod emit;
 pub(crate) mod errors;
 mod instance;
-mod script;
+pub(crate) mod script;
 pub(crate) mod style;
 
 use serde_json::Value;

@@ -206,6 +206,8 @@ pub(crate) enum ErrorEvent {
     Text,
     /// With a line `event: error`.
     Named,
+    /// As Anthropic says that it is overloaded.
+    Anthropic,
 }
 
 #[derive(Clone, Copy, Debug, Deserialize)]

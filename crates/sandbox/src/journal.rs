@@ -160,7 +160,7 @@ fn seen(parts: &Parts, knobs: &Knobs, number: u64, ms: u64) -> Map<String, Value
         .headers
         .iter()
         .map(|(name, value)| match name.as_str() {
-            "authorization" => json!([name.as_str(), masked(&parts.headers, &credential)]),
+            "authorization" | "x-api-key" => json!([name.as_str(), masked(&parts.headers, &credential)]),
             _ => json!([name.as_str(), String::from_utf8_lossy(value.as_bytes())]),
         })
         .collect();

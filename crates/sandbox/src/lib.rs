@@ -25,6 +25,7 @@ mod router;
 mod server;
 mod tasks;
 mod tokens;
+mod vendors;
 mod works;
 mod world;
 

@@ -3,7 +3,7 @@
 use crate::ask::Ask;
 use crate::backends::{self, Backend};
 use crate::custom::{self, Server};
-use crate::tasks;
+use crate::{tasks, vendors};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Door {
@@ -130,9 +130,9 @@ impl Place {
             {
                 "chat"
             }
-            Self::Backend { backend, route, queue, .. } => {
-                tasks::operation(backend, route, *queue, ask).unwrap_or("other")
-            }
+            Self::Backend { backend, route, queue, .. } => vendors::operation(backend, route)
+                .or_else(|| tasks::operation(backend, route, *queue, ask))
+                .unwrap_or("other"),
             Self::Custom { route, .. } => tasks::custom_operation(route, ask).unwrap_or("other"),
             _ => "other",
         }

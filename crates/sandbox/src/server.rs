@@ -30,7 +30,7 @@ use crate::play::Play;
 use crate::reply::{Content, Reply, Step, paced};
 use crate::tasks::{self, Call};
 use crate::works::Works;
-use crate::{Settings, chat, control, custom, hub, router};
+use crate::{Settings, chat, control, custom, hub, router, vendors};
 
 /// The largest body that is read at all.
 const BODY_LIMIT: usize = 64 << 20;
@@ -198,6 +198,9 @@ fn play(ask: &Ask, place: &Place, state: &State, exchange: &Exchange) -> Reply {
     match place {
         Place::Hub(hub) => hub::answer(ask, hub, &state.faults),
         Place::Router(route) => router::answer(ask, route),
+        Place::Backend { backend, door, route, .. } if vendors::operation(backend, route).is_some() => {
+            vendors::answer(ask, backend, *door, route)
+        }
         Place::Backend { backend, door, route, .. } if backend.chat_route(route).is_some() => {
             chat::answer(ask, backend, *door, route, &state.faults)
         }

@@ -75,7 +75,7 @@ fn spot<'a>(backend: &str, route: &'a str, queue: bool) -> Option<Spot<'a>> {
     }
     match (backend, route) {
         ("deepinfra", "v1/openai/embeddings") => Some(Spot::Embeddings),
-        ("scaleway" | "nebius" | "sambanova" | "together", "v1/embeddings") => Some(Spot::Embeddings),
+        ("openai" | "scaleway" | "nebius" | "sambanova" | "together", "v1/embeddings") => Some(Spot::Embeddings),
         ("deepinfra", "v1/openai/audio/speech") | ("together", "v1/audio/speech") => Some(Spot::Speech),
         ("deepinfra", "v1/openai/audio/transcriptions") | ("together", "v1/audio/transcriptions") => {
             Some(Spot::Transcription)

@@ -77,11 +77,21 @@ impl Credential {
     }
 }
 
-/// The text after the scheme, and the scheme, of the only `authorization` header.
+/// The header that a key stands in at Anthropic.
+const API_KEY: &str = "x-api-key";
+
+/// The text after the scheme, and the scheme, of the only `authorization` header; or the only `x-api-key`.
 fn parts(headers: &HeaderMap) -> Result<Option<(&str, &str)>, ()> {
     let mut all = headers.get_all(AUTHORIZATION).iter();
-    let Some(first) = all.next() else { return Ok(None) };
-    if all.next().is_some() {
+    let Some(first) = all.next() else {
+        let mut all = headers.get_all(API_KEY).iter();
+        return match (all.next(), all.next()) {
+            (None, _) => Ok(None),
+            (Some(key), None) => key.to_str().map(|key| Some((API_KEY, key))).map_err(|_| ()),
+            _ => Err(()),
+        };
+    };
+    if all.next().is_some() || headers.contains_key(API_KEY) {
         return Err(());
     }
     first.to_str().ok().and_then(|text| text.split_once(' ')).map(Some).ok_or(())
@@ -91,7 +101,9 @@ fn parts(headers: &HeaderMap) -> Result<Option<(&str, &str)>, ()> {
 pub(crate) fn credential(headers: &HeaderMap, knobs: &Knobs) -> Credential {
     let (scheme, token) = match parts(headers) {
         Ok(None) => return Credential::default(),
-        Ok(Some((scheme @ ("Bearer" | "Key"), token))) if !token.is_empty() && !token.contains(' ') => (scheme, token),
+        Ok(Some((scheme @ ("Bearer" | "Key" | API_KEY), token))) if !token.is_empty() && !token.contains(' ') => {
+            (scheme, token)
+        }
         _ => return Credential { class: Class::Malformed, ..Credential::default() },
     };
     let named = knobs.tokens.iter().find(|known| known.value == token);
@@ -129,8 +141,14 @@ fn built_in(token: &str) -> Option<String> {
     }
 }
 
-/// `key-groq` and `key-groq.anything` are groq's test keys.
+/// `key-groq` and `key-groq.anything` are groq's test keys. Vendors' keys may look like theirs, too.
 fn test_key(token: &str) -> Option<&str> {
+    if token.starts_with("sk-ant-sandbox") {
+        return Some("anthropic");
+    }
+    if token.starts_with("sk-sandbox") {
+        return Some("openai");
+    }
     token.strip_prefix("key-").map(|rest| rest.split_once('.').map_or(rest, |(backend, _)| backend))
 }
 

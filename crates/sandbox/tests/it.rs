@@ -13,4 +13,5 @@ mod it {
     mod pictures;
     mod sound;
     mod strict;
+    mod vendors;
 }

@@ -10,6 +10,7 @@ mod huggingface;
 mod limits;
 mod listener;
 mod place;
+mod providers;
 mod routing;
 mod values;
 
@@ -24,6 +25,7 @@ pub use huggingface::{CallerKeys, HuggingFace, Key};
 pub use limits::{Limits, Timeouts};
 pub use listener::{Listener, Tls};
 pub use place::{Assets, Catalog, Data, Jobs, Log, LogFormat, LogLevel, Responses};
+pub use providers::{Provider, ProviderKey};
 pub use routing::{Asides, Health, Retries, Routing, Strategy};
 pub use values::{BadValue, Dollars, Period, SecretRef, Size};
 
@@ -40,6 +42,8 @@ pub struct Document {
     pub timeouts: Timeouts,
     /// Hugging Face: addresses, keys, billing.
     pub huggingface: HuggingFace,
+    /// Vendors whose own API callers may use: the key is the vendor's id, openai or anthropic.
+    pub providers: BTreeMap<String, Provider>,
     /// What differs for single backends; the key is the backend's id or one of its aliases.
     pub backends: BTreeMap<String, Backend>,
     /// Model servers of your own, asked for as `huggingface/{name}/{model}`.

@@ -4,6 +4,7 @@
 //! and named when the caller is lenient); what only advises the service is taken out and named. `cache_control` is
 //! left out without a word: caching is the backend's own affair, and the order of everything that it looks at is kept.
 
+pub mod backend;
 mod content;
 mod fault;
 mod flow;

@@ -48,6 +48,14 @@ pub enum Event {
         /// The text.
         text: String,
     },
+    /// A block of what the model thought is whole, in Anthropic's words: with its signature, or redacted. Its text
+    /// was told before. What it is good for is to be sent back as it is.
+    Thought {
+        /// Which answer.
+        choice: u32,
+        /// The block.
+        block: Value,
+    },
     /// Some of a refusal.
     Refusal {
         /// Which answer.

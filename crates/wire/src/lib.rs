@@ -14,6 +14,7 @@ pub mod heard;
 pub mod hub;
 pub mod json;
 pub mod multipart;
+pub mod native;
 pub mod openai;
 pub mod servers;
 pub mod sse;

@@ -143,10 +143,10 @@ fn only_providers_and_the_sandbox_name_backends() {
     assert!(found.is_empty(), "a backend is named outside `providers`:\n{}", found.join("\n"));
 }
 
-/// Ids and aliases of every backend. `openai` is left out: it is also the name of a protocol.
+/// Ids and aliases of every backend. `openai` and `anthropic` are left out: they are also the names of protocols.
 fn backend_names() -> Vec<String> {
     let named = providers::TABLE.iter().flat_map(|b| std::iter::once(b.id).chain(b.aliases.iter().copied()));
-    named.filter(|n| *n != "openai").map(str::to_owned).collect()
+    named.filter(|n| !matches!(*n, "openai" | "anthropic")).map(str::to_owned).collect()
 }
 
 /// Whether a literal is this backend's name, or has it as a part of a path, a list or a sentence. `together` and `replicate`

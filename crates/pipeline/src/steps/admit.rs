@@ -5,6 +5,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use http::HeaderMap;
 use policy::{
     compiled::AliasPolicy,
     credentials::Presented,
@@ -14,7 +15,7 @@ use policy::{
 use types::{Asked, Operation, Result, Secret};
 
 use super::authenticate::Caller;
-use crate::{Gateway, doors::Ask, snapshot::Snapshot};
+use crate::{Gateway, doors::Ask, snapshot::Snapshot, vendors};
 
 /// A call that may go on.
 #[derive(Clone)]
@@ -30,6 +31,8 @@ pub(crate) struct Ticket {
     pub(crate) operation: Operation,
     /// Whether a stream is wanted.
     pub(crate) stream: bool,
+    /// Headers of the caller that go on to a vendor, where the name may mean one.
+    pub(crate) carried: Option<Arc<HeaderMap>>,
     /// What else may serve, where anybody said something about it.
     pub(crate) detour: Option<Arc<Detour>>,
 }
@@ -56,6 +59,11 @@ impl Ticket {
     pub(crate) fn own_token(&self) -> Option<&Secret> {
         let token = self.caller.credential.as_ref();
         self.snapshot.config.keys.callers_token(Presented { token, bill_to: None })
+    }
+
+    /// The same with headers of the caller that go on to a vendor.
+    pub(crate) fn carrying(self, carried: Option<Arc<HeaderMap>>) -> Self {
+        Self { carried, ..self }
     }
 
     /// When `limit` after the request's arrival is over, or sooner where the caller asked for less.
@@ -106,21 +114,32 @@ pub(crate) fn admit(
     asking: &Asking<impl Fn() -> Need>,
 ) -> Result<Ticket> {
     let names = &snapshot.config.names;
-    let asked = policy::parse(name, names)?;
+    let asked = vendors::meaning(&snapshot, &caller, name)?;
     let (operation, stream) = (asking.operation, asking.stream);
     let nothing = asking.instead.is_empty() && ask.wishes.is_none();
     let detour = if nothing && names.policy(name).is_none() && snapshot.config.routing.rules.is_empty() {
         None
     } else {
-        Some(Arc::new(detour(gateway, &snapshot, &ask, name, asking)?))
+        Some(Arc::new(detour(gateway, &snapshot, &caller, &ask, name, asking)?))
     };
-    Ok(Ticket { caller: Arc::new(caller), ask, name: name.into(), asked, operation, stream, snapshot, detour })
+    Ok(Ticket {
+        caller: Arc::new(caller),
+        ask,
+        name: name.into(),
+        asked,
+        operation,
+        stream,
+        carried: None,
+        snapshot,
+        detour,
+    })
 }
 
 /// Gathers what the call, its alias and the rules say.
 fn detour(
     gateway: &Gateway,
     snapshot: &Snapshot,
+    caller: &Caller,
     ask: &Ask,
     name: &str,
     asking: &Asking<impl Fn() -> Need>,
@@ -164,7 +183,7 @@ fn detour(
     let wished = wishes.map_or(&[][..], |wishes| &wishes.fallbacks[..]);
     let mut stand_ins = Vec::with_capacity(asking.instead.len() + wished.len());
     for other in asking.instead.iter().chain(wished) {
-        stand_ins.push(policy::parse(other, names).map_err(|fault| match &fault.param {
+        stand_ins.push(vendors::meaning(snapshot, caller, other).map_err(|fault| match &fault.param {
             Some(_) => fault.param("fallbacks"),
             None => fault,
         })?);

@@ -18,7 +18,7 @@ use wire::{
 
 use super::{
     dispatch::{Content, Reply},
-    pump::Sound,
+    pump::{Decoder, Sound},
     send::now,
 };
 use crate::{
@@ -42,11 +42,15 @@ pub(crate) async fn deliver(
     trail: &Trail,
 ) -> Result<Answer> {
     let mut dropped = reply.dropped;
-    match &wants {
-        Wants::Translated { dropped: before, .. } | Wants::Vectors { dropped: before, .. } => {
-            dropped.extend_from_slice(before);
-        }
-        _ => {}
+    let passed = match &reply.content {
+        Content::Native(_) => true,
+        Content::Stream(live) => matches!(live.decoder, Decoder::Native(_)),
+        _ => false,
+    };
+    // What passed is the vendor's to write, and to keep.
+    let wants = if passed { Wants::AsItIs } else { wants };
+    if let Wants::Translated { dropped: before, .. } | Wants::Vectors { dropped: before, .. } = &wants {
+        dropped.extend_from_slice(before);
     }
     let mut headers = dress(reply.headers, &dropped, trail);
     let expires = match &trail.diary {
@@ -82,6 +86,7 @@ pub(crate) async fn deliver(
             };
             Ok(Answer::typed_events(headers, kind, flow))
         }
+        (Content::Native(body), _) => Ok(Answer::dressed(headers, JSON, body)),
         (Content::Whole(body), Wants::Vectors { write, .. }) => {
             Ok(Answer::dressed(headers, JSON, write(&body.to_bytes())?.into()))
         }

@@ -3,6 +3,7 @@
 
 mod exchange;
 mod hedge;
+mod native;
 mod pictures;
 mod spliced;
 
@@ -38,8 +39,10 @@ pub(crate) struct Reply {
 
 /// An answer, or the beginning of one.
 pub(crate) enum Content {
-    /// All of it, in the door's own dialect.
+    /// All of it, as OpenAI has it.
     Whole(SendBody),
+    /// All of it as it came, in the door's own dialect.
+    Native(SendBody),
     /// A running stream of events.
     Stream(Box<Live>),
     /// Sound that is passed on as it arrives.
@@ -218,6 +221,23 @@ pub(crate) async fn resume(
     resumed.map_err(|fault| attempt.mask.apply(fault.backend(attempt.endpoint.backend.as_str())))
 }
 
+/// Has a vendor count the tokens of a call; gives its headers and its answer as it is.
+///
+/// # Errors
+/// What the vendor refuses, in its own words without any key in them.
+pub(crate) async fn counted(
+    gateway: &Gateway,
+    attempt: &Attempt,
+    call: &wire::native::Call,
+    target: String,
+    trail: &mut Trail,
+) -> Result<(HeaderMap, SendBody)> {
+    trail.record.backend = Some(attempt.endpoint.backend.clone());
+    trail.record.upstream_model = Some(attempt.model.clone());
+    let counted = native::count(gateway, attempt, call, target, trail).await;
+    counted.map_err(|fault| attempt.mask.apply(fault.backend(attempt.endpoint.backend.as_str())))
+}
+
 /// Finds what is wrong with a call before it becomes a job.
 ///
 /// # Errors
@@ -225,6 +245,7 @@ pub(crate) async fn resume(
 pub(crate) async fn rehearse(attempt: &Attempt, call: &Call) -> Result<()> {
     match call {
         Call::Work(work) => exchange::rehearse(attempt, work).await,
+        Call::Native(native) => native.otherwise.as_ref().map(drop).map_err(Clone::clone),
         _ => Ok(()),
     }
 }
@@ -237,18 +258,31 @@ pub(crate) fn give_up(gateway: &Gateway, attempt: &Attempt, exchange: &Exchange)
 /// One attempt, as the call's kind wants it.
 async fn attempt(gateway: &Gateway, attempt: &Attempt, call: &Call, trail: &mut Trail) -> Result<Reply> {
     let tried = match call {
-        Call::Chat(call) => spliced::chat(gateway, attempt, call, call.wants_stream_usage(), trail).await,
-        Call::Translated(call) => spliced::chat(gateway, attempt, call, true, trail).await,
-        Call::Embeddings(call) => spliced::embeddings(gateway, attempt, call, trail).await,
-        // In boxes: what is rare and large would make every call's future large, and that is moved for every call.
-        Call::Pictures(work, shown) => Box::pin(pictures::stream(gateway, attempt, work, shown, trail)).await,
-        Call::Work(work) => Box::pin(exchange::run(gateway, attempt, work, trail)).await,
+        Call::Native(native) => match (attempt.endpoint.native(native.call.dialect()), &native.otherwise) {
+            (Some(target), _) => Box::pin(native::pass(gateway, attempt, &native.call, target, trail)).await,
+            (None, Ok(call)) => spoken(gateway, attempt, call, trail).await,
+            (None, Err(fault)) => Err(fault.clone()),
+        },
+        call => spoken(gateway, attempt, call, trail).await,
     };
     tried.map_err(|mut fault| {
         fault.upstream_request_id =
             fault.upstream_request_id.take().or_else(|| trail.record.upstream_request_id.clone());
         fault.backend(attempt.endpoint.backend.as_str())
     })
+}
+
+/// One attempt of a call that is spliced, translated or written anew.
+async fn spoken(gateway: &Gateway, attempt: &Attempt, call: &Call, trail: &mut Trail) -> Result<Reply> {
+    match call {
+        Call::Chat(call) => spliced::chat(gateway, attempt, call, call.wants_stream_usage(), trail).await,
+        Call::Translated(call) => spliced::chat(gateway, attempt, call, true, trail).await,
+        Call::Embeddings(call) => spliced::embeddings(gateway, attempt, call, trail).await,
+        // In boxes: what is rare and large would make every call's future large, and that is moved for every call.
+        Call::Pictures(work, shown) => Box::pin(pictures::stream(gateway, attempt, work, shown, trail)).await,
+        Call::Work(work) => Box::pin(exchange::run(gateway, attempt, work, trail)).await,
+        Call::Native(_) => Err(Fault::new(Kind::Internal, "A call stands for itself.")),
+    }
 }
 
 #[cfg(test)]

@@ -9,11 +9,11 @@ use std::{
 use bytes::Bytes;
 use http::{
     HeaderMap, HeaderName, HeaderValue, Method, StatusCode,
-    header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, RETRY_AFTER, USER_AGENT},
+    header::{ACCEPT, CONTENT_TYPE, RETRY_AFTER, USER_AGENT},
 };
 use net::{Abort, Origin, Outgoing, Permit, RecvBody, Request, StreamBody};
 use policy::credentials::{Presented, Target as For, Way};
-use providers::Backend;
+use providers::{Backend, Scheme};
 use types::{BackendName, Fault, Kind, Result, Secret};
 use wire::openai::chat;
 
@@ -111,10 +111,11 @@ fn headers(caller: &HeaderMap, backend: &Backend, key: Option<&Secret>, payer: O
     }
     let unfit = |_| Fault::new(Kind::NoCredential, "The key has characters that a header cannot carry.");
     if let Some(key) = key {
-        let scheme = if key.expose().starts_with("hf_") { "Bearer" } else { backend.scheme.word() };
-        let mut value = HeaderValue::try_from(format!("{scheme} {}", key.expose())).map_err(unfit)?;
+        let scheme = if key.expose().starts_with("hf_") { Scheme::Bearer } else { backend.scheme };
+        let (name, value) = scheme.header(key.expose());
+        let mut value = HeaderValue::try_from(value).map_err(unfit)?;
         value.set_sensitive(true);
-        headers.insert(AUTHORIZATION, value);
+        headers.insert(name, value);
     }
     if let Some(payer) = payer.and_then(|payer| HeaderValue::from_str(payer).ok()) {
         headers.insert("x-hf-bill-to", payer);
@@ -197,7 +198,9 @@ impl StreamBody for PassedPump {
 /// Which backend a path names, if no door does: its first segment, and the rest.
 pub(crate) fn named(method: &Method, path: &str) -> Option<(&'static Backend, usize)> {
     let (first, _) = path.strip_prefix('/')?.split_once('/')?;
-    let backend = providers::find(first).filter(|_| matches!(*method, Method::GET | Method::POST | Method::PUT))?;
+    // A vendor's name is a door's too, and the door wins.
+    let found = providers::find(first).filter(|backend| backend.vendor.is_none());
+    let backend = found.filter(|_| matches!(*method, Method::GET | Method::POST | Method::PUT))?;
     Some((backend, first.len() + 1))
 }
 
@@ -221,5 +224,6 @@ mod tests {
         );
         assert!(named(&Method::POST, "/together").is_none() && named(&Method::POST, "/nobody/x").is_none());
         assert!(named(&Method::DELETE, "/together/x").is_none());
+        assert!(named(&Method::POST, "/openai/v1/x").is_none() && named(&Method::GET, "/anthropic/v1/x").is_none());
     }
 }

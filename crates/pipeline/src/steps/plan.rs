@@ -68,6 +68,12 @@ fn ordered(gateway: &Gateway, ticket: &Ticket, lanes: &Lanes, call: &Call) -> Re
 }
 
 impl Plan {
+    /// Whether the first attempt passes the call as it came.
+    pub(crate) fn passes(&self, call: &Call) -> bool {
+        let Call::Native(native) = call else { return false };
+        self.first().is_ok_and(|attempt| attempt.endpoint.native(native.call.dialect()).is_some())
+    }
+
     /// The next attempt that may be made now.
     pub(crate) fn begin(&mut self, health: &Health) -> Option<(usize, Flight)> {
         self.tries.begin(health, &self.lanes.policy, Instant::now())

@@ -16,7 +16,9 @@ use bytes::Bytes;
 use net::{Abort, Leaving, RecvBody, StreamBody};
 use types::{Fault, Result, Usage};
 use wire::{
-    events,
+    anthropic::backend,
+    events::{self, Event},
+    native,
     openai::{self, chat::Finish},
 };
 
@@ -51,6 +53,10 @@ pub(crate) enum Decoder {
     Chat(openai::chat::Stream),
     /// Chat chunks that become another dialect.
     Translated(Box<Translated>),
+    /// Another dialect's events that become the caller's.
+    Heard(Box<Heard>),
+    /// What passes as it is.
+    Native(native::Stream),
     /// Pictures.
     Pictures(PictureStream),
 }
@@ -60,6 +66,8 @@ impl Decoder {
         match self {
             Self::Chat(stream) => stream.push(chunk, out),
             Self::Translated(stream) => stream.push(chunk, out),
+            Self::Heard(stream) => stream.push(&chunk, out),
+            Self::Native(stream) => stream.push(&chunk, out),
             Self::Pictures(stream) => stream.push(&chunk, out),
         }
     }
@@ -68,6 +76,8 @@ impl Decoder {
         match self {
             Self::Chat(stream) => stream.end(out),
             Self::Translated(stream) => stream.end(out),
+            Self::Heard(stream) => stream.end(out),
+            Self::Native(stream) => stream.end(out),
             Self::Pictures(stream) => stream.end(out),
         }
     }
@@ -77,6 +87,8 @@ impl Decoder {
         match self {
             Self::Chat(stream) => stream.events(),
             Self::Translated(stream) => stream.chat.events(),
+            Self::Heard(stream) => stream.read.events(),
+            Self::Native(stream) => stream.events(),
             Self::Pictures(stream) => stream.events(),
         }
     }
@@ -86,6 +98,8 @@ impl Decoder {
         match self {
             Self::Chat(stream) => stream.is_closed(),
             Self::Translated(stream) => stream.chat.is_closed(),
+            Self::Heard(stream) => stream.read.is_closed(),
+            Self::Native(stream) => stream.is_closed(),
             Self::Pictures(_) => false,
         }
     }
@@ -94,6 +108,8 @@ impl Decoder {
         match self {
             Self::Chat(stream) => stream.usage(),
             Self::Translated(stream) => stream.chat.usage(),
+            Self::Heard(stream) => stream.read.usage(),
+            Self::Native(stream) => stream.usage(),
             Self::Pictures(_) => None,
         }
     }
@@ -102,6 +118,8 @@ impl Decoder {
         match self {
             Self::Chat(stream) => stream.finish(),
             Self::Translated(stream) => stream.chat.finish(),
+            Self::Heard(stream) => stream.read.finish(),
+            Self::Native(stream) => stream.finish(),
             Self::Pictures(_) => None,
         }
     }
@@ -113,7 +131,18 @@ impl Decoder {
     pub(crate) fn translated(self, write: Box<dyn events::Write>, ready: &mut VecDeque<Bytes>) -> Result<Self> {
         match self {
             Self::Chat(chat) => Ok(Self::Translated(Box::new(Translated::over(chat, write, ready)?))),
+            Self::Heard(mut stream) => {
+                stream.rewrite(write, ready);
+                Ok(Self::Heard(stream))
+            }
             other => Ok(other),
+        }
+    }
+
+    /// The dialect is the one it is: what was kept for another need not be kept.
+    fn settle(&mut self) {
+        if let Self::Heard(stream) = self {
+            stream.early = None;
         }
     }
 
@@ -121,8 +150,51 @@ impl Decoder {
     fn fault(&mut self, fault: &Fault, request_id: &str, out: &mut impl FnMut(Bytes)) {
         match self {
             Self::Translated(stream) => stream.write.fault(fault, request_id, out),
+            Self::Heard(stream) => stream.write.fault(fault, request_id, out),
+            Self::Native(stream) => out(stream.fault(fault, request_id)),
             Self::Chat(_) | Self::Pictures(_) => out(openai::fault::event(fault, request_id).into()),
         }
+    }
+}
+
+/// A stream of Anthropic's on its way into the caller's dialect.
+pub(crate) struct Heard {
+    read: backend::Stream,
+    write: Box<dyn events::Write>,
+    /// What was read before it was known in which dialect it is written.
+    early: Option<Vec<Event>>,
+}
+
+impl Heard {
+    /// A stream that has not begun; until something else is said, `write` writes it.
+    pub(crate) fn new(read: backend::Stream, write: Box<dyn events::Write>) -> Self {
+        Self { read, write, early: Some(Vec::new()) }
+    }
+
+    /// From here on, and for what was read already, `write` writes.
+    fn rewrite(&mut self, write: Box<dyn events::Write>, ready: &mut VecDeque<Bytes>) {
+        self.write = write;
+        ready.clear();
+        for event in self.early.take().unwrap_or_default() {
+            self.write.event(&event, &mut |bytes| ready.push_back(bytes));
+        }
+    }
+
+    fn push(&mut self, chunk: &Bytes, out: &mut impl FnMut(Bytes)) -> Result<()> {
+        let Self { read, write, early } = self;
+        read.push(chunk, &mut |event| tell(&mut **write, early, event, out))
+    }
+
+    fn end(&mut self, out: &mut impl FnMut(Bytes)) -> Result<()> {
+        let Self { read, write, early } = self;
+        read.end(&mut |event| tell(&mut **write, early, event, out))
+    }
+}
+
+fn tell(write: &mut dyn events::Write, early: &mut Option<Vec<Event>>, event: Event, out: &mut impl FnMut(Bytes)) {
+    write.event(&event, out);
+    if let Some(early) = early {
+        early.push(event);
     }
 }
 
@@ -181,6 +253,8 @@ impl Pump {
     /// Takes a stream over, with the trail that it settles at its end.
     pub(crate) fn new(live: Box<Live>, trail: Trail, leaving: Leaving) -> Self {
         let patience = Patience::new(live.idle, live.until, leaving);
+        let mut live = live;
+        live.decoder.settle();
         Self { live, trail: Some(trail), patience }
     }
 

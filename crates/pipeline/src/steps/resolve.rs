@@ -10,7 +10,7 @@ use policy::{order::MarketState, rules::AliasTarget};
 use types::{Asked, BackendName, Fault, Kind, Operation, Result, RoutePolicy};
 
 use super::admit::{Detour, Ticket};
-use crate::{Gateway, snapshot::Target};
+use crate::{Gateway, snapshot::Target, vendors};
 
 /// A look-up that takes longer than this is worth less than an answer without it.
 const LOOK_UP_TIME: Duration = Duration::from_secs(15);
@@ -124,6 +124,12 @@ pub(crate) async fn resolve(gateway: &Gateway, ticket: &Ticket) -> Result<Candid
 
 /// The same once more, with what is remembered of the model dropped: a backend said that it does not know the name.
 pub(crate) async fn resolve_afresh(gateway: &Gateway, ticket: &Ticket, model: &str) -> Result<Candidates> {
+    if let Asked::Pinned { backend, .. } = &ticket.asked
+        && let Some(Target::Backend(backend)) = ticket.snapshot.target(backend)
+        && !backend.is_mapped()
+    {
+        return Err(Fault::new(Kind::UnknownModel, "The Hub maps no names for this backend."));
+    }
     if !gateway.0.catalog.forget(model) {
         return Err(Fault::new(Kind::UnknownModel, "The name was asked for a moment ago."));
     }
@@ -242,7 +248,10 @@ async fn auto(gateway: &Gateway, ticket: &Ticket, model: &Arc<str>, policy: Rout
             }
             nobody(&entry, ticket)
         }
-        Ok(Lookup::Unknown) => unknown(ticket, model),
+        Ok(Lookup::Unknown) => {
+            list.extend(vendor(ticket, model));
+            unknown(ticket, model)
+        }
         Err(fault) => {
             if chats && fault.kind == Kind::CatalogUnavailable {
                 list.push(by_router());
@@ -284,6 +293,12 @@ fn own_servers(gateway: &Gateway, ticket: &Ticket, model: &Arc<str>) -> Vec<Cand
         ..Candidate::named(Place::Backend { id: server.name.clone(), mapped: false }, model.clone()).unnamed()
     })
     .collect()
+}
+
+/// The vendor of this organisation's name, for a model that the Hub does not know.
+fn vendor(ticket: &Ticket, model: &str) -> Option<Candidate> {
+    let meant = vendors::of_organisation(&ticket.snapshot, &ticket.caller, model)?;
+    Some(Candidate::named(Place::Backend { id: meant.id, mapped: false }, meant.model))
 }
 
 async fn look_up(gateway: &Gateway, ticket: &Ticket, model: &str) -> Result<Lookup> {

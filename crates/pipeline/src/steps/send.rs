@@ -106,7 +106,11 @@ pub(crate) fn shown_headers(headers: &HeaderMap) -> HeaderMap {
     let mut shown = HeaderMap::new();
     for (name, value) in headers {
         let text = name.as_str();
-        if text.starts_with("x-ratelimit-") || text.starts_with("x-compute-") || text == "openai-processing-ms" {
+        if text.starts_with("x-ratelimit-")
+            || text.starts_with("anthropic-ratelimit-")
+            || text.starts_with("x-compute-")
+            || text == "openai-processing-ms"
+        {
             shown.append(name.clone(), HeaderValue::from_bytes(value.as_bytes()).unwrap_or_else(|_| value.clone()));
         }
     }

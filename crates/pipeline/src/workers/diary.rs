@@ -209,6 +209,7 @@ impl Saved {
             operation,
             stream: false,
             detour: None,
+            carried: None,
         };
         for mapped in [true, false] {
             let place = Place::Backend { id: id.clone(), mapped };

@@ -53,6 +53,7 @@ pub(crate) fn ready(
         CallerKeys::Never => false,
         CallerKeys::Auto => listener.address.ip().is_loopback() && keys.routed.is_empty(),
     };
+    keys::vendors(&mut check, &document.providers, backends, listener.address.ip().is_loopback(), &mut keys);
     let data = check.data(&document.data);
     let catalog = check.catalog(&document.catalog);
     let assets = check.assets(&document.assets);

@@ -1,10 +1,15 @@
 //! Fetches secrets by their references and sorts keys by where they may go.
 
-use std::{collections::HashMap, io, path::PathBuf, sync::Arc};
+use std::{
+    collections::{BTreeMap, HashMap},
+    io,
+    path::PathBuf,
+    sync::Arc,
+};
 
 use types::{
     BackendName, Secret,
-    config::{HuggingFace, SecretRef},
+    config::{CallerKeys, HuggingFace, Provider, SecretRef},
 };
 
 use super::{checks::Checker, path::Path, problem::Place};
@@ -74,6 +79,55 @@ pub(crate) fn ready(check: &mut Checker<'_, '_>, from: &HuggingFace, around: &Ar
         keys.routed.push(Key { name: name.as_str().into(), secret, bill_to: house });
     }
     keys
+}
+
+/// Vendors' keys, and whether callers may bring their own.
+pub(crate) fn vendors(
+    check: &mut Checker<'_, '_>,
+    providers: &BTreeMap<String, Provider>,
+    backends: &[BackendIds<'_>],
+    on_loopback: bool,
+    keys: &mut Keys,
+) {
+    let unset = Provider::default();
+    for (backend, vendor) in backends.iter().filter_map(|backend| Some((backend, backend.vendor?))) {
+        let id = BackendName::new(backend.id);
+        let own = providers.get(backend.id).unwrap_or(&unset);
+        let path = Path::of("providers").key(backend.id);
+        for (index, key) in own.keys.iter().enumerate() {
+            let path = check.report.element(&path.key("keys"), index);
+            key_name(check, &path.key("name"), &key.name);
+            let Some(secret) = secret(check, &path.key("value"), &key.value) else { continue };
+            if is_hugging_face(&secret) {
+                let message = "this is an hf_ token, which goes to Hugging Face's router and nowhere else";
+                check.report.add(&path.key("value"), message.to_owned());
+                continue;
+            }
+            keys.direct.entry(id.clone()).or_default().push(Key {
+                name: key.name.as_str().into(),
+                secret,
+                bill_to: None,
+            });
+        }
+        if own.environment_key && own.keys.is_empty() {
+            let reference = SecretRef::Env(vendor.variable.to_owned());
+            if let Some(secret) = secret(check, &path.key("environment_key"), &reference) {
+                keys.direct.entry(id.clone()).or_default().push(Key {
+                    name: vendor.variable.into(),
+                    secret,
+                    bill_to: None,
+                });
+            }
+        }
+        let callers = match own.caller_keys {
+            CallerKeys::Always => true,
+            CallerKeys::Never => false,
+            CallerKeys::Auto => on_loopback && !keys.has_direct(&id),
+        };
+        if callers {
+            keys.vendors.insert(id, vendor.is_key);
+        }
+    }
 }
 
 /// The secret behind a reference; if there is none, that was reported.
@@ -211,7 +265,7 @@ fn implicit_token(check: &mut Checker<'_, '_>) -> Option<(String, Secret)> {
 }
 
 /// Where Hugging Face's clients keep the token of `hf auth login`.
-fn token_file(env: &std::collections::BTreeMap<String, String>) -> Option<PathBuf> {
+fn token_file(env: &BTreeMap<String, String>) -> Option<PathBuf> {
     let set = |name: &str| env.get(name).filter(|text| !text.is_empty()).map(PathBuf::from);
     if let Some(path) = set("HF_TOKEN_PATH") {
         return Some(path);

@@ -45,6 +45,9 @@ pub(crate) fn ready(
     for (name, own) in &document.backends {
         backend(check, &mut routes, name, own, times);
     }
+    for (name, own) in &document.providers {
+        provider(check, &mut routes, name, own, backends, times);
+    }
     for (name, own) in &document.servers {
         server(check, &mut routes, name, own, times);
     }
@@ -74,6 +77,36 @@ fn backend(check: &mut Checker<'_, '_>, routes: &mut Routes, name: &str, own: &c
     let timeouts = times_of(check, &path.key("timeouts"), &own.timeouts, times);
     let body_limit = own.body_limit.map(|size| check.body_limit(&path.key("body_limit"), size));
     routes.overrides.insert(id, Override { enabled: own.enabled, base_url, body_limit, timeouts });
+}
+
+/// A vendor's address, which is the address of the backend of the same name.
+fn provider(
+    check: &mut Checker<'_, '_>,
+    routes: &mut Routes,
+    name: &str,
+    own: &config::Provider,
+    backends: &[BackendIds<'_>],
+    times: &Timeouts,
+) {
+    let path = Path::of("providers").key(name);
+    let Some(vendor) = backends.iter().find(|backend| backend.id == name && backend.vendor.is_some()) else {
+        let known: Vec<_> = backends.iter().filter(|b| b.vendor.is_some()).map(|b| b.id).collect();
+        check.report.add(&path, format!("there is no such provider; known here are {}", known.join(", ")));
+        return;
+    };
+    let Some(base_url) = own.base_url.as_deref().and_then(|text| address(check, &path.key("base_url"), text)) else {
+        return;
+    };
+    let id = BackendName::new(vendor.id);
+    let empty = Override { enabled: true, base_url: None, body_limit: None, timeouts: *times };
+    let settings = routes.overrides.entry(id.clone()).or_insert(empty);
+    if settings.base_url.is_some() {
+        check
+            .report
+            .add(&path.key("base_url"), format!("the address stands in backends.{id}.base_url too; keep one of them"));
+    }
+    settings.base_url = Some(base_url);
+    routes.based.push(id);
 }
 
 fn server(check: &mut Checker<'_, '_>, routes: &mut Routes, name: &str, own: &config::Server, times: &Timeouts) {

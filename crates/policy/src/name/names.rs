@@ -101,6 +101,11 @@ impl Names {
         self.aliases.insert(name.into(), Meaning { asked, policy });
     }
 
+    /// What a configured alias stands for.
+    pub fn meaning(&self, alias: &str) -> Option<&Asked> {
+        self.alias(alias)
+    }
+
     pub(super) fn alias(&self, text: &str) -> Option<&Asked> {
         // Most gateways have none: then the name is not even hashed.
         if self.aliases.is_empty() { None } else { self.aliases.get(text).map(|meaning| &meaning.asked) }

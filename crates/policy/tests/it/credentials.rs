@@ -227,3 +227,61 @@ fn a_key_of_the_wrong_class_is_refused() {
         "{problems:?}"
     );
 }
+
+const VENDORS: &str = "[providers.anthropic]\nbase_url = \"http://127.0.0.1:9/a\"\nenvironment_key = true\n\
+    [[providers.openai.keys]]\nname = \"team\"\nvalue = \"env:TEAM\"\n";
+
+fn at<'a>(id: &'a BackendName) -> Target<'a> {
+    Target::Backend { id, routing: Routing::Never, mapped: false }
+}
+
+#[test]
+fn a_vendors_key_goes_to_that_vendor_and_a_callers_only_where_it_is_allowed() {
+    let (anthropic, openai) = (BackendName::new("anthropic"), BackendName::new("openai"));
+    let world = World::default().env("ANTHROPIC_API_KEY", "sk-ant-1").env("TEAM", "sk-team");
+    let compiled = world.compile(VENDORS).unwrap();
+    assert_eq!(compiled.direct_base(&anthropic).unwrap().as_str(), "http://127.0.0.1:9/a");
+    let theirs = Secret::new("sk-ant-theirs");
+    let presented = Presented { token: Some(&theirs), bill_to: None };
+    for (id, key) in [(&anthropic, "sk-ant-1"), (&openai, "sk-team")] {
+        let chosen = compiled.keys.choose(at(id), presented).unwrap();
+        assert_eq!((chosen.secret, chosen.way, chosen.whose), (Some(Secret::new(key)), Way::Direct, Whose::Operator));
+    }
+    let open = World::default().compile("").unwrap();
+    let chosen = open.keys.choose(at(&anthropic), presented).unwrap();
+    assert_eq!((chosen.secret, chosen.whose), (Some(theirs.clone()), Whose::Caller));
+    assert!(open.keys.choose(at(&openai), presented).is_err(), "another vendor's key");
+    let hugging_face = Secret::new("hf_theirs");
+    let wrong = Presented { token: Some(&hugging_face), bill_to: None };
+    assert!(open.keys.choose(at(&anthropic), wrong).is_err() && !open.keys.opens(&anthropic, wrong));
+    for shut in [
+        "providers.anthropic.caller_keys = \"never\"",
+        "listener.address = \"0.0.0.0:1\"\nlistener.allow_remote = true",
+    ] {
+        let shut = World::default().compile(shut).unwrap();
+        assert!(!shut.keys.opens(&anthropic, presented));
+    }
+    let always =
+        "listener.address = \"0.0.0.0:1\"\nlistener.allow_remote = true\nproviders.anthropic.caller_keys = \"always\"";
+    assert!(World::default().compile(always).unwrap().keys.opens(&anthropic, presented));
+}
+
+#[test]
+fn what_is_wrong_with_a_vendors_settings_is_said() {
+    for (text, said) in [
+        ("[providers.groq]", "there is no such provider; known here are openai, anthropic"),
+        ("[providers.openai]\nenvironment_key = true", "OPENAI_API_KEY\" is not set"),
+        ("[providers.openai]\nbase_url = \"x\"", "providers.openai.base_url"),
+        (
+            "[providers.openai]\nbase_url = \"http://127.0.0.1:1\"\n[backends.openai]\nbase_url = \"http://127.0.0.1:2\"",
+            "keep one of them",
+        ),
+    ] {
+        let problems = World::default().compile(text).unwrap_err();
+        let all: Vec<String> = problems.iter().map(ToString::to_string).collect();
+        assert!(all.len() == 1 && all[0].contains(said), "{text}: {all:?}");
+    }
+    let hf =
+        World::default().env("K", "hf_x").compile("[providers.openai]\nkeys = [{ name = \"a\", value = \"env:K\" }]");
+    assert!(hf.unwrap_err()[0].to_string().contains("hf_ token"));
+}

@@ -30,6 +30,7 @@ fn world() -> World {
     World::default()
         .env("HF_TOKEN", "hf_token")
         .env("MY_VLLM_KEY", "vllm")
+        .env("ANTHROPIC_API_KEY", "sk-ant-1")
         .file("/run/secrets/groq_key", "gsk\n")
         .file("/etc/ironbow/cert.pem", "-----BEGIN CERTIFICATE-----\n")
         .file("/etc/ironbow/key.pem", "-----BEGIN PRIVATE KEY-----\n")

@@ -121,13 +121,18 @@ fn an_unknown_variable_is_a_mistake_that_names_the_nearest() {
 #[test]
 fn every_setting_has_a_variable_that_sets_it() {
     for setting in settings() {
-        let name =
-            setting.variable.replace("<NAME>", if setting.path.starts_with("backends") { "GROQ" } else { "HOME" });
+        let named = match setting.path.split('.').next() {
+            Some("backends") => "GROQ",
+            Some("providers") => "OPENAI",
+            _ => "HOME",
+        };
+        let name = setting.variable.replace("<NAME>", named);
         let problems = World::default().env(&name, "\u{1}not a value").compile("").err().unwrap_or_default();
         // Whatever is wrong, it is the value: the variable itself is known.
         assert!(!problems.iter().any(|problem| problem.message.contains("no such setting")), "{name}: {problems:?}");
         let expected = Place::Variable(name.clone());
-        let free = ["data.folder", "huggingface.keys[].name"].contains(&setting.path.as_str());
+        let free =
+            ["data.folder", "huggingface.keys[].name", "providers.<name>.keys[].name"].contains(&setting.path.as_str());
         assert!(
             free || problems.iter().any(|problem| problem.place.as_ref() == Some(&expected)),
             "{name}: {problems:?}"

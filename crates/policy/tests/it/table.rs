@@ -6,11 +6,16 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use policy::{BackendIds, Compiled, File, Flag, Names, Problem, Routing, Sources};
+use policy::{BackendIds, Compiled, File, Flag, Names, Problem, Routing, Sources, VendorIds};
 
 const fn backend(id: &'static str, aliases: &'static [&'static str], routing: Routing) -> BackendIds<'static> {
-    BackendIds { id, aliases, routing, direct_base: Some("https://api.example.com") }
+    BackendIds { id, aliases, routing, direct_base: Some("https://api.example.com"), vendor: None }
 }
+
+const OPENAI: VendorIds =
+    VendorIds { is_key: |key| key.starts_with("sk-") && !key.starts_with("sk-ant-"), variable: "OPENAI_API_KEY" };
+
+const ANTHROPIC: VendorIds = VendorIds { is_key: |key| key.starts_with("sk-ant-"), variable: "ANTHROPIC_API_KEY" };
 
 pub(crate) const TABLE: &[BackendIds<'static>] = &[
     BackendIds { direct_base: None, ..backend("hf-inference", &[], Routing::Live) },
@@ -34,7 +39,8 @@ pub(crate) const TABLE: &[BackendIds<'static>] = &[
     backend("baseten", &[], Routing::Live),
     backend("deepinfra", &[], Routing::Live),
     backend("wavespeed", &[], Routing::Live),
-    backend("openai", &[], Routing::Never),
+    BackendIds { vendor: Some(OPENAI), ..backend("openai", &[], Routing::Never) },
+    BackendIds { vendor: Some(ANTHROPIC), ..backend("anthropic", &[], Routing::Never) },
 ];
 
 /// Where a configuration comes from in a test.

@@ -45,7 +45,7 @@ pub(crate) fn check(backend: &Backend, facts: &Value, golden: &Value) -> Result<
     let same = |what: &str, seen: &Value, expected: &Value| {
         if seen == expected { Ok(()) } else { Err(format!("{what}: {seen} instead of {expected}")) }
     };
-    for name in ["names", "hub_org", "routing", "documented"] {
+    for name in ["names", "hub_org", "routing", "documented", "vendor"] {
         same(name, &seen[name], &facts[name])?;
     }
     for operation in Operation::ALL {
@@ -68,7 +68,11 @@ fn ways(facts: &Value, operation: &str) -> [(&'static str, Value); 3] {
     let versioned = facts["versioned"].as_str().unwrap_or(path).replace("{model}", "org/m%3A5599");
     let path = path.replace("{model}", "org/the%20model");
     let headers = |scheme: &str| {
-        let mut headers = json!({"content-type": "application/json", "authorization": format!("{scheme} KEY")});
+        let mut headers = json!({"content-type": "application/json"});
+        match scheme {
+            "x-api-key" => headers[scheme] = "KEY".into(),
+            scheme => headers["authorization"] = format!("{scheme} KEY").into(),
+        }
         for (name, value) in facts["headers"].as_object().into_iter().flatten() {
             headers[name] = value.clone();
         }
@@ -115,7 +119,7 @@ fn the_quirks_that_the_sources_name_are_in_the_golden_calls() {
     let format = |id: &str| golden(id)["schema"]["body"]["response_format"].clone();
     let schema = json!({"type": "object", "properties": {"a": {"type": "string"}}});
     let openai = json!({"type": "json_schema", "json_schema": {"name": "s", "schema": schema, "strict": true}});
-    for backend in TABLE.iter().filter(|b| b.can(Operation::Chat)) {
+    for backend in TABLE.iter().filter(|b| b.chat().is_some()) {
         let expected = match backend.id {
             "together" => json!({"type": "json_schema", "schema": schema}),
             "cohere" | "fireworks-ai" => json!({"type": "json_object", "schema": schema}),
@@ -132,6 +136,13 @@ fn the_quirks_that_the_sources_name_are_in_the_golden_calls() {
         let role = if backend.id == "openai" { "developer" } else { "system" };
         assert_eq!(calls["replay"]["body"]["messages"][0]["role"], role, "{}", backend.id);
     }
+    let anthropic = golden("anthropic");
+    assert_eq!(
+        anthropic["schema"]["body"]["output_config"]["format"],
+        json!({"type": "json_schema", "schema": schema})
+    );
+    assert_eq!(anthropic["replay"]["body"]["system"], json!([{"type": "text", "text": "be brief"}]));
+    assert_eq!(anthropic["member stop"]["body"]["stop_sequences"], json!(["x"]));
     let dropped = |id: &str| golden(id)["member store"]["dropped"].clone();
     assert_eq!(dropped("cerebras"), json!(["store"]));
     assert_eq!(dropped("openai"), json!([]));

@@ -1,7 +1,7 @@
 //! Changing any one part of any backend's data is noticed: each part is changed in memory, and the check against the
 //! expectations must then fail.
 
-use providers::{Backend, Codec, Endpoint, Flow, Op, Promise, Queue, Routing, Scheme, TABLE};
+use providers::{Backend, Codec, Endpoint, Flow, Op, Promise, Queue, Routing, Scheme, TABLE, Vendor};
 use types::Operation;
 use wire::openai::{
     chat::{Dialect, JsonSchema, MaxTokens, Messages, StreamOptions, Tools},
@@ -48,13 +48,39 @@ fn a_change_of_any_one_part_of_another_dialect_is_noticed() {
 
 fn mutants(backend: &Backend) -> Vec<Mutant> {
     // A new part does not compile here until it is changed below, too.
-    let Backend { id: _, aliases: _, hub_org: _, routing: _, direct: _, scheme: _, headers: _, ops: _ } = backend;
+    let Backend { id: _, aliases: _, hub_org: _, routing: _, direct: _, scheme: _, headers: _, ops: _, vendor: _ } =
+        backend;
     let mut all = Vec::new();
     names(backend, &mut all);
     ways(backend, &mut all);
     headers(backend, &mut all);
     ops(backend, &mut all);
+    vendors(backend, &mut all);
     all
+}
+
+fn vendors(backend: &Backend, all: &mut Vec<Mutant>) {
+    let Some(vendor) = backend.vendor else {
+        let other = TABLE.iter().find_map(|other| other.vendor);
+        all.push(("being a vendor".into(), Backend { vendor: other, ..*backend }));
+        return;
+    };
+    let Vendor { natives, families, carried, is_key, variable } = *vendor;
+    let mut push = |what: &str, vendor: Vendor| {
+        all.push((what.to_owned(), Backend { vendor: Some(Box::leak(Box::new(vendor))), ..*backend }));
+    };
+    push("no native dialect", Vendor { natives: &[], families, carried, is_key, variable });
+    let moved = natives.iter().map(|(dialect, path)| (*dialect, leak(format!("{path}x")))).collect::<Vec<_>>();
+    push("another native path", Vendor { natives: Vec::leak(moved), families, carried, is_key, variable });
+    for families in one_less(families).chain([with(families, "more-")]) {
+        push("other families", Vendor { natives, families, carried, is_key, variable });
+    }
+    for carried in one_less(carried).chain([with(carried, "x-more")]) {
+        push("other headers that go on", Vendor { natives, families, carried, is_key, variable });
+    }
+    push("other keys", Vendor { natives, families, carried, is_key: |_| true, variable });
+    push("another variable", Vendor { natives, families, carried, is_key, variable: "OTHER" });
+    all.push(("being no vendor".into(), Backend { vendor: None, ..*backend }));
 }
 
 fn names(backend: &Backend, all: &mut Vec<Mutant>) {
@@ -154,6 +180,7 @@ fn codecs(of: &Codec) -> Vec<(String, Codec)> {
         Codec::Embeddings(dialect) => {
             vectors(dialect).into_iter().map(|(what, d)| (what, Codec::Embeddings(d))).collect()
         }
+        Codec::Messages => vec![("OpenAI's chat".to_owned(), Codec::Chat(Dialect::OPENAI))],
         Codec::Exchange(flow) => {
             let others = FLOWS.iter().filter(|other| *other != flow);
             others.map(|other| (format!("{other:?}"), Codec::Exchange(*other))).collect()

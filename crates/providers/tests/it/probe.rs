@@ -1,10 +1,10 @@
 //! All that can be observed of a backend's data, as one value: what it is called, where calls go, how they are
 //! dressed, and what becomes of a set of calls that touches every part of a dialect.
 
-use providers::{Backend, Dress, Endpoint, docs};
+use providers::{Backend, Dress, Endpoint, Vendor, docs};
 use serde_json::{Value, json};
 use types::{BackendName, Operation, Secret, config};
-use wire::openai::chat::Ask;
+use wire::{native::Dialect, openai::chat::Ask};
 
 use crate::{
     sent::{KEY, send},
@@ -37,6 +37,22 @@ pub(crate) fn observe(backend: &Backend) -> Value {
         "routable": backend.is_routable(),
         "documented": row,
         "ways": ways,
+        "vendor": backend.vendor.map(|vendor| of_vendor(backend, vendor)),
+    })
+}
+
+/// What is its own as a vendor.
+fn of_vendor(backend: &Backend, vendor: &Vendor) -> Value {
+    let direct = Endpoint::direct(backend, Operation::Chat, Some("http://v.example/b")).ok().flatten();
+    let path = |dialect| direct.as_ref().and_then(|endpoint| endpoint.native(dialect));
+    let keys = ["hf_x", "sk-x", "sk-proj-x", "sk-ant-api03-x", "sk-or-v1-x", "gsk_x"];
+    json!({
+        "messages": path(Dialect::Messages),
+        "responses": path(Dialect::Responses),
+        "families": vendor.families,
+        "carried": vendor.carried,
+        "variable": vendor.variable,
+        "keys": keys.into_iter().filter(|key| (vendor.is_key)(key)).collect::<Vec<_>>(),
     })
 }
 

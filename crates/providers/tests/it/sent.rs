@@ -3,10 +3,11 @@
 use std::{collections::BTreeMap, path::PathBuf};
 
 use bytes::Bytes;
-use providers::{Dress, Endpoint};
+use providers::{Codec, Dress, Endpoint};
 use serde_json::Value;
 use types::Secret;
 use wire::{
+    anthropic::backend,
     json::Limits,
     openai::chat::{Ask, Call, encode},
 };
@@ -28,7 +29,10 @@ pub(crate) fn send(endpoint: &Endpoint, asked: &Value, model: &str, ask: Ask<'_>
     let mut call = asked.clone();
     call["model"] = "huggingface/some/name".into();
     let call = Call::read(Bytes::from(call.to_string()), &Limits::default())?;
-    let encoded = encode(&call, endpoint.chat().unwrap(), model, ask)?;
+    let encoded = match &endpoint.codec {
+        Codec::Messages => backend::encode(&call, model, ask)?,
+        _ => encode(&call, endpoint.chat().unwrap(), model, ask)?,
+    };
     let text = String::from_utf8(encoded.body.to_bytes().to_vec()).unwrap();
     let key = Secret::new(KEY);
     let headers = endpoint.headers(Dress { key: Some(&key), bill_to: None })?;

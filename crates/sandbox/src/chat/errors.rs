@@ -40,6 +40,8 @@ pub(crate) enum Shape {
     Vllm,
     /// llama.cpp: `{error: {code, message, type}}`
     LlamaCpp,
+    /// Anthropic: `{type: error, error: {type, message}, request_id}`
+    Anthropic,
     /// The router: a text, and the same in a header.
     Router,
 }
@@ -162,6 +164,7 @@ impl Refusal {
             ("CODE", if shape == Shape::Cerebras { cerebras_code } else { code }),
             ("PARAM", param.as_str()),
             ("PLACE", place.as_str()),
+            ("ANTHROPIC", anthropic(status)),
             ("STATUS", number.as_str()),
             ("ZAI", zai_code),
             ("TGI", if self.kind == Kind::Loading { "overloaded" } else { "validation" }),
@@ -170,8 +173,27 @@ impl Refusal {
     }
 }
 
+/// Anthropic's type for a status.
+fn anthropic(status: u16) -> &'static str {
+    match status {
+        401 => "authentication_error",
+        402 => "billing_error",
+        403 => "permission_error",
+        404 => "not_found_error",
+        413 => "request_too_large",
+        429 => "rate_limit_error",
+        504 => "timeout_error",
+        503 | 529 => "overloaded_error",
+        400..=499 => "invalid_request_error",
+        _ => "api_error",
+    }
+}
+
 fn template(shape: Shape, kind: Kind, status: u16) -> &'static str {
     match shape {
+        Shape::Anthropic => {
+            r#"{"type":"error","error":{"type":"$ANTHROPIC","message":$MSG},"request_id":"req_011CSandbox0000000000000000"}"#
+        }
         Shape::OpenAi => r#"{"error":{"message":$MSG,"type":"$TYPE","param":$PARAM,"code":"$CODE"}}"#,
         Shape::Together => {
             r#"{"id":"nrMtLK3-4YNCb4-90a7c1d4af4c9e43","error":{"message":$MSG,"type":"$TYPE","param":$PARAM,"code":"$CODE"}}"#
@@ -225,6 +247,7 @@ mod tests {
         Shape::Problem,
         Shape::Vllm,
         Shape::LlamaCpp,
+        Shape::Anthropic,
         Shape::Router,
     ];
 

@@ -20,6 +20,8 @@ pub(crate) struct Script {
     pub(crate) prompt_tokens: u64,
     /// How many alternatives each token shows; none: no logprobs.
     pub(crate) logprobs: Option<u64>,
+    /// The stop text that ended it.
+    pub(crate) stopped: Option<String>,
     /// One word per frame, whatever the backend's habit.
     pub(crate) single: bool,
 }
@@ -87,8 +89,10 @@ impl Script {
             _ => return,
         };
         let all = self.text();
-        if let Some(at) = stops.iter().filter(|stop| !stop.is_empty()).filter_map(|stop| all.find(stop)).min() {
+        let found = stops.iter().filter(|stop| !stop.is_empty()).filter_map(|stop| Some((all.find(stop)?, *stop)));
+        if let Some((at, stop)) = found.min() {
             self.words = words(&all[..at]);
+            self.stopped = Some(stop.to_owned());
         }
     }
 

@@ -212,6 +212,9 @@ fn failing(reply: Reply, after: usize, shape: ErrorEvent, message: &str, done: b
             format!("data: {{\"error\":{{\"message\":{message},\"type\":\"server_error\",\"code\":503}}}}\n\n")
         }
         ErrorEvent::Text => format!("data: {{\"error\":{message},\"error_type\":\"overloaded\"}}\n\n"),
+        ErrorEvent::Anthropic => format!(
+            "event: error\ndata: {{\"type\":\"error\",\"error\":{{\"type\":\"overloaded_error\",\"message\":{message}}}}}\n\n"
+        ),
         ErrorEvent::Named => format!("event: error\ndata: {{\"message\":{message},\"type\":\"server_error\"}}\n\n"),
     }));
     if done {

@@ -23,6 +23,9 @@ pub(super) struct Takes {
 
 const VLLM: Takes = Takes { tokens: true, base64: true, dimensions: true, usage: true, most: 2048, size: 384 };
 
+/// What OpenAI itself embeds with; no mapping of the Hub's names them.
+const OPENAI_MODELS: &[&str] = &["text-embedding-3-small", "text-embedding-3-large"];
+
 fn takes(backend: &str) -> Takes {
     match backend {
         "deepinfra" => Takes { tokens: false, most: 1024, ..VLLM },
@@ -36,7 +39,9 @@ fn takes(backend: &str) -> Takes {
 pub(super) fn openai(call: &Call<'_>) -> Answered {
     let body = call.json()?;
     let model = text(&body, "model")?;
-    call.task(model, &["feature-extraction", "sentence-similarity"])?;
+    if !(call.backend.id == "openai" && OPENAI_MODELS.contains(&model)) {
+        call.task(model, &["feature-extraction", "sentence-similarity"])?;
+    }
     answer(call.ask, &body, model, takes(call.backend.id))
 }
 

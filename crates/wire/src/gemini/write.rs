@@ -123,6 +123,8 @@ impl Writer {
                 self.put(&item, out);
             }
             Event::Done => self.end(out),
+            // It has no place for another vendor's signature.
+            Event::Thought { .. } => {}
             Event::Start { .. } | Event::ToolArguments { .. } | Event::Usage(_) => self.held.take(event),
         }
     }

@@ -66,7 +66,7 @@ impl Gathered {
             Event::Finish { choice, reason } => self.choice(*choice).finish = Some(*reason),
             Event::Usage(usage) => self.usage = Some(*usage),
             Event::Logprobs { choice, tokens } => self.choice(*choice).logprobs.extend_from_slice(tokens),
-            Event::Done => {}
+            Event::Thought { .. } | Event::Done => {}
         }
     }
 

@@ -42,7 +42,7 @@ impl Order {
                 self.choice(*choice).flush(*choice, out);
                 out(event);
             }
-            Event::Start { .. } | Event::Usage(_) | Event::Done => out(event),
+            Event::Start { .. } | Event::Thought { .. } | Event::Usage(_) | Event::Done => out(event),
         }
     }
 

@@ -7,6 +7,7 @@ pub mod dialect;
 pub mod encode;
 pub mod stream;
 pub(super) mod usage;
+mod writer;
 
 pub use answer::{Answer, AnswerContext, answer};
 pub use call::{Call, Member};
@@ -14,3 +15,4 @@ pub use choices::Finish;
 pub use dialect::{Dialect, JsonSchema, MaxTokens, Messages, StreamOptions, Tools};
 pub use encode::{Ask, Dropped, Encoded, encode};
 pub use stream::{Stream, StreamContext};
+pub use writer::Writer;

@@ -218,7 +218,7 @@ impl Write for Writer {
             }
             Event::Done => out(Bytes::from_static(b"data: [DONE]\n\n")),
             // A completion offers no tools.
-            Event::ToolStart { .. } | Event::ToolArguments { .. } => {}
+            Event::Thought { .. } | Event::ToolStart { .. } | Event::ToolArguments { .. } => {}
         }
     }
 

@@ -1,6 +1,7 @@
 //! Anthropic's Messages API at the front door. Golden files: `IRONBOW_GOLDEN=write` writes them anew.
 
 mod answers;
+mod backend;
 mod calls;
 mod faults;
 mod flows;

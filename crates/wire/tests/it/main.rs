@@ -20,6 +20,7 @@ mod hub;
 mod images;
 mod json;
 mod multipart;
+mod native;
 mod recordings;
 mod responses;
 mod sse;

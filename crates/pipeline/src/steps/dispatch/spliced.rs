@@ -6,10 +6,11 @@ use std::{collections::VecDeque, time::Instant};
 use bytes::Bytes;
 use http::{HeaderMap, Method, header::CONTENT_TYPE};
 use net::{Held, Outgoing, RecvBody};
+use providers::Codec;
 use types::{Fault, Kind, Operation, Result, SendBody, Sent};
 use wire::openai::{chat, embeddings};
 
-use super::{Content, Reply};
+use super::{Content, Reply, native};
 use crate::{
     Gateway,
     doors::answer_fault,
@@ -31,10 +32,15 @@ pub(super) async fn chat(
 ) -> Result<Reply> {
     let backend = attempt.endpoint.backend.as_str();
     let Some(dialect) = attempt.endpoint.chat() else {
-        return Err(providers::refusal::unsupported_by(backend, Operation::Chat));
+        return match attempt.endpoint.codec {
+            Codec::Messages => Box::pin(native::chat(gateway, attempt, call, show_usage, trail)).await,
+            _ => Err(providers::refusal::unsupported_by(backend, Operation::Chat)),
+        };
     };
     let encoded = chat::encode(call, dialect, &attempt.model, attempt.ask())?;
-    let reply = post(gateway, attempt, encoded.body, "smaller images or a shorter history", trail).await?;
+    let reply =
+        post(gateway, attempt, attempt.target.clone(), encoded.body, "smaller images or a shorter history", trail)
+            .await?;
     let headers = shown_headers(&reply.headers);
     let content = if call.stream() {
         Content::Stream(first_event(attempt, show_usage, &reply.headers, reply.body, trail).await?)
@@ -69,7 +75,8 @@ pub(super) async fn embeddings(
     for call in &calls {
         let encoded = embeddings::encode(call, dialect, &attempt.model, attempt.ask())?;
         dropped = names(encoded.dropped);
-        let reply = post(gateway, attempt, encoded.body, "fewer or shorter inputs", trail).await?;
+        let target = attempt.target.clone();
+        let reply = post(gateway, attempt, target, encoded.body, "fewer or shorter inputs", trail).await?;
         headers = shown_headers(&reply.headers);
         let held = whole(gateway, attempt, reply.body, trail).await?;
         answers.push(embeddings::answer(&held.bytes, &embeddings::Context::of(call, &attempt.model))?);
@@ -84,9 +91,11 @@ pub(super) fn names(dropped: Vec<chat::Dropped>) -> Vec<String> {
     dropped.into_iter().map(|dropped| dropped.member.into_owned()).collect()
 }
 
-async fn post(
+/// Sends a body, if it is no larger than the backend takes.
+pub(super) async fn post(
     gateway: &Gateway,
     attempt: &Attempt,
+    target: String,
     body: SendBody,
     offer: &str,
     trail: &mut Trail,
@@ -94,13 +103,12 @@ async fn post(
     if body.len() > attempt.body_limit {
         return Err(too_large(attempt.endpoint.backend.as_str(), body.len(), attempt.body_limit, offer));
     }
-    let outgoing =
-        Outgoing { method: Method::POST, target: attempt.target.clone(), headers: attempt.headers.clone(), body };
+    let outgoing = Outgoing { method: Method::POST, target, headers: attempt.headers.clone(), body };
     send(gateway, &attempt.origin, outgoing, attempt.deadline, trail).await
 }
 
 /// Reads a whole answer under the gateway's limits.
-async fn whole(gateway: &Gateway, attempt: &Attempt, body: RecvBody, trail: &mut Trail) -> Result<Held> {
+pub(super) async fn whole(gateway: &Gateway, attempt: &Attempt, body: RecvBody, trail: &mut Trail) -> Result<Held> {
     let held = body.collect(attempt.answer_limit, attempt.deadline, &gateway.0.budget).await.map_err(answer_fault)?;
     trail.record.first_event.get_or_insert_with(Instant::now);
     Ok(held)

@@ -5,7 +5,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use http::HeaderMap;
+use http::{HeaderMap, HeaderName};
 use net::Origin;
 use policy::credentials::{Way, Whose};
 use providers::{
@@ -74,7 +74,7 @@ impl Attempt {
         Ok(Self {
             snapshot: snapshot.clone(),
             target: ready.endpoint.target(&found.model)?,
-            headers: ready.dressed(chosen)?,
+            headers: carrying(ready.dressed(chosen)?, &ready.endpoint, ticket.carried.as_deref()),
             model: found.model.clone(),
             mask: Mask::new(secrets),
             body_limit: body_limit(snapshot, ready, chosen.way, ticket.operation),
@@ -125,6 +125,23 @@ fn sooner(ticket: &Ticket, until: Instant) -> Instant {
     let now = Instant::now();
     let half = until.saturating_duration_since(now) / 2;
     now + if ticket.stream { half.min(ticket.snapshot.config.routing.patience) } else { half }
+}
+
+/// The headers with those of the caller that the vendor reads.
+fn carrying(own: Arc<HeaderMap>, endpoint: &Endpoint, carried: Option<&HeaderMap>) -> Arc<HeaderMap> {
+    let Some(carried) = carried.filter(|carried| !carried.is_empty()) else { return own };
+    let mut headers = HeaderMap::clone(&own);
+    for name in endpoint.carried() {
+        let mut values = carried.get_all(*name).iter();
+        if let Some(first) = values.next() {
+            let name = HeaderName::from_static(name);
+            headers.insert(name.clone(), first.clone());
+            for value in values {
+                headers.append(name.clone(), value.clone());
+            }
+        }
+    }
+    headers.into()
 }
 
 /// Hugging Face limits what it carries for some operations; pictures are not among them.

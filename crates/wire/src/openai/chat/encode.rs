@@ -26,12 +26,7 @@ pub struct Ask<'a> {
 
 impl Ask<'_> {
     /// Says that something which changes the answer is left out, if the caller is lenient; refuses it by name if not.
-    pub(in crate::openai) fn leave_out(
-        self,
-        name: impl Into<Cow<'static, str>>,
-        param: &str,
-        why: &str,
-    ) -> Result<Dropped> {
+    pub(crate) fn leave_out(self, name: impl Into<Cow<'static, str>>, param: &str, why: &str) -> Result<Dropped> {
         if self.lenient {
             return Ok(Dropped { member: name.into() });
         }

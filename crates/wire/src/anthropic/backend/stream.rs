@@ -1,0 +1,190 @@
+//! A stream of Anthropic's as events.
+
+use bytes::Bytes;
+use serde_json::Value;
+use types::{Fault, Kind, Result, Sent, Usage};
+
+use super::{answer, bad, fault, finish};
+use crate::{
+    events::Event,
+    openai::chat::Finish,
+    sse::{Frame, Splitter},
+};
+
+/// Thinking that is longer is told and not kept for its signature.
+const LONGEST_THOUGHT: usize = 1 << 20;
+
+/// One stream under way.
+#[derive(Debug, Default)]
+pub struct Stream {
+    splitter: Splitter,
+    created: u64,
+    events: u64,
+    begun: bool,
+    closed: bool,
+    usage: Option<Usage>,
+    finish: Option<Finish>,
+    /// The tool calls so far, by the number of their block.
+    calls: Vec<u64>,
+    /// The block of thinking that is open, gathered.
+    thought: Option<Value>,
+}
+
+impl Stream {
+    /// A stream that has not begun; `created` is when it came, since Anthropic does not say.
+    pub fn new(created: u64) -> Self {
+        Self { created, ..Self::default() }
+    }
+
+    /// Takes bytes as they come.
+    ///
+    /// # Errors
+    /// Anthropic's own error when an event is one; `UpstreamBadReply` when an event cannot be read.
+    pub fn push(&mut self, chunk: &Bytes, out: &mut dyn FnMut(Event)) -> Result<()> {
+        let mut frames = Vec::new();
+        self.splitter.push(chunk, |frame| frames.push(frame)).map_err(|_| bad("an event of the stream is too long"))?;
+        frames.iter().try_for_each(|frame| self.frame(frame, out))
+    }
+
+    /// The bytes ended.
+    ///
+    /// # Errors
+    /// `UpstreamTruncated` when the end came before the answer's end.
+    pub fn end(&mut self, out: &mut dyn FnMut(Event)) -> Result<()> {
+        let rest = self.splitter.rest();
+        if !self.closed && !rest.trim_ascii().is_empty() {
+            self.frame(&rest, out)?;
+        }
+        if self.closed {
+            return Ok(());
+        }
+        let message = if self.events == 0 {
+            "The backend's stream ended before its first event."
+        } else {
+            "The backend's stream broke off before the answer was complete."
+        };
+        Err(Fault::new(Kind::UpstreamTruncated, message).sent(Sent::Yes))
+    }
+
+    /// Whether the end came: nothing that follows matters.
+    pub const fn is_closed(&self) -> bool {
+        self.closed
+    }
+
+    /// How many events came; what only keeps the connection alive is one too.
+    pub const fn events(&self) -> u64 {
+        self.events
+    }
+
+    /// What was used, as was last said.
+    pub const fn usage(&self) -> Option<Usage> {
+        self.usage
+    }
+
+    /// Why the answer ended, once that is known.
+    pub const fn finish(&self) -> Option<Finish> {
+        self.finish
+    }
+
+    fn frame(&mut self, frame: &[u8], out: &mut dyn FnMut(Event)) -> Result<()> {
+        let read = Frame::read(frame);
+        let Some(data) = read.data.as_deref().filter(|_| !self.closed) else { return Ok(()) };
+        let said: Value = serde_json::from_slice(data).map_err(|_| bad("an event of the stream is not JSON"))?;
+        self.events += 1;
+        match said["type"].as_str().unwrap_or_default() {
+            "error" => return Err(fault(data)),
+            "message_start" => {
+                let message = &said["message"];
+                self.used(&message["usage"]);
+                if !std::mem::replace(&mut self.begun, true) {
+                    out(answer::start(message, self.created));
+                }
+            }
+            "content_block_start" => self.open(&said, out),
+            "content_block_delta" => self.delta(&said, out),
+            "content_block_stop" => {
+                if let Some(block) = self.thought.take() {
+                    out(Event::Thought { choice: 0, block });
+                }
+            }
+            "message_delta" => {
+                self.used(&said["usage"]);
+                if let Some(reason) = said["delta"]["stop_reason"].as_str() {
+                    self.finish = Some(finish(reason));
+                    out(Event::Finish { choice: 0, reason: finish(reason) });
+                }
+            }
+            "message_stop" => {
+                self.closed = true;
+                if let Some(usage) = self.usage {
+                    out(Event::Usage(usage));
+                }
+                out(Event::Done);
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn used(&mut self, said: &Value) {
+        if said.is_object() {
+            self.usage = Some(answer::usage(said, self.usage.unwrap_or_default()));
+        }
+    }
+
+    fn open(&mut self, said: &Value, out: &mut dyn FnMut(Event)) {
+        let block = &said["content_block"];
+        let text = |name: &str| block[name].as_str().unwrap_or_default().to_owned();
+        match block["type"].as_str().unwrap_or_default() {
+            "text" => tell(text("text"), |text| Event::Text { choice: 0, text }, out),
+            "thinking" => {
+                self.thought = Some(block.clone());
+                tell(text("thinking"), |text| Event::Reasoning { choice: 0, text }, out);
+            }
+            "redacted_thinking" => self.thought = Some(block.clone()),
+            "tool_use" => {
+                let index = u32::try_from(self.calls.len()).unwrap_or(u32::MAX);
+                self.calls.push(said["index"].as_u64().unwrap_or_default());
+                out(Event::ToolStart { choice: 0, index, id: text("id"), name: text("name") });
+            }
+            _ => {}
+        }
+    }
+
+    fn delta(&mut self, said: &Value, out: &mut dyn FnMut(Event)) {
+        let delta = &said["delta"];
+        let text = |name: &str| delta[name].as_str().unwrap_or_default().to_owned();
+        match delta["type"].as_str().unwrap_or_default() {
+            "text_delta" => tell(text("text"), |text| Event::Text { choice: 0, text }, out),
+            "thinking_delta" => {
+                self.grow("thinking", &text("thinking"));
+                tell(text("thinking"), |text| Event::Reasoning { choice: 0, text }, out);
+            }
+            "signature_delta" => self.grow("signature", &text("signature")),
+            "input_json_delta" => {
+                let block = said["index"].as_u64().unwrap_or_default();
+                let Some(index) = self.calls.iter().position(|call| *call == block) else { return };
+                let index = u32::try_from(index).unwrap_or(u32::MAX);
+                tell(text("partial_json"), |json| Event::ToolArguments { choice: 0, index, json }, out);
+            }
+            _ => {}
+        }
+    }
+
+    fn grow(&mut self, member: &str, text: &str) {
+        let Some(Value::Object(block)) = &mut self.thought else { return };
+        if let Value::String(said) = block.entry(member).or_insert_with(|| "".into()) {
+            said.push_str(text);
+            // Without its whole text a signature is worth nothing: then none is handed out.
+            if said.len() > LONGEST_THOUGHT {
+                self.thought = None;
+            }
+        }
+    }
+}
+
+fn tell(text: String, event: impl FnOnce(String) -> Event, out: &mut dyn FnMut(Event)) {
+    if !text.is_empty() {
+        out(event(text));
+    }
+}
