@@ -9,6 +9,7 @@ CREATE TABLE sessions (
     created      BIGINT NOT NULL,
     expires      BIGINT NOT NULL,
     ended        BIGINT NOT NULL, -- zero while something of it is still to come
+    asked        BIGINT NOT NULL, -- zero when it may make room for newer ones
     deleted      BIGINT NOT NULL, -- one when its owner deleted it, and a later one needs its items
     bytes        BIGINT NOT NULL, -- of everything that is kept of it
     body         BLOB   NOT NULL
@@ -16,6 +17,8 @@ CREATE TABLE sessions (
 
 CREATE INDEX sessions_expiring ON sessions (expires);
 CREATE INDEX sessions_continued ON sessions (previous) WHERE previous IS NOT NULL;
+CREATE INDEX sessions_unasked ON sessions (created) WHERE asked = 0;
+CREATE INDEX sessions_unasked_of_owner ON sessions (owner, created) WHERE asked = 0;
 CREATE INDEX sessions_deleted ON sessions (deleted) WHERE deleted = 1;
 
 CREATE TABLE session_items (

@@ -419,6 +419,18 @@ fn a_response_in_the_background_ends_truly_after_kill_9() {
 }
 
 #[test]
+fn a_response_in_the_background_is_finished_when_the_gateway_is_told_to_end() {
+    let mut world = World::plain();
+    world.fault(&json!({"match": {"operation": "chat"}, "times": 1, "delay_ms": 500, "fault": {"kind": "delay"}}));
+    let response = id(&respond(&world, &and(call("one"), json!({"background": true}))));
+    seen(&world, 1);
+    world.terminate();
+    assert_eq!(world.start_again(), Some(0));
+    assert_eq!(fetch(&world, &response).json()["output"][0]["content"][0]["text"], "echo: one");
+    assert_eq!(world.upstream_chats().len(), 1);
+}
+
+#[test]
 fn a_response_in_the_background_fails_as_its_call_would() {
     let world = World::plain();
     world.fault(&json!({"match": {"operation": "chat"}, "times": 1, "fault": {"kind": "status", "status": 429}}));
@@ -440,10 +452,9 @@ fn a_response_in_the_background_fails_as_its_call_would() {
 #[test]
 fn where_nothing_more_can_be_kept_only_calls_that_demand_it_fail() {
     let world = World::configured("[responses]\nkept = \"12KiB\"\n");
-    let first = respond(&world, &call("one"));
-    assert_eq!(first["store"], true);
+    let first = respond(&world, &and(call("one"), json!({"store": true})));
     let long = "x".repeat(2500);
-    assert_eq!(respond(&world, &call(&long))["store"], true, "there is room for one");
+    respond(&world, &and(call(&long), json!({"store": true})));
     for stream in [false, true] {
         let reply = post(&world, "/v1/responses", &and(call(&long), json!({"stream": stream})));
         assert_eq!((reply.status, reply.header("x-ironbow-dropped")), (200, Some("store")), "{}", reply.text());
@@ -461,6 +472,22 @@ fn where_nothing_more_can_be_kept_only_calls_that_demand_it_fail() {
     assert_eq!((unkept.status, unkept.header("x-ironbow-dropped")), (200, None));
     assert_eq!(world.chat(&ask(call("")["model"].as_str().unwrap(), &long)).status, 200);
     assert_eq!(fetch(&world, &id(&first)).status, 200, "what was kept stays");
+}
+
+#[test]
+fn what_nobody_asked_to_keep_makes_room_for_what_is_newer() {
+    let world = World::configured("[responses]\nkept = \"12KiB\"\n");
+    let asked = respond(&world, &and(call("one"), json!({"store": true})));
+    let long = "x".repeat(1500);
+    let mut kept = Vec::new();
+    for _ in 0..4 {
+        let response = respond(&world, &call(&long));
+        assert_eq!(response["store"], true);
+        assert_eq!(fetch(&world, &id(&response)).status, 200);
+        kept.push(id(&response));
+    }
+    assert_eq!(fetch(&world, &kept[0]).status, 404, "the oldest went");
+    assert_eq!(fetch(&world, &id(&asked)).status, 200, "what was asked for stays");
 }
 
 #[test]

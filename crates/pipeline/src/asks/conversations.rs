@@ -79,6 +79,7 @@ impl Desk<'_> {
             conversation: None,
             expires: self.expires(now),
             ended: true,
+            asked: true,
             body: metadata.to_string().into(),
             items: named(&brought.items)?,
         };

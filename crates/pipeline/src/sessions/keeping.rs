@@ -92,6 +92,7 @@ impl Keeping {
             conversation: self.conversation.clone(),
             expires: self.expires,
             ended,
+            asked: self.demanded,
             body,
             items,
         };
@@ -104,7 +105,12 @@ impl Keeping {
             Ok(()) => Ok(true),
             Err(error) if self.demanded => Err(error.into()),
             Err(error) => {
-                tracing::warn!(response = %self.seat.id, %error, "a response is not kept");
+                match &error {
+                    PortError::Unavailable(_) => {
+                        tracing::warn!(response = %self.seat.id, %error, "a response is not kept")
+                    }
+                    _ => tracing::debug!(response = %self.seat.id, %error, "a response is not kept"),
+                }
                 self.answered.not_kept();
                 Ok(false)
             }

@@ -18,6 +18,7 @@ pub(super) struct Entry {
     previous: Option<SessionId>,
     conversation: Option<SessionId>,
     session: Session,
+    asked: bool,
     deleted: bool,
     items: Vec<Item>,
     told: Option<Bytes>,
@@ -141,12 +142,14 @@ impl Memory {
             previous: new.previous,
             conversation: new.conversation,
             session,
+            asked: new.asked,
             deleted: false,
             items: new.items,
             told: None,
         };
         self.limits.check_session(entry.bytes())?;
-        self.check_room(&entries, 1, entry.bytes() + weight(&copies))?;
+        let needed = entry.previous.clone();
+        self.make_room(&mut entries, &entry.owner, needed.as_ref(), 1, entry.bytes() + weight(&copies))?;
         self.copy(&mut entries, entry.conversation.as_ref(), copies, entry.session.expires)?;
         entries.insert(new.id, entry);
         Ok(())
@@ -160,8 +163,8 @@ impl Memory {
         let conversation = entry.conversation.clone();
         let all = entry.items.iter().chain(&ending.items).cloned();
         let copies: Vec<Item> = if conversation.is_some() { all.collect() } else { Vec::new() };
-        self.check_room(&entries, 0, more + weight(&copies))?;
-        let expires = entry.session.expires;
+        let (owner, expires) = (entry.owner.clone(), entry.session.expires);
+        self.make_room(&mut entries, &owner, None, 0, more + weight(&copies))?;
         self.copy(&mut entries, conversation.as_ref(), copies, expires)?;
         if let Some(entry) = entries.get_mut(id) {
             (entry.session.body, entry.session.ended, entry.told) = (ending.body, true, ending.told);
@@ -182,7 +185,7 @@ impl Memory {
         if find(&mut entries, owner, id, now).is_none_or(|entry| !entry.session.ended) {
             return Ok(false);
         }
-        self.check_room(&entries, 0, weight(&items))?;
+        self.make_room(&mut entries, owner, None, 0, weight(&items))?;
         self.copy(&mut entries, Some(id), items, expires)?;
         Ok(true)
     }
@@ -200,6 +203,26 @@ impl Memory {
         self.limits.check_session(entry.bytes() + weight(&items))?;
         entry.items.extend(items);
         entry.session.expires = entry.session.expires.max(expires);
+        Ok(())
+    }
+
+    /// Makes room for so many more sessions and bytes; `needed` stays.
+    fn make_room(
+        &self,
+        entries: &mut Entries,
+        owner: &Owner,
+        needed: Option<&SessionId>,
+        sessions: u64,
+        bytes: u64,
+    ) -> Result<(), PortError> {
+        while let Err(full) = self.check_room(entries, sessions, bytes) {
+            let unasked = entries.iter().filter(|(id, entry)| {
+                !entry.asked && entry.session.ended && Some(*id) != needed && !is_continued(entries, id)
+            });
+            let oldest = unasked.min_by_key(|(_, entry)| (entry.owner != *owner, entry.session.created));
+            let oldest = oldest.map(|(id, _)| id.clone()).ok_or(full)?;
+            entries.remove(&oldest);
+        }
         Ok(())
     }
 

@@ -101,7 +101,7 @@ impl Sessions for Sqlite {
             if there.is_none_or(|there| !there.ended) {
                 return Ok(false);
             }
-            self.check_room(&mut transaction, 0, weight(&items)).await?;
+            self.make_room(&mut transaction, owner.as_str(), None, 0, weight(&items)).await?;
             self.add(&mut transaction, id, &items, Some(expires)).await?;
             transaction.commit().await?;
             Ok(true)
@@ -201,10 +201,11 @@ impl Sqlite {
             find(&mut transaction, &new.owner, needed, now).await?.ok_or(PortError::Gone)?;
         }
         let copies = if copied.is_some() { weight(&new.items) } else { 0 };
-        self.check_room(&mut transaction, 1, bytes + copies).await?;
+        let previous = new.previous.as_ref();
+        self.make_room(&mut transaction, new.owner.as_str(), previous, 1, bytes + copies).await?;
         sqlx::query(
-            "INSERT INTO sessions (id, owner, node, previous, conversation, created, expires, ended, deleted, bytes, body)
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 0, $9, $10)",
+            "INSERT INTO sessions (id, owner, node, previous, conversation, created, expires, ended, asked, deleted, bytes, body)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, 0, $10, $11)",
         )
         .bind(new.id.as_str())
         .bind(new.owner.as_str())
@@ -214,6 +215,7 @@ impl Sqlite {
         .bind(now.0)
         .bind(new.expires.0)
         .bind(i64::from(new.ended))
+        .bind(i64::from(new.asked))
         .bind(rows::size(new.body.len()))
         .bind(&new.body[..])
         .execute(&mut *transaction)
@@ -228,11 +230,13 @@ impl Sqlite {
     async fn end_session(&self, id: &SessionId, ending: Ending) -> Result<(), StoreError> {
         let told = ending.told.as_ref().map_or(0, Bytes::len);
         let mut transaction = self.write.begin().await?;
-        let row = sqlx::query("SELECT conversation, expires FROM sessions WHERE id = $1 AND ended = 0 AND deleted = 0")
-            .bind(id.as_str())
-            .fetch_optional(&mut *transaction)
-            .await?
-            .ok_or(PortError::Stale)?;
+        let row = sqlx::query(
+            "SELECT owner, conversation, expires FROM sessions WHERE id = $1 AND ended = 0 AND deleted = 0",
+        )
+        .bind(id.as_str())
+        .fetch_optional(&mut *transaction)
+        .await?
+        .ok_or(PortError::Stale)?;
         let conversation: Option<String> = row.try_get("conversation")?;
         let conversation = conversation.as_deref().and_then(SessionId::parse_conversation);
         let expires = Moment(row.try_get("expires")?);
@@ -242,7 +246,7 @@ impl Sqlite {
             None => Vec::new(),
         };
         more += weight(&copies);
-        self.check_room(&mut transaction, 0, more).await?;
+        self.make_room(&mut transaction, row.try_get("owner")?, None, 0, more).await?;
         sqlx::query("UPDATE sessions SET ended = 1, bytes = bytes - length(body) + $1, body = $2 WHERE id = $3")
             .bind(rows::size(ending.body.len() + told))
             .bind(&ending.body[..])
@@ -329,6 +333,36 @@ impl Sqlite {
         Ok(())
     }
 
+    /// Makes room for so many more sessions and bytes; `needed` stays.
+    async fn make_room(
+        &self,
+        transaction: &mut Transaction<'_, Db>,
+        owner: &str,
+        needed: Option<&SessionId>,
+        sessions: u64,
+        bytes: u64,
+    ) -> Result<(), StoreError> {
+        const OF_OWNER: &str = "DELETE FROM sessions WHERE id = (
+            SELECT id FROM sessions WHERE asked = 0 AND owner = $1 AND ended = 1 AND id <> $2
+            AND NOT EXISTS (SELECT 1 FROM sessions AS later WHERE later.previous = sessions.id)
+            ORDER BY created LIMIT 1)";
+        const OF_ANYBODY: &str = "DELETE FROM sessions WHERE id = (
+            SELECT id FROM sessions WHERE asked = 0 AND $1 <> '' AND ended = 1 AND id <> $2
+            AND NOT EXISTS (SELECT 1 FROM sessions AS later WHERE later.previous = sessions.id)
+            ORDER BY created LIMIT 1)";
+        let mut statements = [OF_OWNER, OF_ANYBODY].into_iter();
+        let mut statement = statements.next();
+        while let Err(full) = self.check_room(transaction, sessions, bytes).await {
+            let Some(next) = statement else { return Err(full) };
+            let needed = needed.map_or("", SessionId::as_str);
+            let gone = sqlx::query(next).bind(owner).bind(needed).execute(&mut **transaction).await?;
+            if gone.rows_affected() == 0 {
+                statement = statements.next();
+            }
+        }
+        Ok(())
+    }
+
     async fn check_room(
         &self,
         transaction: &mut Transaction<'_, Db>,
@@ -345,7 +379,9 @@ impl Sqlite {
 
     async fn history_of(&self, owner: &Owner, id: &SessionId, now: Moment) -> Result<Option<History>, StoreError> {
         let row = sqlx::query(chain!(
-            "SELECT COALESCE(SUM(bytes), 0) AS bytes, MAX(CASE WHEN depth = 0 THEN ended END) AS ended
+            "SELECT COALESCE(SUM(bytes - length(body) - COALESCE(
+                (SELECT length(session_streams.body) FROM session_streams WHERE session = sessions.id), 0)), 0) AS bytes,
+             MAX(CASE WHEN depth = 0 THEN ended END) AS ended
              FROM chain JOIN sessions ON sessions.id = chain.id"
         ))
         .bind(id.as_str())

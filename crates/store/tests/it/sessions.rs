@@ -21,6 +21,7 @@ over_every_store!(
     a_conversation_is_changed_by_its_owner_only,
     items_are_found_by_their_ids,
     bounds_refuse_and_what_is_forgotten_makes_room,
+    what_nobody_asked_for_makes_room_for_what_is_newer,
     many_callers_together_cannot_pass_a_bound,
     a_stream_is_kept_with_its_response,
 );
@@ -217,6 +218,32 @@ async fn bounds_refuse_and_what_is_forgotten_makes_room(store: &Store) {
     }
     let full = Err(PortError::Full("too many responses and conversations are kept"));
     assert_eq!(sessions.create(new_session("ann", 31, &[]), NOW).await, full);
+}
+
+async fn what_nobody_asked_for_makes_room_for_what_is_newer(store: &Store) {
+    let (sessions, ann, bob) = (store.sessions(), owner("ann"), owner("bob"));
+    let unasked = |of: &str, number| NewSession { asked: false, ..new_session(of, number, &[heavy(998)]) };
+    sessions.create(unasked("bob", 1), NOW).await.unwrap();
+    sessions.create(new_session("ann", 2, &[heavy(998)]), at(1)).await.unwrap();
+    sessions.create(unasked("ann", 3), at(2)).await.unwrap();
+    sessions.create(unasked("ann", 4), at(3)).await.unwrap();
+    // It has something to be continued by: it stays as long as that.
+    let empty = NewSession { items: Vec::new(), body: Bytes::new(), ..unasked("ann", 5) };
+    sessions.create(after(3, empty), at(4)).await.unwrap();
+    let there = async |of, number| sessions.get(of, &response(number), at(5)).await.unwrap().is_some();
+    sessions.create(unasked("ann", 6), at(5)).await.unwrap();
+    assert!(there(&ann, 5).await && there(&ann, 4).await && there(&bob, 1).await, "there was room");
+    sessions.create(unasked("ann", 7), at(6)).await.unwrap();
+    assert!(!there(&ann, 4).await, "the oldest of the same owner goes, of those that nothing continues");
+    assert!(there(&ann, 2).await && there(&ann, 3).await && there(&ann, 5).await && there(&bob, 1).await);
+    // What is continued now stays, whatever else goes.
+    sessions.create(after(7, unasked("ann", 8)), at(7)).await.unwrap();
+    assert!(there(&ann, 7).await && there(&ann, 8).await);
+    for number in 9..=12 {
+        sessions.create(new_session("ann", number, &[heavy(998)]), at(8)).await.unwrap();
+    }
+    assert!(!there(&bob, 1).await, "others' go when there is nothing of one's own");
+    assert!(there(&ann, 2).await, "what was asked for stays");
 }
 
 async fn many_callers_together_cannot_pass_a_bound(store: &Store) {

@@ -136,6 +136,7 @@ pub(crate) fn new_session(of: &str, number: u128, items: &[Item]) -> NewSession 
         conversation: None,
         expires: at(86_400_000),
         ended: true,
+        asked: true,
         body: Bytes::from_static(b"{}"),
         items: items.to_vec(),
     }

@@ -145,7 +145,7 @@ pub struct Responses {
     pub store: bool,
     /// How long a response is kept, and a conversation after the last that was said in it.
     pub keep: Period,
-    /// All of them together, on disk; in memory at most 64 MiB. Beyond it, new ones are not kept.
+    /// All of them together, on disk; in memory at most 64 MiB. Those that nobody asked for make room for newer ones.
     pub kept: Size,
 }
 

@@ -93,6 +93,8 @@ pub struct NewSession {
     pub expires: Moment,
     /// Whether nothing of it is still to come.
     pub ended: bool,
+    /// Whether its owner asked for it to be kept. What nobody asked for makes room for what is newer.
+    pub asked: bool,
     /// What its owner is shown, in a form that only the pipeline reads.
     pub body: Bytes,
     /// What was said, oldest first.
@@ -134,8 +136,8 @@ pub struct History {
     pub items: Vec<Item>,
 }
 
-/// Keeps sessions. What it has acknowledged survives a restart, where the implementation says so. A full keeper refuses, and pushes out
-/// nothing that was promised until a time.
+/// Keeps sessions. What it has acknowledged survives a restart, where the implementation says so. A full keeper forgets sessions that
+/// nobody asked to be kept and nothing continues, the oldest first and those of the same owner before others'; then it refuses.
 pub trait Sessions: Send + Sync + fmt::Debug {
     /// Keeps a session. `Gone` when what it continues or belongs to is not there.
     fn create(&self, new: NewSession, now: Moment) -> Answer<'_, ()>;
