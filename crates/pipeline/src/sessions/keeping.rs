@@ -105,11 +105,11 @@ impl Keeping {
             Ok(()) => Ok(true),
             Err(error) if self.demanded => Err(error.into()),
             Err(error) => {
-                match &error {
-                    PortError::Unavailable(_) => {
-                        tracing::warn!(response = %self.seat.id, %error, "a response is not kept")
-                    }
-                    _ => tracing::debug!(response = %self.seat.id, %error, "a response is not kept"),
+                let fails = matches!(error, PortError::Unavailable(_));
+                if fails {
+                    tracing::warn!(response = %self.seat.id, %error, "a response is not kept");
+                } else {
+                    tracing::debug!(response = %self.seat.id, %error, "a response is not kept");
                 }
                 self.answered.not_kept();
                 Ok(false)
