@@ -5,7 +5,7 @@ import pathlib
 import re
 import tempfile
 
-from . import install, places, servers, shell
+from . import agents, install, places, servers, shell
 from .checks import released
 from .outcome import Counts, Failed
 
@@ -94,5 +94,4 @@ def _node():
 
 
 def _shell(_page, code: str) -> tuple:
-    programs = install.node_packages(places.CLIENTS / "agents") / "node_modules" / ".bin"
-    return ["bash", "-euc", code], None, {"PATH": f"{programs}:{places.environment()['PATH']}"}
+    return ["bash", "-euc", code], None, {"PATH": f"{agents.programs()}:{places.environment()['PATH']}"}

@@ -39,6 +39,7 @@ CHECKS = [
     Check("client: ai (Vercel's AI SDK)", node_client("ai_sdk.mjs")),
     Check("client: langchain (Node)", node_client("langchain_chat.mjs")),
     Check("agent: Codex", agents.codex),
+    Check("agent: Claude Code", agents.claude_code),
     Check("pages of docs/clients", pages.examples),
     Check("uploads of every kind", uploads.of_every_kind),
     Check("slow readers", slow.readers),

@@ -69,8 +69,8 @@ fn anthropics_door_answers_in_messages() {
 }
 
 #[test]
-fn what_a_model_thought_comes_back_to_it_and_a_forged_thought_is_refused() {
-    let world = World::plain();
+fn what_a_model_thought_comes_back_to_it_after_a_restart_too_and_a_forged_thought_is_refused() {
+    let mut world = World::plain();
     let model = format!("huggingface/groq/{EVERYWHERE}");
     let first = json!({"model": model, "max_tokens": 2000, "thinking": {"type": "enabled", "budget_tokens": 1024},
         "messages": [{"role": "user", "content": "hm"}]});
@@ -81,8 +81,16 @@ fn what_a_model_thought_comes_back_to_it_and_a_forged_thought_is_refused() {
         .as_array_mut()
         .unwrap()
         .extend([json!({"role": "assistant", "content": said["content"]}), json!({"role": "user", "content": "and?"})]);
-    let reply = post(&world, "/anthropic/v1/messages", &again);
-    assert_eq!(reply.status, 200, "{}", reply.text());
+    world.kill_and_restart();
+    for thinking in [said["content"][0]["thinking"].clone(), json!("")] {
+        // As it was given out, and as it is kept by those who asked for `display: "omitted"`.
+        again["messages"][1]["content"][0]["thinking"] = thinking;
+        let reply = post(&world, "/anthropic/v1/messages", &again);
+        assert_eq!(reply.status, 200, "{}", reply.text());
+        let sent: Value =
+            serde_json::from_str(world.upstream_chats().last().unwrap()["body"].as_str().unwrap()).unwrap();
+        assert_eq!(sent["messages"][1]["reasoning"], "thinking about: hm", "{sent}");
+    }
     again["messages"][1]["content"][0]["signature"] = json!("Zm9yZ2Vk");
     let reply = post(&world, "/anthropic/v1/messages", &again);
     assert_eq!(

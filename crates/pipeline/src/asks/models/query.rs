@@ -19,6 +19,8 @@ pub(super) struct Query {
     pub(super) limit: usize,
     /// Only what comes after this place.
     pub(super) after: Option<After>,
+    /// Only what comes right before the model of this id, which must be there.
+    pub(super) before: Option<String>,
 }
 
 /// What a model is wanted for.
@@ -67,7 +69,8 @@ impl Query {
             Shape::Anthropic => (20, &[Operation::Chat][..]),
             Shape::Gemini => (50, &[Operation::Chat, Operation::Embeddings][..]),
         };
-        let mut read = Self { backends: Vec::new(), wanted: Vec::new(), limit: limit_when_silent, after: None };
+        let mut read =
+            Self { backends: Vec::new(), wanted: Vec::new(), limit: limit_when_silent, after: None, before: None };
         for pair in query.split('&').filter(|pair| !pair.is_empty()) {
             let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
             let value = decoded(&value.replace('+', " ")).ok_or_else(|| bad(name, "The query is not UTF-8 text."))?;
@@ -86,10 +89,15 @@ impl Query {
                 "pageSize" if shape == Shape::Gemini => read.limit = limit(name, &value)?,
                 "pageToken" if shape == Shape::Gemini && value.is_empty() => {}
                 "pageToken" if shape == Shape::Gemini => read.after = Some(After::of_cursor(name, &value)?),
-                "before_id" if shape == Shape::Anthropic => {
-                    let text = "`before_id` is not supported: pages go forward only, with `after_id`.";
-                    return Err(bad(name, text));
+                "before_id" | "after_id"
+                    if shape == Shape::Anthropic && (read.before.is_some() || read.after.is_some()) =>
+                {
+                    return Err(bad(
+                        name,
+                        "A page lies before or after one model: send `before_id` or `after_id`, once.",
+                    ));
                 }
+                "before_id" if shape == Shape::Anthropic => read.before = Some(value),
                 "after_id" if shape == Shape::Anthropic => read.after = Some(After::Id(value)),
                 "cursor" | "after" if read.after.is_some() => {
                     return Err(bad(name, "`cursor` and `after` say the same: send one of them, once."));
@@ -159,7 +167,7 @@ fn limit(name: &str, value: &str) -> Result<usize> {
     }
 }
 
-fn bad(name: &str, text: &str) -> Box<Fault> {
+pub(super) fn bad(name: &str, text: &str) -> Box<Fault> {
     Fault::new(Kind::BadRequest, text).param(short(name))
 }
 

@@ -1,6 +1,7 @@
 //! The answer to `GET /v1/models`, written while it is read: a caller costs one piece of it, however long it is.
 
 use std::{
+    collections::VecDeque,
     sync::Arc,
     task::{Context, Poll},
 };
@@ -12,7 +13,7 @@ use types::Result;
 use wire::openai::models::Page;
 
 use super::{
-    query::{After, Query},
+    query::{After, Query, bad},
     rows::{self, Declared, Row},
     shape::{List, Shape},
 };
@@ -34,13 +35,15 @@ pub(crate) struct Sheet {
     last: Option<(bool, String)>,
     list: List,
     ended: bool,
+    /// Of a page that was asked for backwards: whether there are models before it.
+    earlier: Option<bool>,
 }
 
 impl Sheet {
     /// The part that was asked for.
     ///
     /// # Errors
-    /// `BadRequest` when `after` names no listed model.
+    /// `BadRequest` when `after` or `before_id` names no listed model.
     pub(super) fn new(
         query: Query,
         listing: Arc<Listing>,
@@ -55,8 +58,55 @@ impl Sheet {
         let declared_at = declared.partition_point(|own| start.is_some_and(|start| (false, own.id.as_str()) <= start));
         let left = query.limit;
         let (first, last, list) = (None, None, List::new(shape));
-        let ended = false;
-        Ok(Self { query, listing, snapshot, declared, lost, item_at, declared_at, left, first, last, list, ended })
+        let before = query.before.clone();
+        let mut sheet = Self {
+            query,
+            listing,
+            snapshot,
+            declared,
+            lost,
+            item_at,
+            declared_at,
+            left,
+            first,
+            last,
+            list,
+            ended: false,
+            earlier: None,
+        };
+        if let Some(id) = before {
+            sheet.back(&id)?;
+        }
+        Ok(sheet)
+    }
+
+    /// Goes to the page that ends right before this model.
+    fn back(&mut self, id: &str) -> Result<()> {
+        let (listing, declared) = (Arc::clone(&self.listing), std::mem::take(&mut self.declared));
+        let (mut page, mut earlier) = (VecDeque::new(), false);
+        let found = loop {
+            let at = (self.item_at, self.declared_at);
+            match self.advance(&listing, &declared) {
+                None => break None,
+                Some(row) if row.place().1 == id => break Some(at),
+                Some(_) if self.query.limit == 0 => earlier = true,
+                Some(_) => {
+                    if page.len() == self.query.limit {
+                        page.pop_front();
+                        earlier = true;
+                    }
+                    page.push_back(at);
+                }
+            }
+        };
+        self.declared = declared;
+        let Some(end) = found else {
+            let text = "`before_id` must be the id of a listed model, such as the `first_id` of an earlier answer.";
+            return Err(bad("before_id", text));
+        };
+        (self.item_at, self.declared_at) = page.front().copied().unwrap_or(end);
+        (self.left, self.earlier) = (page.len(), Some(earlier));
+        Ok(())
     }
 
     /// The next piece; nothing when all of it was given.
@@ -116,6 +166,7 @@ impl Sheet {
 
     fn end(&mut self, has_more: bool) -> Bytes {
         self.ended = true;
+        let has_more = self.earlier.unwrap_or(has_more);
         let last = self.last.as_ref();
         let cursor = last.filter(|_| has_more).map(|(adapter, id)| After::cursor(*adapter, id));
         let warnings = rows::warnings(&self.query, &self.listing, &self.snapshot, &self.lost);

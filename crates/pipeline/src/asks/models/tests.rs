@@ -89,6 +89,15 @@ fn anthropic_and_google_page_in_their_own_words_through_what_their_sdks_can_call
     let query = format!("limit=1000&after_id={}", page["last_id"].as_str().unwrap());
     let rest = shaped(&query, &listing, &snapshot, Shape::Anthropic).unwrap();
     assert_eq!((ids(&rest), &rest["has_more"]), (vec![ALL[2], ALL[4]], &Value::Bool(false)));
+    let back = |query: &str| {
+        let page = shaped(query, &listing, &snapshot, Shape::Anthropic).unwrap();
+        (ids(&page).into_iter().map(str::to_owned).collect::<Vec<_>>(), page["has_more"] == true)
+    };
+    let owned = |list: &[&str]| list.iter().map(|id| (*id).to_owned()).collect::<Vec<_>>();
+    assert_eq!(back(&format!("limit=1&before_id={}", ALL[4])), (owned(&[ALL[2]]), true));
+    assert_eq!(back(&format!("limit=2&before_id={}", ALL[4])), (owned(&[ALL[1], ALL[2]]), false));
+    assert_eq!(back(&format!("before_id={}", ALL[1])), (Vec::new(), false));
+    assert!(shaped(&format!("before_id={0}&after_id={0}", ALL[1]), &listing, &snapshot, Shape::Anthropic).is_err());
     let fault = shaped("before_id=x", &listing, &snapshot, Shape::Anthropic).unwrap_err();
     assert_eq!(fault.param.as_deref(), Some("before_id"));
 
