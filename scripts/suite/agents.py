@@ -1,9 +1,14 @@
 """Coding agents that do a task through the gateway: their own programs, unchanged, with a scripted model behind it."""
+import json
 import pathlib
 
 from . import install, places, servers, shell
 from .checks import released
 from .outcome import Counts, of_script
+
+
+# What this version of Codex asks for when it is told no model.
+ALIASES = {"gpt-6.2-sol": "huggingface/groq/meta-llama/Llama-3.1-8B-Instruct"}
 
 
 def programs() -> pathlib.Path:
@@ -26,6 +31,6 @@ def claude_code() -> Counts:
 def _agent(program: str, variable: str, script: str = "codex_agent.py", limit: int = 300) -> Counts:
     released()
     path = programs() / program
-    with servers.gateway(f"gateway-{program}") as gateway:
+    with servers.gateway(f"gateway-{program}", extra_env={"IRONBOW_ALIASES": json.dumps(ALIASES)}) as gateway:
         env = gateway.environment() | {variable: str(path)}
         return of_script(shell.run(f"client-{program}", ["python3", places.CLIENTS / script], env=env, limit=limit))

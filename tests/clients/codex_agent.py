@@ -74,6 +74,17 @@ def a_default_codex_does_a_task_with_commands():
 
 
 @check
+def a_codex_that_is_told_no_model_asks_for_its_own_and_an_alias_answers():
+    # Models that Codex knows get their tools by an item, in namespaces, and run commands from a program in JavaScript.
+    program = 'const done = await tools.exec_command({cmd: "printf 42 > answer.txt"}); text(JSON.stringify(done))'
+    settings(script=[{"tool_calls": [{"name": "functions__exec", "arguments": {"input": program}}]}, {"text": "It is 42."}])
+    task = Task("\n".join(line for line in CONFIG.splitlines() if not line.startswith("model =")))
+    same(said(task.run("Write the answer into answer.txt."))[-1:], ["It is 42."])
+    same((task.folder / "answer.txt").read_text(), "42")
+    assert "exit_code" in [m for m in json.loads(chats()[-1]["body"])["messages"] if m["role"] == "tool"][0]["content"]
+
+
+@check
 def tools_that_only_openai_runs_are_taken_out_and_the_others_reach_the_model():
     settings(script=[{"text": "Nothing to do."}, *WRITE_AND_READ])
     same(said(Task().run("-c", 'web_search="live"', "Do nothing."))[-1:], ["Nothing to do."])

@@ -36,6 +36,8 @@ impl Items<'_> {
             }
             Some("function_call_output" | "custom_tool_call_output") => self.result(item, param),
             Some("reasoning") => self.reasoning(item, param),
+            // Its tools are among the call's.
+            Some("additional_tools") => Ok(()),
             Some("item_reference") => {
                 let id = shown(item["id"].as_str().unwrap_or_default());
                 Err(bad(&format!("{param}.id"), &format!("refers to the item `{id}`, which is not kept here")))

@@ -191,7 +191,7 @@ impl Request {
     /// `BadRequest` for what is wrong; both name the member.
     pub fn heard(&self, told: &Told) -> Result<Heard> {
         let mut notes = Notes::new(self.lenient);
-        let tools = tools::read(self.member("tools"), self.member("tool_choice"), &mut notes)?;
+        let tools = tools::read(self.member("tools"), &self.added_tools()?, self.member("tool_choice"), &mut notes)?;
         let messages = self.messages(&tools, told, &mut notes)?;
         let ways = self.ways(&mut notes)?;
         let chat = self.chat(messages, &tools, ways, &mut notes)?;
@@ -214,7 +214,7 @@ impl Request {
     /// Those of [`Self::heard`] that concern tools.
     pub fn waiting(&self, told: &Told, status: &str) -> Result<Value> {
         let mut notes = Notes::new(self.lenient);
-        let tools = tools::read(self.member("tools"), self.member("tool_choice"), &mut notes)?;
+        let tools = tools::read(self.member("tools"), &self.added_tools()?, self.member("tool_choice"), &mut notes)?;
         let mut response = settings::skeleton(self, told, &tools);
         response.insert("status".into(), status.into());
         Ok(response.into())
@@ -262,6 +262,23 @@ impl Request {
             return Err(bad("n", "is not a member of this API: there is one answer"));
         }
         Ok(())
+    }
+
+    /// The tools that come with items, each with its place: Codex sends all of its tools so to the models that it knows.
+    fn added_tools(&self) -> Result<Vec<(String, &Value)>> {
+        let mut added = Vec::new();
+        let places = (0..self.input.len()).map(|index| format!("input[{index}]"));
+        let places = self.history.iter().map(|_| "input".to_owned()).chain(places);
+        for (item, place) in self.history.iter().chain(&self.input).zip(places) {
+            if input::kind(item) != Some("additional_tools") {
+                continue;
+            }
+            let Some(tools) = item["tools"].as_array() else {
+                return Err(bad(&format!("{place}.tools"), "must be a list of tools"));
+            };
+            added.extend(tools.iter().enumerate().map(|(index, tool)| (format!("{place}.tools[{index}]"), tool)));
+        }
+        Ok(added)
     }
 
     fn messages(&self, tools: &Tools, told: &Told, notes: &mut Notes) -> Result<Vec<Value>> {

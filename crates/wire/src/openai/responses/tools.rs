@@ -61,10 +61,12 @@ pub(super) struct Tools {
     /// `tool_choice` in chat.
     pub(super) choice: Option<Value>,
     hosted: Vec<String>,
+    /// Whether these tools come with an item: what is already there may come again, and the answer does not show them.
+    added: bool,
 }
 
-/// Reads `tools` and `tool_choice`.
-pub(super) fn read(tools: &Value, choice: &Value, notes: &mut Notes) -> Result<Tools> {
+/// Reads `tools`, the tools that items add to them, each with its place, and `tool_choice`.
+pub(super) fn read(tools: &Value, added: &[(String, &Value)], choice: &Value, notes: &mut Notes) -> Result<Tools> {
     let mut read = Tools::default();
     match tools {
         Value::Null => {}
@@ -74,6 +76,10 @@ pub(super) fn read(tools: &Value, choice: &Value, notes: &mut Notes) -> Result<T
             }
         }
         _ => return Err(bad("tools", "must be a list")),
+    }
+    read.added = true;
+    for (param, tool) in added {
+        read.take(tool, param, notes)?;
     }
     read.choose(choice, notes)?;
     Ok(read)
@@ -101,7 +107,9 @@ impl Tools {
                 return Ok(());
             }
         }
-        self.shown.push(as_shown(tool));
+        if !self.added {
+            self.shown.push(as_shown(tool));
+        }
         Ok(())
     }
 
@@ -120,6 +128,9 @@ impl Tools {
             let end = (0..=LONGEST_NAME - 6).rev().find(|end| written.is_char_boundary(*end)).unwrap_or(0);
             written.truncate(end);
             written.push_str(&format!("_{:05}", self.chat.len()));
+        }
+        if self.added && self.names.find(&written).is_some() {
+            return Ok(());
         }
         if self.names.find(&written).is_some() {
             return Err(bad(&format!("{param}.name"), &format!("is `{}`, which another tool has", shown(name))));

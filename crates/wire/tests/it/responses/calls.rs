@@ -155,3 +155,25 @@ fn what_is_left_out_in_great_number_is_named_in_part() {
     let dropped = heard_leniently(&json!({"model": "m", "input": input})).unwrap().dropped;
     assert_eq!((dropped.len(), dropped.last().map(String::as_str)), (64, Some("more")));
 }
+
+#[test]
+fn tools_that_come_with_an_item_are_tools_of_the_call() {
+    let function =
+        |name: &str| json!({"type": "function", "name": name, "parameters": {"type": "object", "properties": {}}});
+    let space =
+        json!({"type": "namespace", "name": "space", "tools": [{"type": "custom", "name": "run"}, function("look")]});
+    let item = json!({"type": "additional_tools", "role": "developer", "tools": [space, function("plain"), {"type": "web_search"}]});
+    let heard = heard(&json!({"model": "m", "tools": [function("plain")], "input": [
+        item, {"role": "user", "content": "hi"}, {"type": "custom_tool_call", "call_id": "c", "namespace": "space", "name": "run", "input": "1"},
+        {"type": "custom_tool_call_output", "call_id": "c", "output": "one"},
+    ]}))
+    .unwrap();
+    let chat: Value = serde_json::from_slice(&heard.chat).unwrap();
+    let names: Vec<_> = chat["tools"].as_array().unwrap().iter().map(|tool| &tool["function"]["name"]).collect();
+    assert_eq!(names, ["plain", "space__run", "space__look"]);
+    assert_eq!(chat["messages"][1]["tool_calls"][0]["function"]["name"], "space__run");
+    assert_eq!(chat["messages"].as_array().unwrap().len(), 3);
+    assert_eq!(heard.dropped, ["tools.web_search"]);
+    let wrong = json!({"model": "m", "input": [{"type": "additional_tools", "tools": 1}]});
+    assert_eq!(super::heard(&wrong).err().unwrap().param.as_deref(), Some("input[0].tools"));
+}
