@@ -24,7 +24,7 @@ pub(super) struct Takes {
 const VLLM: Takes = Takes { tokens: true, base64: true, dimensions: true, usage: true, most: 2048, size: 384 };
 
 /// What OpenAI itself embeds with; no mapping of the Hub's names them.
-const OPENAI_MODELS: &[&str] = &["text-embedding-3-small", "text-embedding-3-large"];
+const OPENAI_MODELS: &[&str] = &["text-embedding-3-small", "text-embedding-3-large", "sandbox/embeds"];
 
 fn takes(backend: &str) -> Takes {
     match backend {
