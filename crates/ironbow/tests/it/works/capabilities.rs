@@ -87,15 +87,17 @@ fn every_cell_of_the_table_is_as_it_says() {
     let mut cells = 0;
     for (backend, marks) in table().into_iter().filter(|(name, _)| !name.starts_with("a server")) {
         // Who is not routed any more, or never was, is reached with a key of its own.
-        let direct = marks.iter().any(|mark| mark == "R") || backend == "openai";
+        let vendor = matches!(backend.as_str(), "openai" | "anthropic");
+        let direct = marks.iter().any(|mark| mark == "R") || vendor;
         let own = direct.then(|| at_its_own_address(&backend));
         for (operation, mark) in marks.iter().enumerate() {
             let cell = format!("{backend}, operation {operation} ({mark})");
             let name = if direct { own_model(&backend, operation) } else { model(operation) };
             // One slash behind `huggingface/openai` would be a model of that organisation on the Hub.
-            let name = match backend.as_str() {
-                "openai" => format!("huggingface/auto/{name}:openai"),
-                _ => format!("huggingface/{backend}/{name}"),
+            let name = if vendor {
+                format!("huggingface/auto/{name}:{backend}")
+            } else {
+                format!("huggingface/{backend}/{name}")
             };
             let reply = call(own.as_ref().unwrap_or(&routed), operation, &name);
             if mark == "–" {
