@@ -55,8 +55,8 @@ pub fn page_of(table: &[Backend]) -> String {
         let _ = writeln!(page, "| a server of your own: {} |  | {marks} | – | its own | `Bearer` |", kind.name());
     }
     page.push_str(
-        "\n`auto` and the suffixes `:fastest`, `:cheapest` and `:preferred` go to the router's own `v1/chat/completions`, \
-         which chooses.\n\n",
+        "\n`auto` and the suffixes `:fastest`, `:cheapest` and `:preferred` choose among the backends of the model's mapping \
+         ([routing.md](routing.md)). The router's own `v1/chat/completions`, which chooses by itself, is asked when the Hub cannot be.\n\n",
     );
     page.push_str(&operations::paths(table));
     page.push_str("## How backends differ from OpenAI's chat\n\n");

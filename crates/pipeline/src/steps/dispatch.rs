@@ -91,7 +91,16 @@ pub(crate) async fn dispatch(gateway: &Gateway, mut plan: Plan, call: &Call, tra
     let health = &gateway.0.health;
     let mut last = None;
     while let Some((turn, flight)) = plan.begin(health) {
-        let (attempt, began) = (plan.attempt(turn)?, Instant::now());
+        let (attempt, began) = match plan.attempt(turn) {
+            Ok(attempt) => (attempt, Instant::now()),
+            // A name that cannot stand in this backend's path may stand in another's.
+            Err(fault) if plan.pass() => {
+                flight.end(Outcome::Caller, Instant::now());
+                last = Some(fault);
+                continue;
+            }
+            Err(fault) => return Err(fault),
+        };
         let ended = match plan.hedge_after(turn, health) {
             None => {
                 let reply = once(gateway, &attempt, call, trail).await;

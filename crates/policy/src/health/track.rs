@@ -31,7 +31,13 @@ impl Track {
             // While little is known, each observation counts like those before it together.
             let few = if self.seen < 8 { 1.0 / f64::from(self.seen + 1) } else { 0.0 };
             let fast = weight(age, settings.window).max(few);
-            self.fast += (value - self.fast) * if value > self.fast { fast.max(settings.rise) } else { fast };
+            // What comes in less than half of the time is well again: once in a while it is asked, and that has to show.
+            let step = match value {
+                value if value > self.fast => fast.max(settings.rise),
+                value if value * 2.0 < self.fast => fast.max(0.5),
+                _ => fast,
+            };
+            self.fast += (value - self.fast) * step;
             self.base += (value - self.base) * weight(age, settings.baseline).max(few);
         }
         (self.at, self.seen) = (now, self.seen.saturating_add(1));

@@ -150,7 +150,7 @@ fn a_thousand_callers_who_leave_leave_nothing_behind() {
 
 #[test]
 fn wherever_a_stream_is_cut_it_ends_with_an_error_and_is_not_asked_for_again() {
-    let world = World::plain();
+    let world = World::configured(FORGIVING);
     // Within a line, within JSON, within a letter of two bytes, between events: whatever is there.
     for at in (0..900).step_by(7) {
         let fault = json!({"kind": "truncate", "bytes": at});
