@@ -5,7 +5,9 @@ For every round and every gateway (A, B, C, A, B, C, ...): start it fresh, time 
 start-up, warm it up, run each scenario, read the CPU time of its whole process tree
 from /proc, stop it. Medians over the rounds. See README.md.
 """
-import argparse, http.client, json, os, pathlib, random, shutil, signal, socket, statistics, subprocess, sys, time, tomllib
+import argparse, http.client, json, os, pathlib, random, resource, shutil, signal, socket, subprocess, sys, time, tomllib
+
+import report
 
 HERE = pathlib.Path(__file__).resolve().parent
 TICK = os.sysconf("SC_CLK_TCK")
@@ -82,22 +84,70 @@ def text(n, rnd):
         out.append(w); size += len(w)
     return "".join(out)[:n]
 
-def chat_body(model, size, stream=False):
+CODE = """def read(path: str) -> dict:
+    \"\"\"Reads a file.\"\"\"
+\twith open(path, "rb") as file:
+        lines = [line.rstrip("\\n") for line in file if not line.startswith("#")]
+    return {"path": path, "lines": lines, 'quoted': "C:\\\\temp"}
+
+"""
+
+def escapes(n, rnd):
+    """Source code, and JSON that holds JSON: what agents send, half of it escapes."""
+    call = {"id": "call_1", "function": {"name": "read", "arguments": json.dumps({"path": "C:\\temp\\a.txt", "text": CODE})}}
+    unit = CODE + json.dumps(call) + "\n"
+    return (unit * (n // len(unit) + 1))[:n]
+
+def chat_body(model, size, stream=False, fill=text, model_last=False):
     """A chat request of about `size` bytes: a system prompt and turns of about 2 KB."""
     rnd = random.Random(7)
-    b = {"model": model, "messages": [{"role": "system", "content": "You are a helpful assistant."}],
-         "temperature": 0.7, "max_tokens": 256, "user": "user-1234"}
+    b = {} if model_last else {"model": model}
+    b |= {"messages": [{"role": "system", "content": "You are a helpful assistant."}],
+          "temperature": 0.7, "max_tokens": 256, "user": "user-1234"}
     if stream:
         b["stream"] = True
         b["stream_options"] = {"include_usage": True}
     left, turn = size - len(json.dumps(b)) - 60, 0
     while left > 0:
         n = min(left, 2000)
-        b["messages"].append({"role": ["user", "assistant"][turn % 2], "content": text(max(n - 60, 1), rnd)})
-        left -= n + 20; turn += 1
+        said = fill(max(n - 60, 1), rnd)
+        if fill is not text:      # escapes make it longer on the way
+            said = said[:max(n * n // len(json.dumps(said)), 1)]
+        b["messages"].append({"role": ["user", "assistant"][turn % 2], "content": said})
+        left -= len(json.dumps(said)) + 40 if fill is not text else n + 20
+        turn += 1
     if b["messages"][-1]["role"] == "assistant":
         b["messages"][-1]["role"] = "user"
+    if model_last:
+        b["model"] = model
     return json.dumps(b).encode()
+
+def messages_body(model, stream=False):
+    """The same small call as Anthropic's SDK writes it."""
+    b = {"model": model, "max_tokens": 256, "system": "You are a helpful assistant.", "temperature": 0.7,
+         "messages": [{"role": "user", "content": text(320, random.Random(7))}]}
+    return json.dumps(b | ({"stream": True} if stream else {})).encode()
+
+def responses_body(model, stream=False):
+    """The same small call to OpenAI's Responses."""
+    b = {"model": model, "max_output_tokens": 256, "instructions": "You are a helpful assistant.", "temperature": 0.7,
+         "store": False, "input": [{"role": "user", "content": text(320, random.Random(7))}]}
+    return json.dumps(b | ({"stream": True} if stream else {})).encode()
+
+# Calls with a closed loop: name, what makes the body. All are `POST chat_path`.
+CHATS = [
+    ("chat_0.5k", lambda m: chat_body(m, 500)),
+    ("chat_10k", lambda m: chat_body(m, 10_000)),
+    ("chat_100k", lambda m: chat_body(m, 100_000)),
+    ("chat_10k_last", lambda m: chat_body(m, 10_000, model_last=True)),
+    ("chat_100k_last", lambda m: chat_body(m, 100_000, model_last=True)),
+    ("chat_10k_code", lambda m: chat_body(m, 10_000, fill=escapes)),
+    ("chat_100k_code", lambda m: chat_body(m, 100_000, fill=escapes)),
+]
+# Calls in another dialect, for gateways whose file names the path.
+DIALECTS = [("messages", messages_body), ("responses", responses_body)]
+# How many connections at once: the cost of a call must not depend on it.
+CROWDS = [1, 100, 1_000, 10_000]
 
 # ---------------------------------------------------------------- pieces
 
@@ -155,6 +205,8 @@ def start_gateway(b, gw):
         s.settimeout(0.3)
         if s.connect_ex(("127.0.0.1", gw["port"])) == 0:
             sys.exit(f"{gw['name']}: something already listens on port {gw['port']}")
+    gw.setdefault("own_port", gw["port"])
+    gw["port"] = gw["own_port"]
     work = b.out / "work" / gw["name"]
     shutil.rmtree(work, ignore_errors=True); work.mkdir(parents=True)
     sub = {"{{PORT}}": str(gw["port"]), "{{UPSTREAM}}": f"127.0.0.1:{UP_PORT}", "{{UPSTREAM_PORT}}": str(UP_PORT), "{{WORK}}": str(work)}
@@ -167,9 +219,16 @@ def start_gateway(b, gw):
     env = dict(os.environ, **{k: fill(v) for k, v in gw.get("env", {}).items()})
     log = open(work / "log.txt", "w") if gw.get("keep_log") else open(os.devnull, "w")
     err = open(work / "stderr.txt", "w")
+    for step in gw.get("before", []):
+        subprocess.run([fill(x) for x in step], cwd=work, env=env, check=True, stdout=log, stderr=err, timeout=60)
     t0 = time.monotonic()
     p = subprocess.Popen([fill(x) for x in gw["start"]], cwd=work, env=env, stdout=log, stderr=err, stdin=subprocess.DEVNULL,
                          preexec_fn=lambda: (os.setsid(), pin(gw.get("cpus", "1"))()))
+    gw["helper"] = None
+    if "front" in gw:                # e.g. what speaks TLS on the load generator's behalf: not part of what is measured
+        gw["helper"] = subprocess.Popen([fill(x) for x in gw["front"]], cwd=work, env=env, stdout=log, stderr=err, stdin=subprocess.DEVNULL,
+                                        preexec_fn=lambda: (os.setsid(), pin("0")()))
+        gw["port"] = gw["front_port"]
     body = chat_body(gw["model"], 500)
     hdr = dict(h.split(": ", 1) for h in gw.get("headers", [])) | {"content-type": "application/json"}
     last = "no connection"
@@ -187,6 +246,7 @@ def start_gateway(b, gw):
             last = repr(e)
         time.sleep(0.002)
     stop_gateway(p)
+    stop_gateway(gw["helper"])
     sys.exit(f"{gw['name']} gave no good answer in time: {last}")
 
 def stop_gateway(p):
@@ -207,11 +267,9 @@ def run_gateway(b, gw, rnd):
     p, startup = start_gateway(b, gw)
     res = {"startup_ms": round(startup, 1)}
     def pids(): return tree(p.pid) if p else []
-    bodies = {}
-    def body(key, model, size, stream=False):
+    def body(key, data):
         f = b.out / "work" / f"body-{gw['name']}-{key}.json"
-        data = chat_body(model, size, stream) if key != "embed" else json.dumps({"model": model, "input": "The food was delicious.", "encoding_format": "float"}).encode()
-        f.write_bytes(data); bodies[key] = len(data)
+        f.write_bytes(data)
         return f
     chat, emb = gw.get("chat_path", "/v1/chat/completions"), gw.get("embed_path", "/v1/embeddings")
     D = a.seconds
@@ -242,24 +300,34 @@ def run_gateway(b, gw, rnd):
         time.sleep(1.0 if p else 0)
         if p: res["idle_rss_kib"], res["idle_pss_kib"], _ = mem_kib(pids()); res["threads"] = threads(pids()); res["processes"] = len(pids())
         b.ctl()
-        f05 = body("chat_0.5k", gw["model"], 500)
+        model, skip = gw["model"], gw.get("skip", [])
+        f05 = body("chat_0.5k", chat_body(model, 500))
         b.load(gw, f05, chat, mode="closed", conns=8, duration=gw.get("warmup_s", 1))
         C = gw.get("conns", 16)
-        scenario("chat_0.5k", chat, f05, mode="closed", conns=C, duration=D)
-        scenario("chat_10k", chat, body("chat_10k", gw["model"], 10_000), mode="closed", conns=C, duration=D)
-        scenario("chat_100k", chat, body("chat_100k", gw["model"], 100_000), mode="closed", conns=C, duration=D)
-        if "embed" not in gw.get("skip", []):
-            scenario("embed", emb, body("embed", gw.get("embed_model", gw["model"]), 0), mode="closed", conns=C, duration=D)
+        for key, make in CHATS:
+            scenario(key, chat, body(key, make(model)), mode="closed", conns=C, duration=D)
+        if "embed" not in skip:
+            call = {"model": gw.get("embed_model", model), "input": "The food was delicious.", "encoding_format": "float"}
+            scenario("embed", emb, body("embed", json.dumps(call).encode()), mode="closed", conns=C, duration=D)
+        for dialect, make in DIALECTS:
+            if f"{dialect}_path" in gw:
+                scenario(dialect, gw[f"{dialect}_path"], body(dialect, make(model)), mode="closed", conns=C, duration=D)
+        if not slow and "crowd" not in skip:
+            for n in CROWDS:
+                scenario(f"crowd_{n}", chat, f05, mode="closed", conns=n, duration=D + n / 5_000)
         # open loop, against an upstream that takes 5 ms, as no real one is instantaneous
         b.ctl(latency_us=5000)
         for rate in gw.get("rates", a.rates):
             scenario(f"open_{rate}", chat, f05, mode="open", rate=rate, conns=256, duration=D + 1)
         # streams: 100 chunks each, paced so that every chunk is its own packet
-        sse = body("sse", gw["model"], 500, True)
+        sse = body("sse", chat_body(model, 500, True))
         b.ctl(gap_us=5000)
         r = scenario("sse_paced", chat, sse, mode="closed", stream=True, conns=gw.get("sse_conns", 32), count=gw.get("sse_count", 128), duration=60)
         b.ctl(gap_us=0)
         scenario("sse_burst", chat, sse, mode="closed", stream=True, conns=8, duration=D)
+        for dialect, make in DIALECTS:
+            if f"{dialect}_path" in gw:
+                scenario(f"{dialect}_burst", gw[f"{dialect}_path"], body(f"{dialect}-sse", make(model, True)), mode="closed", stream=True, conns=8, duration=D)
         if p and (not a.only or "hold" in a.only) and "hold" not in gw.get("skip", []) and rnd < a.hold_rounds:
             n = gw.get("hold_conns", 2000)
             b.ctl(gap_us=500_000, chunks=1000)
@@ -283,87 +351,13 @@ def run_gateway(b, gw, rnd):
         if p: res["peak_rss_kib"] = mem_kib(pids())[2]
     finally:
         stop_gateway(p)
+        stop_gateway(gw.get("helper"))
         time.sleep(0.3)
-    base = res.get("chat_0.5k", {}).get("cpu_us")
-    for k in ("sse_paced", "sse_burst"):
+    for k, whole in (("sse_paced", "chat_0.5k"), ("sse_burst", "chat_0.5k"), ("messages_burst", "messages"), ("responses_burst", "responses")):
+        base = res.get(whole, {}).get("cpu_us")
         if k in res and base is not None and res[k]["events"]:
             res[k]["cpu_us_per_chunk"] = (res[k]["cpu_us"] - base) * res[k]["ok"] / res[k]["events"]
     return res
-
-# ---------------------------------------------------------------- report
-
-def med(runs, *path):
-    v = []
-    for r in runs:
-        for k in path:
-            r = r.get(k) if isinstance(r, dict) else None
-        if isinstance(r, (int, float)): v.append(r)
-    return statistics.median(v) if v else None
-
-def fmt(x, d=1):
-    if x is None: return "–"
-    return f"{x:,.0f}" if abs(x) >= 1000 or d == 0 else f"{x:,.{d}f}"
-
-def figures(runs, direct, rates):
-    """The figures of one gateway, medians over its rounds."""
-    f = {}
-    for k in ("chat_0.5k", "chat_10k", "chat_100k", "embed"):
-        f[f"cpu {k}"] = med(runs, k, "cpu_us")
-    f["cpu sse_paced"] = med(runs, "sse_paced", "cpu_us")
-    f["cpu/chunk paced"] = med(runs, "sse_paced", "cpu_us_per_chunk")
-    f["cpu/chunk burst"] = med(runs, "sse_burst", "cpu_us_per_chunk")
-    f["rps chat_0.5k"] = med(runs, "chat_0.5k", "rps")
-    f["core share"] = med(runs, "chat_0.5k", "core_share")
-    f["kernel share"] = med(runs, "chat_0.5k", "kernel_share")
-    f["rps chat_100k"] = med(runs, "chat_100k", "rps")
-    f["rps embed"] = med(runs, "embed", "rps")
-    for r in rates:
-        k = f"open_{r}"
-        f[f"cpu {k}"] = med(runs, k, "cpu_us")
-        for q in ("p50", "p99"):
-            g, d = med(runs, k, "lat_us", q), med(direct, k, "lat_us", q)
-            f[f"add {q} @{r}"] = None if g is None or d is None else g - d
-    g, d = med(runs, "sse_paced", "chunk_us", "p50"), med(direct, "sse_paced", "chunk_us", "p50")
-    f["add p50/chunk"] = None if g is None or d is None else g - d
-    f["KiB/stream"] = med(runs, "hold", "kib_per_stream")
-    f["idle RSS MiB"] = (med(runs, "idle_rss_kib") or 0) / 1024 or None
-    f["peak RSS MiB"] = (med(runs, "peak_rss_kib") or 0) / 1024 or None
-    f["start ms"] = med(runs, "startup_ms")
-    f["upstream conns"] = med(runs, "chat_0.5k", "upstream_conns")
-    f["bad"] = sum((r.get(k, {}) or {}).get("bad", 0) for r in runs for k in r if isinstance(r.get(k), dict))
-    sse = [r[k] for r in runs for k in ("sse_paced", "sse_burst") if k in r]
-    f["streams without [DONE]"] = sum(x["ok"] - x["done_seen"] for x in sse) / max(sum(x["ok"] for x in sse), 1) * 100 if sse else None
-    f["burst p50 ms"] = (med(runs, "sse_burst", "lat_us", "p50") or 0) / 1000 or None
-    return f
-
-def table(head, rows):
-    return "\n".join(["| " + " | ".join(head) + " |", "|" + "---|" * len(head)] + ["| " + " | ".join(r) + " |" for r in rows]) + "\n"
-
-def report(data, rates, focus, ref="nginx"):
-    direct = data["runs"].get("direct", [])
-    names = [n for n in data["runs"] if n != "direct"]
-    F = {n: figures(data["runs"][n], direct, rates) for n in names}
-    lab = {n: data["labels"].get(n, n) for n in names}
-    md = ["Medians of %d rounds; CPU is µs of the gateway's whole process tree.\n" % data["rounds"]]
-    def block(title, cols, d=1):
-        md.append(f"**{title}**\n")
-        md.append(table(["gateway"] + cols, [[lab[n]] + [fmt(F[n].get(c), d) for c in cols] for n in names]))
-    block("CPU per request (µs)", ["cpu chat_0.5k", "cpu chat_10k", "cpu chat_100k", "cpu embed"] + [f"cpu open_{r}" for r in rates])
-    block("Streams", ["cpu sse_paced", "cpu/chunk paced", "cpu/chunk burst", "add p50/chunk", "burst p50 ms", "KiB/stream", "streams without [DONE]"], 2)
-    block("Throughput, latency added (µs)", ["rps chat_0.5k", "core share", "kernel share", "rps chat_100k", "rps embed"] + [f"add {q} @{r}" for r in rates for q in ("p50", "p99")], 2)
-    block("Memory, start", ["idle RSS MiB", "peak RSS MiB", "start ms", "upstream conns", "bad"], 1)
-    keys = ["cpu chat_0.5k", "cpu chat_10k", "cpu chat_100k", "cpu embed", "cpu/chunk paced", "cpu/chunk burst", "KiB/stream", "idle RSS MiB"]
-    def ratio(x, y): return "–" if x is None or not y or y <= 0 else f"{x / y:.2f}×"
-    if ref in F:
-        md.append(f"**Ratio to {ref}** (above 1: dearer than {ref})\n")
-        md.append(table(["gateway"] + keys, [[lab[n]] + [ratio(F[n][k], F[ref][k]) for k in keys] for n in names]))
-    if focus in F:
-        md.append(f"**{lab[focus]} against each peer** (peer ÷ {lab[focus]}; above 1: {lab[focus]} is cheaper)\n")
-        md.append(table(["peer"] + keys, [[lab[n]] + [ratio(F[n][k], F[focus][k]) for k in keys] for n in names if n != focus]))
-    else:
-        md.append("**CPU per 0.5 KB chat: row ÷ column**\n")
-        md.append(table([""] + [lab[n] for n in names], [[lab[n]] + [ratio(F[n]["cpu chat_0.5k"], F[m]["cpu chat_0.5k"]) for m in names] for n in names]))
-    return F, "\n".join(md)
 
 def main():
     ap = argparse.ArgumentParser()
@@ -376,14 +370,20 @@ def main():
     ap.add_argument("--focus", default="ironbow")
     ap.add_argument("--out", default=str(HERE / "out"))
     ap.add_argument("--report", help="only print the tables of an earlier results.json")
+    ap.add_argument("--page", action="store_true", help="write docs/performance.md and its chart")
     a = ap.parse_args()
+    files = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (files, files))
     if a.report:
-        data = json.load(open(a.report)); print(report(data, data["rates"], a.focus)[1]); return
+        data = json.load(open(a.report))
+        print(report.tables(data, a.focus)[1])
+        if a.page: report.page(data, a.focus)
+        return
     b = Bench(a)
     names = ["direct"] + [n for n in a.gateways if n != "direct"]
     gws = [load_gateway(n) for n in names]
     data = {"rounds": a.rounds, "rates": a.rates, "seconds": a.seconds, "labels": {g["name"]: g.get("label", g["name"]) for g in gws},
-            "load_before": os.getloadavg(), "kernel": os.uname().release, "runs": {n: [] for n in names}}
+            "hold_rounds": a.hold_rounds, "load_before": os.getloadavg(), "facts": report.facts(), "runs": {n: [] for n in names}}
     b.start_upstream()
     try:
         for rnd in range(a.rounds):
@@ -401,11 +401,13 @@ def main():
                 (b.out / "results.json").write_text(json.dumps(data, indent=1))
     finally:
         b.upstream.terminate(); b.upstream.wait()
-    F, md = report(data, a.rates, a.focus)
-    data["figures"] = F
+    data["load_after"] = os.getloadavg()
+    data["figures"], md = report.tables(data, a.focus)
     (b.out / "results.json").write_text(json.dumps(data, indent=1))
     (b.out / "table.md").write_text(md)
     print(md)
+    if a.page:
+        report.page(data, a.focus)
 
 if __name__ == "__main__":
     main()

@@ -1,5 +1,5 @@
 """The table of checks: what runs, in which order, what may be skipped, and what only `--all` runs."""
-from . import agents, budget, checks, fronts, fuzz, latency, pages, real, shares, slow, soak, uploads
+from . import agents, budget, checks, counts, fronts, fuzz, latency, pages, real, shares, slow, soak, uploads
 from .checks import IN_CI, Check, node_client, passed_node, passed_python, python_client, sandbox_node, sandbox_python
 
 CHECKS = [
@@ -54,7 +54,8 @@ CHECKS = [
     Check("promtool", checks.metrics, required=IN_CI),
     Check("start and idle memory", budget.start_and_idle_memory, required=IN_CI),
     Check("what the way through costs", latency.added, required=IN_CI),
-    Check("soak, 15 seconds", soak.soak(15), required=IN_CI),
+    Check("instruction counts", counts.check, required=IN_CI),
+    Check("soak, 2 minutes", soak.soak(120), required=IN_CI),
     Check("fuzzing: property tests", checks.fuzzing, long=True),
     Check("fuzzing: guided by coverage", fuzz.fuzz(60), long=True),
     Check("routing: the simulation with all seeds", checks.simulation, long=True),

@@ -1,19 +1,21 @@
-"""Mixed traffic for a while: whole answers, streams, callers who leave, backends that fail. Afterwards the process must be
-alive, hold what it held before, and have logged no panic."""
+"""Mixed traffic for a while: whole answers, streams, other dialects, callers who leave, backends that fail in every way.
+Afterwards the process must be alive, hold what it held before (memory, files, threads, requests in flight), and have logged no panic."""
 import contextlib
 import http.client
 import json
 import random
+import re
 import threading
 import time
 import urllib.parse
 
-from . import places, process, servers, shell
+from . import places, process, servers
 from .checks import released
 from .outcome import Counts, Failed
+from .slow import post
 
 CALLERS = 8
-# What allocators and pools may keep beyond the first minute's level.
+# What allocators and pools may keep beyond the level after the first part.
 GROWTH_KIB = 24 * 1024
 FILES_LEFT = 16
 MODELS = [
@@ -22,6 +24,23 @@ MODELS = [
     "huggingface/together/sandbox/everywhere",
     "huggingface/auto/meta-llama/Llama-3.1-8B-Instruct",
     "huggingface/auto/nobody/has-this",
+]
+# Calls to this one meet faults, one kind after another.
+FAULTY = "huggingface/novita/sandbox/everywhere"
+FAULTS = [
+    {"kind": "status", "status": 503},
+    {"kind": "status", "status": 500},
+    {"kind": "rate_limited"},
+    {"kind": "reset", "after": 2},
+    {"kind": "reset", "before_head": True},
+    {"kind": "cut", "after": 1},
+    {"kind": "close"},
+    {"kind": "truncate", "after": 1, "mid_frame": True},
+    {"kind": "stream_error", "after": 1},
+    {"kind": "html", "status": 502},
+    {"kind": "framing", "as": "bytes"},
+    {"kind": "slow", "bytes": 40, "gap_ms": 1},
+    {"kind": "huge", "status": 500, "bytes": 300000},
 ]
 
 
@@ -32,20 +51,33 @@ def soak(seconds: int):
         process.available()
         released()
         name = f"soak-{seconds}"
-        with servers.gateway(name) as gateway:
-            pid = gateway.process.pid
-            traffic(gateway, max(seconds // 6, 5))
-            memory, files = process.resident_kib(pid), settled_files(pid)
-            done, odd = traffic(gateway, seconds)
-            grown = process.resident_kib(pid) - memory
-            left = settled_files(pid) - files
-            healthy = servers.get(gateway.url + "/health")[0] == 200
+        with servers.sandbox(f"sandbox-{name}") as sandbox:
+            upstream = {"HF_ENDPOINT": sandbox, "HF_ROUTER_URL": sandbox, "HF_TOKEN": "hf_sandbox"}
+            with servers.gateway(name, (), upstream) as gateway:
+                pid = gateway.process.pid
+                traffic(gateway, sandbox, max(seconds // 6, 5))
+                memory, files, threads = process.resident_kib(pid), settled_files(pid), count_threads(pid)
+                done, odd = traffic(gateway, sandbox, seconds)
+                grown = process.resident_kib(pid) - memory
+                left = settled_files(pid) - files
+                more = count_threads(pid) - threads
+                status, page = servers.get(gateway.url + "/metrics")
+                flying = float(re.search(r"^ironbow_requests_in_flight (\S+)", page, re.M).group(1)) if status == 200 else -1
+                healthy = servers.get(gateway.url + "/health")[0] == 200
         log = (places.LOGS / f"{name}.log").read_text(errors="replace")
-        print(f"      {done} calls; memory grew by {grown / 1024:.1f} MiB, open files by {left}")
+        print(f"      {done} calls; memory grew by {grown / 1024:.1f} MiB, open files by {left}, threads by {more}; {flying:.0f} in flight")
+        # The scrape itself is in flight while it is answered.
+        if flying > 1 or more > 2:
+            odd.append(f"{flying:.0f} requests are still in flight, and there are {more} more threads")
         judge(healthy, grown, left, odd, log)
-        return Counts(4)
+        return Counts(6)
 
     return check
+
+
+def count_threads(pid: int) -> int:
+    with open(f"/proc/{pid}/status") as status:
+        return int(re.search(r"Threads:\s+(\d+)", status.read()).group(1))
 
 
 def judge(healthy: bool, grown: int, left: int, odd: list, log: str) -> None:
@@ -71,14 +103,15 @@ def settled_files(pid: int) -> int:
     return least
 
 
-def traffic(gateway, seconds: float) -> tuple:
+def traffic(gateway, sandbox: str, seconds: float) -> tuple:
     """Calls from several threads until the time is up: how many, and which answers were wrong."""
     until, done, odd = time.monotonic() + seconds, [0] * CALLERS, []
 
     def caller(index: int) -> None:
         rnd = random.Random(index)
         while time.monotonic() < until and len(odd) < 20:
-            wrong = one_call(gateway.url, rnd)
+            # The first caller is the one whose backend fails.
+            wrong = faulty_call(gateway.url, sandbox, rnd) if index == 0 else one_call(gateway.url, rnd)
             done[index] += 1
             if wrong:
                 odd.append(wrong)
@@ -93,25 +126,56 @@ def traffic(gateway, seconds: float) -> tuple:
     return sum(done), odd
 
 
-def one_call(url: str, rnd: random.Random):
-    """One call of a random kind; what was wrong with its answer, if anything."""
-    model, stream = rnd.choice(MODELS), rnd.random() < 0.5
-    words = "word " * rnd.choice([1, 20, 2000])
-    body = {"model": model, "stream": stream, "messages": [{"role": "user", "content": words}]}
+def ask(url: str, path: str, body: dict, leave=False):
+    """Status and text; nothing where the caller left after the first byte."""
     connection = http.client.HTTPConnection(urllib.parse.urlsplit(url).netloc, timeout=30)
     with contextlib.closing(connection):
-        try:
-            connection.request("POST", "/v1/chat/completions", json.dumps(body), {"content-type": "application/json"})
-            reply = connection.getresponse()
-            if stream and rnd.random() < 0.3:
-                reply.read(1)
-                return None
-            text = reply.read().decode()
-        except (OSError, http.client.HTTPException) as error:
-            return f"{model}: {error!r}"
+        connection.request("POST", path, json.dumps(body), {"content-type": "application/json"})
+        reply = connection.getresponse()
+        if leave:
+            reply.read(1)
+            return None
+        return reply.status, reply.read().decode()
+
+
+def one_call(url: str, rnd: random.Random):
+    """One call of a random kind; what was wrong with its answer, if anything."""
+    model, stream, words = rnd.choice(MODELS), rnd.random() < 0.5, "word " * rnd.choice([1, 20, 2000])
+    said = [{"role": "user", "content": words}]
+    path, body, end = rnd.choice([
+        ("/v1/chat/completions", {"messages": said}, "[DONE]"),
+        ("/v1/chat/completions", {"messages": said}, "[DONE]"),
+        ("/anthropic/v1/messages", {"messages": said, "max_tokens": 50}, "message_stop"),
+        ("/v1/responses", {"input": words, "store": False}, "response.completed"),
+    ])
+    try:
+        answer = ask(url, path, {"model": model, "stream": stream, **body}, leave=stream and rnd.random() < 0.3)
+    except (OSError, http.client.HTTPException) as error:
+        return f"{path} {model}: {error!r}"
+    if answer is None:
+        return None
+    status, text = answer
     expected = 404 if "nobody" in model else 200
-    if reply.status != expected:
-        return f"{model}: {reply.status} {text[:200]}"
-    if expected == 200 and (not text.rstrip().endswith("[DONE]") if stream else "choices" not in text):
-        return f"{model}: the answer is not whole: {text[-200:]}"
+    if status != expected:
+        return f"{path} {model}: {status} {text[:200]}"
+    if expected == 200 and (end not in text if stream else not text.rstrip().endswith("}")):
+        return f"{path} {model}: the answer is not whole: {text[-200:]}"
     return None
+
+
+def faulty_call(url: str, sandbox: str, rnd: random.Random):
+    """One call to a backend that fails: the caller must get a good answer, an error that is one, or a stream that says how it broke."""
+    fault, stream = rnd.choice(FAULTS), rnd.random() < 0.7
+    rule = {"match": {"backend": "novita", "operation": "chat"}, "times": 1, "fault": fault}
+    try:
+        post(f"{sandbox}/_sandbox/faults", rule)
+        status, text = ask(url, "/v1/chat/completions", {"model": FAULTY, "stream": stream, "messages": [{"role": "user", "content": "hello"}]})
+    except (OSError, http.client.HTTPException) as error:
+        return f"{fault}: {error!r}"
+    if status == 200 and stream:
+        return None if "[DONE]" in text or '"error"' in text else f"{fault}: the stream ends without a word: {text[-200:]}"
+    try:
+        said = json.loads(text)
+    except ValueError:
+        return f"{fault}: {status} {text[:200]}"
+    return None if ("choices" in said if status == 200 else "error" in said) else f"{fault}: {status} {text[:200]}"

@@ -1,0 +1,113 @@
+//! The steps of the byte path that every call pays, one at a time and a chosen number of times, to be counted under
+//! valgrind: `scripts/test --only "instruction counts"` runs it twice for each and divides the difference.
+//!
+//! `count list` names the steps; `count NAME TIMES` does one.
+#![expect(clippy::unwrap_used, clippy::print_stdout, reason = "a measuring tool may fail loudly and prints its names")]
+
+use bytes::Bytes;
+use std::{hint::black_box, sync::Arc};
+use wire::{
+    anthropic::{self, Sealer},
+    events::Reader,
+    json::Limits,
+    openai::chat::{AnswerContext, Ask, Call, Dialect, Stream, StreamContext, answer, encode},
+    sse::Splitter,
+};
+
+/// Names and what is done once.
+const STEPS: [(&str, fn() -> Box<dyn FnMut()>); 7] = [
+    ("envelope, 0.5 KB", || envelope(512)),
+    ("envelope, 100 KB of source code", || envelope(100 << 10)),
+    ("splice, 0.5 KB", splice),
+    ("answer, 0.6 KB", whole_answer),
+    ("stream, a chunk that passes", chunk),
+    ("stream, where a frame ends", boundary),
+    ("translation, a chunk for Anthropic", translation),
+];
+
+fn main() {
+    let args: Vec<String> = std::env::args().skip(1).collect();
+    match &args[..] {
+        [list] if list == "list" => STEPS.iter().for_each(|(name, _)| println!("{name}")),
+        [name, times] => {
+            let mut step = STEPS.iter().find(|(known, _)| known == name).unwrap().1();
+            for _ in 0..times.parse::<usize>().unwrap() {
+                step();
+            }
+        }
+        _ => println!("count list | count NAME TIMES"),
+    }
+}
+
+fn body(size: usize) -> Bytes {
+    let text = "    let x = map.get(\\\"key\\\").unwrap_or(&\\\"\\\\n\\\");\\n\\tif x.is_empty() {\\n";
+    let content = text.repeat(size.saturating_sub(300).div_ceil(text.len()));
+    format!(
+        "{{\"model\":\"huggingface/groq/org/some-model-70b\",\"messages\":[{{\"role\":\"system\",\"content\":\"You are a helpful assistant.\"}},{{\"role\":\"user\",\"content\":\"{content}\"}}],\"temperature\":0.7,\"max_tokens\":256,\"stream\":true,\"stream_options\":{{\"include_usage\":true}}}}"
+    )
+    .into()
+}
+
+fn envelope(size: usize) -> Box<dyn FnMut()> {
+    let (body, limits) = (body(size), Limits::default());
+    Box::new(move || drop(black_box(Call::read(black_box(body.clone()), &limits).unwrap())))
+}
+
+fn splice() -> Box<dyn FnMut()> {
+    let call = Call::read(body(512), &Limits::default()).unwrap();
+    Box::new(move || {
+        let encoded = encode(black_box(&call), &Dialect::COMPATIBLE, "org/Some-Model-70B", Ask::default());
+        drop(black_box(encoded.unwrap()));
+    })
+}
+
+fn whole_answer() -> Box<dyn FnMut()> {
+    let text = "The quick brown fox says \\\"hello\\\" to the lazy dog.\\n".repeat(5);
+    let body = Bytes::from(format!(
+        "{{\"id\":\"chatcmpl-1\",\"object\":\"chat.completion\",\"created\":1700000000,\"model\":\"m\",\"choices\":[{{\"index\":0,\"message\":{{\"role\":\"assistant\",\"content\":\"{text}\"}},\"logprobs\":null,\"finish_reason\":\"stop\"}}],\"usage\":{{\"prompt_tokens\":100,\"completion_tokens\":100,\"total_tokens\":200}}}}"
+    ));
+    let ours = AnswerContext { id: "x", model: "m", created: 0 };
+    Box::new(move || drop(black_box(answer(black_box(&body), &ours).unwrap())))
+}
+
+fn frame() -> Bytes {
+    Bytes::from_static(b"data: {\"id\":\"chatcmpl-deed8a97\",\"object\":\"chat.completion.chunk\",\"created\":1741627526,\"model\":\"llama-3.3-70b\",\"system_fingerprint\":\"fp_5fb719f1e4\",\"choices\":[{\"index\":0,\"delta\":{\"content\":\" quick\"},\"logprobs\":null,\"finish_reason\":null}]}\n\n")
+}
+
+fn chunk() -> Box<dyn FnMut()> {
+    let frame = frame();
+    let mut stream = Stream::new(StreamContext::default());
+    Box::new(move || stream.push(black_box(frame.clone()), &mut |piece| drop(black_box(piece))).unwrap())
+}
+
+fn boundary() -> Box<dyn FnMut()> {
+    let frame = frame();
+    let mut splitter = Splitter::default();
+    Box::new(move || splitter.push(black_box(&frame), |frame| drop(black_box(frame))).unwrap())
+}
+
+/// Seals nothing: there is no thinking in what is counted.
+struct Open;
+
+impl Sealer for Open {
+    fn seal(&self, _: &[u8]) -> String {
+        String::new()
+    }
+
+    fn open(&self, _: &str) -> Option<Vec<u8>> {
+        None
+    }
+}
+
+fn translation() -> Box<dyn FnMut()> {
+    let call = Bytes::from_static(
+        b"{\"model\":\"m\",\"max_tokens\":9,\"stream\":true,\"messages\":[{\"role\":\"user\",\"content\":\"hi\"}]}",
+    );
+    let sealer: Arc<dyn Sealer> = Arc::new(Open);
+    let heard = anthropic::read(&call, None, &|_| None, &Limits::default(), &sealer).unwrap();
+    let (frame, mut read, mut write) = (frame(), Reader::default(), heard.writer);
+    Box::new(move || {
+        let mut out = |bytes: Bytes| drop(black_box(bytes));
+        read.push(black_box(&frame), &mut |event| write.event(&event, &mut out)).unwrap();
+    })
+}
