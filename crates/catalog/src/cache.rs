@@ -2,13 +2,15 @@
 
 use std::{
     collections::HashMap,
-    hash::{BuildHasher, RandomState},
+    hash::BuildHasher,
     sync::{
         Arc, PoisonError, RwLock,
         atomic::{AtomicBool, AtomicU64, Ordering},
     },
     time::{Duration, Instant},
 };
+
+use foldhash::quality::RandomState;
 
 use crate::{entry::ModelEntry, tenant::Tenant};
 
@@ -71,7 +73,7 @@ struct Slot {
 
 #[derive(Debug, Default)]
 struct Shard {
-    tenants: HashMap<Tenant, HashMap<Arc<str>, Slot>>,
+    tenants: HashMap<Tenant, HashMap<Arc<str>, Slot, RandomState>, RandomState>,
     len: usize,
 }
 
@@ -89,7 +91,7 @@ impl Cache {
     pub(crate) fn new(max_models: usize, ages: Ages, now: Instant) -> Self {
         Self {
             shards: std::array::from_fn(|_| RwLock::default()),
-            hasher: RandomState::new(),
+            hasher: RandomState::default(),
             per_shard: max_models.div_ceil(SHARDS).max(1),
             ages,
             began: now,

@@ -34,14 +34,19 @@ pub(crate) enum Outcome {
 
 /// Whether a name can be a model's id on the Hub. Nothing else is ever put into a path.
 pub(crate) fn is_hub_id(name: &str) -> bool {
-    let mut parts = name.split('/');
-    let good = |part: &str| {
-        (1..=96).contains(&part.len())
-            && part.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.'))
-            && !part.starts_with('.')
-            && !part.contains("..")
-    };
-    parts.next().is_some_and(good) && parts.next().is_none_or(good) && parts.next().is_none()
+    // On the way of every call: bytes, not patterns.
+    let (mut slashes, mut begin, mut last) = (0, 0, b'/');
+    for (at, byte) in name.bytes().enumerate() {
+        match byte {
+            b'/' if slashes == 0 && (1..=96).contains(&at) => (slashes, begin) = (1, at + 1),
+            b'.' if matches!(last, b'.' | b'/') => return false,
+            b'.' | b'-' | b'_' => {}
+            _ if byte.is_ascii_alphanumeric() => {}
+            _ => return false,
+        }
+        last = byte;
+    }
+    (1..=96).contains(&(name.len() - begin))
 }
 
 /// Looks `name` up with `token`, within `time`.

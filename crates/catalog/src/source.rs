@@ -7,7 +7,7 @@ use http::{
     HeaderMap, HeaderValue, Method,
     header::{ACCEPT, AUTHORIZATION, LINK, LOCATION, USER_AGENT},
 };
-use net::{ByteBudget, CollectError, Origin, Outgoing, Permit, Upstream};
+use net::{ByteBudget, CollectError, Fields, Origin, Outgoing, Permit, Upstream};
 use types::{Secret, SendBody};
 
 const AGENT: &str = concat!("ironbow/", env!("CARGO_PKG_VERSION"));
@@ -128,8 +128,8 @@ impl Source {
 }
 
 /// The address of `rel="next"` in the `Link` headers.
-fn next_link(headers: &HeaderMap) -> Option<String> {
-    let values = headers.get_all(LINK).into_iter().filter_map(|value| value.to_str().ok());
+fn next_link(headers: &Fields) -> Option<String> {
+    let values = headers.get_all(&LINK).filter_map(|value| value.to_str().ok());
     for part in values.flat_map(split_links) {
         let (address, parameters) = part.trim().strip_prefix('<')?.split_once('>')?;
         let is_next = parameters.split(';').any(|p| matches!(p.trim(), "rel=\"next\"" | "rel=next"));
@@ -185,11 +185,7 @@ mod tests {
 
     #[test]
     fn the_next_page_is_found_among_other_links() {
-        let next = |value: &'static str| {
-            let mut headers = HeaderMap::new();
-            headers.insert(LINK, HeaderValue::from_static(value));
-            next_link(&headers)
-        };
+        let next = |value: &'static str| next_link(&[("link", value)].into_iter().collect());
         assert_eq!(next("<https://h/a?x=1,2>; rel=\"next\"").as_deref(), Some("https://h/a?x=1,2"));
         assert_eq!(next("<https://h/p>; rel=\"prev\", <https://h/n>; rel=\"next\"").as_deref(), Some("https://h/n"));
         assert_eq!(next("<https://h/p>; rel=\"prev\""), None);

@@ -38,20 +38,21 @@ impl Service for Proxy {
 impl Proxy {
     async fn forward(&self, request: Request) -> Result<Response, Box<dyn Error + Send + Sync>> {
         let deadline = Instant::now() + Duration::from_secs(300);
-        let Request { method, uri, mut headers, body, .. } = request;
+        let Request { method, uri, headers, body, .. } = request;
+        let mut headers = headers.to_map();
         let held = body.collect(32 << 20, deadline, &self.budget).await?;
         headers.insert(http::header::AUTHORIZATION, http::HeaderValue::from_static("Bearer sk-upstream"));
         let target = uri.path().to_owned();
         drop(uri);
         let outgoing = Outgoing { method, target, headers: headers.into(), body: splice(&held.bytes) };
         let reply = self.upstream.send(&self.origin, outgoing, deadline).await?;
-        let whole = reply.headers.contains_key(http::header::CONTENT_LENGTH);
+        let whole = reply.headers.contains(http::header::CONTENT_LENGTH);
         let body = if whole {
             Body::Whole(reply.body.collect(32 << 20, deadline, &self.budget).await?.bytes.into())
         } else {
             Body::Stream(Box::new(Passed(reply.body)))
         };
-        Ok(Response { status: reply.status, headers: reply.headers, body })
+        Ok(Response { status: reply.status, headers: reply.headers.to_map(), body })
     }
 }
 

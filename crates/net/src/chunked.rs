@@ -56,7 +56,8 @@ impl ChunkDecoder {
         Self { state: State::Size, size: 0, digits: 0, extensions: 0, trailers: 0 }
     }
 
-    pub(crate) fn is_end(&self) -> bool {
+    #[cfg(test)]
+    fn is_end(&self) -> bool {
         self.state == State::End
     }
 

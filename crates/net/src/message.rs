@@ -1,6 +1,6 @@
 //! What a service gets and gives: a request, a response, and bodies that are whole or that stream.
 
-use crate::RecvBody;
+use crate::{Fields, RecvBody};
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri, Version};
 use std::{
@@ -22,7 +22,7 @@ pub struct Request {
     /// The version of HTTP that the caller speaks.
     pub version: Version,
     /// The headers, checked against the limits.
-    pub headers: HeaderMap,
+    pub headers: Fields,
     /// Who is connected.
     pub peer: SocketAddr,
     /// Whether the connection is encrypted.

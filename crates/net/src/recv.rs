@@ -1,7 +1,11 @@
 //! A body that arrives: from a caller or from a backend, over HTTP/1 or HTTP/2, behind one face.
 
-use crate::{ByteBudget, BytePermit, NetError, NetErrorKind, upstream::H1Body, upstream::H2Lease};
-use bytes::Bytes;
+use crate::{
+    ByteBudget, BytePermit, NetError, NetErrorKind,
+    server::Line,
+    upstream::{H1Body, H2Lease},
+};
+use bytes::{Bytes, BytesMut};
 use http_body::Body as _;
 use hyper::body::Incoming;
 use std::{
@@ -9,10 +13,6 @@ use std::{
     fmt,
     future::poll_fn,
     pin::Pin,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering::Relaxed},
-    },
     task::{Context, Poll, ready},
     time::Instant,
 };
@@ -27,8 +27,12 @@ enum Source {
     Done,
     /// Known already: for tests and for bodies made here.
     Ready(VecDeque<Result<Bytes, NetError>>),
-    /// A caller's body, and where it is noted that its end was not reached.
-    Caller { body: Incoming, unread: Arc<AtomicBool> },
+    /// All of it, there already.
+    Whole(Bytes),
+    /// A caller's body over HTTP/1: what is to come on its connection.
+    Line(Line),
+    /// A caller's body over HTTP/2.
+    Incoming(Incoming),
     /// A backend's body over HTTP/1.
     H1(Box<H1Body>),
     /// A backend's body over HTTP/2.
@@ -74,7 +78,7 @@ impl RecvBody {
 
     /// A body that has arrived already.
     pub fn whole(bytes: Bytes) -> Self {
-        Self::script([Ok(bytes)])
+        Self(if bytes.is_empty() { Source::Done } else { Source::Whole(bytes) })
     }
 
     /// A body of these pieces, all there already: for tests.
@@ -82,13 +86,14 @@ impl RecvBody {
         Self(Source::Ready(pieces.into_iter().collect()))
     }
 
-    /// A caller's body; `unread` is true from here on until its end is reached.
-    pub(crate) fn caller(body: Incoming, unread: &Arc<AtomicBool>) -> Self {
-        if body.is_end_stream() {
-            return Self(Source::Done);
-        }
-        unread.store(true, Relaxed);
-        Self(Source::Caller { body, unread: Arc::clone(unread) })
+    /// A caller's body over HTTP/2.
+    pub(crate) fn incoming(body: Incoming) -> Self {
+        Self(if body.is_end_stream() { Source::Done } else { Source::Incoming(body) })
+    }
+
+    /// A caller's body over HTTP/1, to be read from its connection.
+    pub(crate) const fn line(line: Line) -> Self {
+        Self(Source::Line(line))
     }
 
     pub(crate) fn h1(body: Box<H1Body>) -> Self {
@@ -101,21 +106,21 @@ impl RecvBody {
 
     /// The next piece; `None` at the good end. Pieces are never empty. After an error or the end, the answer is `None`.
     pub fn poll_chunk(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, NetError>>> {
-        let next = match &mut self.0 {
+        let (next, over) = match &mut self.0 {
             Source::Done => return Poll::Ready(None),
-            Source::Ready(pieces) => pieces.pop_front(),
-            Source::H1(body) => ready!(body.poll_chunk(cx)),
-            Source::Caller { body, .. } | Source::H2 { body, .. } => ready!(poll_incoming(body, cx)),
-        };
-        let over = match &self.0 {
-            Source::Caller { body, .. } | Source::H2 { body, .. } => body.is_end_stream(),
-            Source::H1(body) => body.is_done(),
-            Source::Ready(_) | Source::Done => false,
+            Source::Whole(bytes) => (Some(Ok(std::mem::take(bytes))), true),
+            Source::Ready(pieces) => (pieces.pop_front(), false),
+            Source::Line(line) => ready!(line.poll_body(cx)),
+            Source::H1(body) => {
+                let next = ready!(body.poll_chunk(cx));
+                (next, body.is_done())
+            }
+            Source::Incoming(body) | Source::H2 { body, .. } => {
+                let next = ready!(poll_incoming(body, cx));
+                (next, body.is_end_stream())
+            }
         };
         if over || !matches!(next, Some(Ok(_))) {
-            if let Source::Caller { unread, .. } = &self.0 {
-                unread.store(matches!(next, Some(Err(_))), Relaxed);
-            }
             self.0 = Source::Done;
         }
         Poll::Ready(next)
@@ -138,7 +143,9 @@ impl RecvBody {
             Source::Ready(pieces) => {
                 pieces.iter().map(|piece| piece.as_ref().ok().map(|bytes| bytes.len() as u64)).sum()
             }
-            Source::Caller { body, .. } | Source::H2 { body, .. } => body.size_hint().exact(),
+            Source::Whole(bytes) => Some(bytes.len() as u64),
+            Source::Line(line) => line.remaining(),
+            Source::Incoming(body) | Source::H2 { body, .. } => body.size_hint().exact(),
             Source::H1(body) => body.remaining(),
         }
     }
@@ -153,39 +160,79 @@ impl RecvBody {
             return Err(CollectError::TooLarge { limit, announced });
         }
         let mut permit = budget.take(0).ok_or(CollectError::OverBudget)?;
-        let gather = async {
-            let mut first = Bytes::new();
-            let mut whole = Vec::new();
-            while let Some(piece) = self.chunk().await {
-                let piece = piece?;
-                if permit.bytes() + piece.len() > limit {
-                    return Err(CollectError::TooLarge { limit, announced });
-                }
-                if !permit.grow(piece.len()) {
-                    return Err(CollectError::OverBudget);
-                }
-                if first.is_empty() && whole.is_empty() {
-                    first = piece;
-                    continue;
-                }
-                if whole.is_empty() {
-                    // The announced length is a promise, not a fact: memory follows what arrives.
-                    whole = Vec::with_capacity(announced.map_or(0, |n| n as usize).clamp(first.len() * 2, limit));
-                    whole.extend_from_slice(&first);
-                    first = Bytes::new();
-                }
-                whole.extend_from_slice(&piece);
-            }
-            Ok(if whole.is_empty() { compact(first) } else { Bytes::from(whole) })
-        };
+        if let Source::Whole(bytes) = self.0 {
+            return if permit.grow(bytes.len()) { Ok(Held { bytes, permit }) } else { Err(CollectError::OverBudget) };
+        }
+        let gather = self.gather(limit, announced, &mut permit);
         match tokio::time::timeout_at(deadline.into(), gather).await {
             Ok(bytes) => Ok(Held { bytes: bytes?, permit }),
             Err(_) => Err(CollectError::Timeout),
         }
     }
+
+    async fn gather(
+        &mut self,
+        limit: usize,
+        announced: Option<u64>,
+        permit: &mut BytePermit,
+    ) -> Result<Bytes, CollectError> {
+        let mut take = |n: usize| {
+            if permit.bytes() + n > limit {
+                return Err(CollectError::TooLarge { limit, announced });
+            }
+            if permit.grow(n) { Ok(()) } else { Err(CollectError::OverBudget) }
+        };
+        let shared = matches!(self.0, Source::Incoming(_) | Source::H2 { .. });
+        let Some(first) = self.chunk().await else { return Ok(Bytes::new()) };
+        let first = first?;
+        take(first.len())?;
+        if self.is_done() {
+            return Ok(if shared { compact(first) } else { first });
+        }
+        // The announced length is a promise, not a fact: memory follows what arrives.
+        let room = announced.map_or(first.len() * 2, |n| (n as usize).clamp(first.len(), limit.max(first.len())));
+        let mut whole = match first.try_into_mut() {
+            Ok(mut whole) => {
+                whole.reserve(room.saturating_sub(whole.len()));
+                whole
+            }
+            Err(first) => {
+                let mut whole = BytesMut::with_capacity(room);
+                whole.extend_from_slice(&first);
+                whole
+            }
+        };
+        while let Some(n) = poll_fn(|cx| self.poll_append(cx, &mut whole)).await {
+            take(n?)?;
+        }
+        Ok(whole.freeze())
+    }
+
+    /// Appends the next piece to `whole`, and says how long it is; without a copy where the length is known.
+    fn poll_append(&mut self, cx: &mut Context<'_>, whole: &mut BytesMut) -> Poll<Option<Result<usize, NetError>>> {
+        let direct = match &mut self.0 {
+            Source::Line(line) => line.poll_append(cx, whole),
+            Source::H1(body) => body.poll_append(cx, whole).map(|read| read.map(|next| (next, body.is_done()))),
+            _ => None,
+        };
+        let Some(direct) = direct else {
+            return self.poll_chunk(cx).map(|next| {
+                next.map(|piece| {
+                    let piece = piece?;
+                    whole.extend_from_slice(&piece);
+                    Ok(piece.len())
+                })
+            });
+        };
+        let (next, over) = ready!(direct);
+        if over || !matches!(next, Some(Ok(_))) {
+            self.0 = Source::Done;
+        }
+        Poll::Ready(next)
+    }
 }
 
-/// A small piece is a view into a connection's read buffer; a copy lets the buffer go while the body is held.
+/// A small piece of HTTP/2 is a view into a connection's read buffer; a copy lets the buffer go while the body is held.
 fn compact(piece: Bytes) -> Bytes {
     if piece.len() <= 4_096 { Bytes::copy_from_slice(&piece) } else { piece }
 }

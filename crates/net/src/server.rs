@@ -4,8 +4,10 @@ mod accept;
 mod answer;
 mod connection;
 mod gate;
+mod h1;
 mod tls;
 
+pub(crate) use h1::Line;
 pub use tls::TlsSettings;
 
 use crate::{Drain, Service};

@@ -5,21 +5,20 @@ mod h1;
 mod h1_body;
 mod h2;
 mod head;
-mod io;
 mod pool;
 mod tls;
 
 pub(crate) use h1_body::H1Body;
 pub(crate) use h2::{H2Lease, Segments};
-pub(crate) use head::decimal;
+pub(crate) use head::{decimal, is_hop_by_hop};
 
-use crate::{Drain, NetError, Origin, RecvBody};
+use crate::{Drain, Fields, NetError, Origin, RecvBody, clock::Clock, io::Io};
 use http::{HeaderMap, Method, StatusCode};
-use io::Conn;
 use rustls::crypto::CryptoProvider;
 use std::{
     path::PathBuf,
-    sync::Arc,
+    sync::{Arc, OnceLock},
+    task::{Context, Waker},
     time::{Duration, Instant},
 };
 use types::SendBody;
@@ -78,10 +77,42 @@ pub struct Outgoing {
     pub method: Method,
     /// Path and query, beginning with a slash.
     pub target: String,
-    /// The headers; shared, so that those that are the same for many calls are made once.
-    pub headers: Arc<HeaderMap>,
+    /// The headers.
+    pub headers: Headers,
     /// The body, with its length announced.
     pub body: SendBody,
+}
+
+/// The headers of a request to send. Cloning shares them, and what is the same for many calls is written down once.
+#[derive(Clone, Debug, Default)]
+pub struct Headers(Arc<Written>);
+
+#[derive(Debug, Default)]
+struct Written {
+    map: HeaderMap,
+    /// As they stand in HTTP/1.1, without those that are the client's own.
+    lines: OnceLock<Box<[u8]>>,
+}
+
+impl Headers {
+    /// The headers as a map.
+    pub fn map(&self) -> &HeaderMap {
+        &self.0.map
+    }
+
+    fn lines(&self) -> &[u8] {
+        self.0.lines.get_or_init(|| {
+            let kept = self.0.map.iter().filter(|(name, _)| !head::is_ours(name));
+            let parts = kept.flat_map(|(name, value)| [name.as_str().as_bytes(), b": ", value.as_bytes(), b"\r\n"]);
+            parts.flatten().copied().collect()
+        })
+    }
+}
+
+impl From<HeaderMap> for Headers {
+    fn from(map: HeaderMap) -> Self {
+        Self(Arc::new(Written { map, lines: OnceLock::new() }))
+    }
 }
 
 /// The reply: its head has arrived, its body is still to be read.
@@ -90,7 +121,7 @@ pub struct Reply {
     /// The status.
     pub status: StatusCode,
     /// The headers, without those of the connection.
-    pub headers: HeaderMap,
+    pub headers: Fields,
     /// The body. Read to its end, the connection goes back to the pool; dropped before, it is closed.
     pub body: RecvBody,
     /// Whether it came over a connection that had served before.
@@ -151,4 +182,25 @@ impl Upstream {
 enum Way {
     H1(Conn),
     H2(H2Lease),
+}
+
+/// A connection that speaks HTTP/1.1.
+struct Conn {
+    io: Io,
+    /// Whether it has served a request before.
+    reused: bool,
+    /// Rings no later than the deadline of its exchange; kept with it, so that a call sets no timer of its own.
+    clock: Clock,
+}
+
+impl Conn {
+    fn new(io: Io) -> Self {
+        Self { io, reused: false, clock: Clock::default() }
+    }
+
+    /// Whether an idle connection can serve again. The peer's goodbye, or bytes that nobody asked for, say no.
+    fn is_alive(&mut self) -> bool {
+        let mut cx = Context::from_waker(Waker::noop());
+        self.io.poll_read(&mut cx, |_| ()).is_pending()
+    }
 }

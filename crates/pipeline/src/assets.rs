@@ -7,7 +7,7 @@ use http::{
     HeaderMap, HeaderValue, Method, StatusCode,
     header::{ACCEPT_ENCODING, LOCATION, USER_AGENT},
 };
-use net::{Held, Origin, Outgoing, Permit, RecvBody};
+use net::{Fields, Held, Origin, Outgoing, Permit, RecvBody, Value};
 use types::{Fault, Kind, Result, SendBody, Sent};
 
 use crate::{Gateway, Snapshot, steps::send::read_fault};
@@ -18,7 +18,7 @@ const HOPS: usize = 3;
 /// A result whose head has arrived.
 pub(crate) struct Asset {
     /// What its server says of it; what counts is what the bytes are.
-    pub(crate) headers: HeaderMap,
+    pub(crate) headers: Fields,
     /// Its bytes, to be read.
     pub(crate) body: RecvBody,
 }
@@ -87,7 +87,7 @@ fn place(snapshot: &Snapshot, url: &str) -> Result<(Origin, String)> {
 }
 
 /// Where a redirect leads: an absolute address, or a path at the same place.
-fn next(origin: &Origin, location: Option<&HeaderValue>) -> Result<String> {
+fn next(origin: &Origin, location: Option<Value<'_>>) -> Result<String> {
     let Some(location) = location.and_then(|value| value.to_str().ok()) else {
         return Err(refused("it leads nowhere"));
     };

@@ -15,7 +15,7 @@ use http::{
     HeaderMap, HeaderName, HeaderValue, StatusCode,
     header::{CACHE_CONTROL, CONTENT_TYPE, HOST},
 };
-use net::{BytePermit, CollectError, Request};
+use net::{BytePermit, CollectError, Fields, Request};
 use serde::{Deserialize, Serialize};
 use types::{
     Fault, Kind, Result, SendBody, Sent,
@@ -225,9 +225,8 @@ pub(crate) struct Stored {
 }
 
 /// Whether the caller would rather not wait (RFC 7240).
-fn wants_job(headers: &HeaderMap) -> bool {
-    const PREFER: HeaderName = HeaderName::from_static("prefer");
-    let values = headers.get_all(PREFER).into_iter().filter_map(|value| value.to_str().ok());
+fn wants_job(headers: &Fields) -> bool {
+    let values = headers.get_all("prefer").filter_map(|value| value.to_str().ok());
     values.flat_map(|text| text.split([',', ';'])).any(|word| word.trim().eq_ignore_ascii_case("respond-async"))
 }
 
@@ -337,7 +336,7 @@ impl Door {
             (Matter::Whole(held), Some(dialect)) => passing(dialect, snapshot, caller, &held.bytes, named)?,
             _ => None,
         };
-        let carried = vendors::readable(request.headers);
+        let carried = vendors::readable(&request.headers);
         Ok(Said { matter, lenient, kind, base, query, named, waits, native, carried })
     }
 
@@ -533,7 +532,7 @@ fn short(model: &str) -> &str {
     &model[..model.floor_char_boundary(256)]
 }
 
-fn content_type(headers: &HeaderMap) -> String {
+fn content_type(headers: &Fields) -> String {
     headers.get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default().to_owned()
 }
 
@@ -683,8 +682,8 @@ impl Ask {
     }
 
     /// The same with the request's headers, where rules or aliases may ask for any of them.
-    pub(crate) fn with_headers(self, headers: &HeaderMap, snapshot: &Snapshot) -> Self {
-        Self { headers: snapshot.reads_headers.then(|| Arc::new(headers.clone())), ..self }
+    pub(crate) fn with_headers(self, headers: &Fields, snapshot: &Snapshot) -> Self {
+        Self { headers: snapshot.reads_headers.then(|| Arc::new(headers.to_map())), ..self }
     }
 }
 

@@ -5,8 +5,8 @@ use std::{
     sync::{Arc, OnceLock},
 };
 
-use http::HeaderMap;
-use net::{Origin, Permit};
+use foldhash::fast::RandomState;
+use net::{Headers, Origin, Permit};
 use policy::{
     BackendIds, Compiled, Presented, VendorIds,
     compiled::Timeouts,
@@ -29,7 +29,8 @@ pub struct Snapshot {
     pub(crate) gate: Gate,
     /// Whether a rule or an alias may ask for any header of a call.
     pub(crate) reads_headers: bool,
-    places: HashMap<BackendName, Ways>,
+    /// Its names are the operator's: they need no hash that an attacker cannot guess.
+    places: HashMap<BackendName, Ways, RandomState>,
     router: Ready,
 }
 
@@ -66,7 +67,7 @@ pub(crate) struct Ready {
 struct Dressed {
     key: Option<Secret>,
     bill_to: Option<Arc<str>>,
-    headers: Arc<HeaderMap>,
+    headers: Headers,
     /// Those with the next key.
     next: OnceLock<Box<Dressed>>,
 }
@@ -112,7 +113,7 @@ impl Snapshot {
     /// # Errors
     /// The sentence for the operator when an address cannot be used after all.
     pub fn new(config: Compiled) -> Result<Self, BadSnapshot> {
-        let mut places = HashMap::new();
+        let mut places = HashMap::default();
         for backend in TABLE {
             places.insert(BackendName::new(backend.id), Ways::to_backend(&config, backend)?);
         }
@@ -233,7 +234,7 @@ impl Ready {
     ///
     /// # Errors
     /// As [`Endpoint::headers`].
-    pub(crate) fn dressed(&self, chosen: &Chosen) -> types::Result<Arc<HeaderMap>> {
+    pub(crate) fn dressed(&self, chosen: &Chosen) -> types::Result<Headers> {
         let mut place = &self.own;
         while let Some(own) = place.get() {
             if own.key == chosen.secret && own.bill_to == chosen.bill_to {
@@ -242,7 +243,7 @@ impl Ready {
             place = &own.next;
         }
         let dress = Dress { key: chosen.secret.as_ref(), bill_to: chosen.bill_to.as_deref() };
-        let headers = Arc::new(self.endpoint.headers(dress)?);
+        let headers = Headers::from(self.endpoint.headers(dress)?);
         if chosen.whose == Whose::Operator {
             let (key, bill_to) = (chosen.secret.clone(), chosen.bill_to.clone());
             // Another call may have been first: its headers are as good.

@@ -62,13 +62,13 @@ const ID_PREFIX: &str = "req_";
 /// A new id: 128 random bits in hexadecimal.
 fn new_id() -> String {
     const DIGITS: &[u8; 16] = b"0123456789abcdef";
-    let mut id = String::with_capacity(ID_PREFIX.len() + 32);
-    id.push_str(ID_PREFIX);
-    for byte in fastrand::u128(..).to_be_bytes() {
-        id.push(char::from(DIGITS[usize::from(byte >> 4)]));
-        id.push(char::from(DIGITS[usize::from(byte & 15)]));
+    let (mut id, random) = ([0; ID_PREFIX.len() + 32], fastrand::u128(..).to_be_bytes());
+    id[..ID_PREFIX.len()].copy_from_slice(ID_PREFIX.as_bytes());
+    for (pair, byte) in id[ID_PREFIX.len()..].chunks_exact_mut(2).zip(random) {
+        pair[0] = DIGITS[usize::from(byte >> 4)];
+        pair[1] = DIGITS[usize::from(byte & 15)];
     }
-    id
+    std::str::from_utf8(&id).unwrap_or(ID_PREFIX).to_owned()
 }
 
 impl Trail {
@@ -92,7 +92,7 @@ impl Trail {
 
     /// An id for an answer to which the backend gave none.
     pub(crate) fn answer_id(&self) -> String {
-        ["chatcmpl-", self.request_id.trim_start_matches(ID_PREFIX)].concat()
+        ["chatcmpl-", self.request_id.get(ID_PREFIX.len()..).unwrap_or_default()].concat()
     }
 
     /// Notes a fault; the first one counts.

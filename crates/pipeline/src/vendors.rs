@@ -6,7 +6,8 @@
 
 use std::sync::Arc;
 
-use http::{HeaderMap, HeaderName};
+use http::{HeaderMap, HeaderName, HeaderValue};
+use net::Fields;
 use policy::Presented;
 use providers::{Backend, TABLE, Vendor};
 use types::{Asked, BackendName, Result};
@@ -87,13 +88,13 @@ pub(crate) const fn dialect(door: Door) -> Option<Dialect> {
 }
 
 /// Of a caller's headers, those that any vendor reads.
-pub(crate) fn readable(mut headers: HeaderMap) -> HeaderMap {
+pub(crate) fn readable(headers: &Fields) -> HeaderMap {
     let mut readable = HeaderMap::new();
     for name in vendors().flat_map(|(_, vendor)| vendor.carried) {
-        if let http::header::Entry::Occupied(found) = headers.entry(HeaderName::from_static(name)) {
-            let (name, values) = found.remove_entry_mult();
-            for value in values {
-                readable.append(name.clone(), value);
+        for value in headers.get_all(*name) {
+            // What came in as a header can go out as one.
+            if let Ok(value) = HeaderValue::from_bytes(value.as_bytes()) {
+                readable.append(HeaderName::from_static(name), value);
             }
         }
     }

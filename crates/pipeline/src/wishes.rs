@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use http::{HeaderMap, HeaderName};
+use http::HeaderName;
+use net::Fields;
 use policy::order;
 use serde::{Deserialize, Serialize};
 use types::{Fault, Kind, Result};
@@ -35,7 +36,7 @@ impl Wishes {
     ///
     /// # Errors
     /// `BadRequest` naming the header that cannot be read.
-    pub(crate) fn of(headers: &HeaderMap) -> Result<Option<Arc<Self>>> {
+    pub(crate) fn of(headers: &Fields) -> Result<Option<Arc<Self>>> {
         let text = |name: &HeaderName, wanted: &str| -> Result<Option<&str>> {
             let Some(value) = headers.get(name) else { return Ok(None) };
             value.to_str().map(|text| Some(text.trim())).map_err(|_| bad(name, wanted))

@@ -42,7 +42,7 @@ pub(super) async fn worker<S: Service>(
 }
 
 fn admit<S: Service>(tcp: TcpStream, peer: SocketAddr, common: &Arc<Common<S>>) {
-    tcp.set_nodelay(true).ok();
+    prompt(&tcp);
     if common.open.fetch_add(1, Relaxed) >= common.limits.max_connections {
         common.open.fetch_sub(1, Relaxed);
         refuse(&tcp, common.tls.is_some());
@@ -52,6 +52,11 @@ fn admit<S: Service>(tcp: TcpStream, peer: SocketAddr, common: &Arc<Common<S>>) 
     common.drain.spawn("connection", async move {
         connection::serve(tcp, peer, &slot.0).await;
     });
+}
+
+/// What is written goes out at once: a stream's last chunks would otherwise wait for the caller's word on the first.
+fn prompt(tcp: &TcpStream) {
+    tcp.set_nodelay(true).ok();
 }
 
 /// Says why, if that can be said without waiting. The socket is closed by whoever holds it.
@@ -79,5 +84,20 @@ struct Slot<S>(Arc<Common<S>>);
 impl<S> Drop for Slot<S> {
     fn drop(&mut self) {
         self.0.open.fetch_sub(1, Relaxed);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_callers_socket_sends_small_chunks_at_once() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let _caller = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+        let (tcp, _) = listener.accept().await.unwrap();
+        assert!(!tcp.nodelay().unwrap());
+        prompt(&tcp);
+        assert!(tcp.nodelay().unwrap());
     }
 }

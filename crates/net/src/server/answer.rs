@@ -1,9 +1,9 @@
-//! Between hyper and a [`Service`]: refuses what is not one unambiguous request, catches panics, writes bodies.
+//! Between hyper, which speaks HTTP/2, and a [`Service`]: catches panics, writes bodies.
 
 use super::gate::{Flight, Talk};
-use crate::{Abort, Body, RecvBody, Request, Response, Service, StreamBody, upstream::Segments};
+use crate::{Abort, Body, Fields, RecvBody, Request, Response, Service, StreamBody, upstream::Segments};
 use bytes::Bytes;
-use http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, Version, header};
+use http::{StatusCode, header};
 use http_body::{Frame, SizeHint};
 use hyper::{body::Incoming, service::HttpService};
 use std::{
@@ -12,10 +12,7 @@ use std::{
     net::SocketAddr,
     panic::{AssertUnwindSafe, catch_unwind},
     pin::{Pin, pin},
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering::Relaxed},
-    },
+    sync::Arc,
     task::{Context, Poll, ready},
     time::Instant,
 };
@@ -26,43 +23,25 @@ pub(super) fn service<S: Service>(
     service: S,
     talk: Arc<Talk>,
     peer: SocketAddr,
-    tls: bool,
 ) -> impl HttpService<Incoming, ResBody = Outflow, Error = Infallible, Future: Send> + Send {
-    // One request at a time over HTTP/1, so that one flag for the connection is enough.
-    let unread = Arc::new(AtomicBool::new(false));
     hyper::service::service_fn(move |request: http::Request<Incoming>| {
         let flight = talk.begin();
-        let unread = Arc::clone(&unread);
-        let closes = request.version() < Version::HTTP_2;
-        let refused = refusal(&request, &talk);
         let service = service.clone();
-        // In a box: hyper keeps the room of this future as long as the connection lives, and a stream is held long.
-        Box::pin(async move {
-            let response = match refused {
-                Some(response) => response,
-                None => caught(&service, read(request, peer, tls, &unread)).await,
-            };
-            let mut answer = write(response, flight);
-            // An answer before the end of the request ends the connection: a caller who is not told sends the next into it.
-            if closes && unread.swap(false, Relaxed) {
-                answer.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
-            }
-            Ok(answer)
-        })
+        Box::pin(async move { Ok(write(caught(&service, read(request, peer)).await, flight)) })
     })
 }
 
-fn read(request: http::Request<Incoming>, peer: SocketAddr, tls: bool, unread: &Arc<AtomicBool>) -> Request {
+fn read(request: http::Request<Incoming>, peer: SocketAddr) -> Request {
     let (head, body) = request.into_parts();
     Request {
         method: head.method,
         uri: head.uri,
         version: head.version,
-        headers: head.headers,
+        headers: Fields::from(&head.headers),
         peer,
-        tls,
+        tls: true,
         received: Instant::now(),
-        body: RecvBody::caller(body, unread),
+        body: RecvBody::incoming(body),
     }
 }
 
@@ -72,48 +51,20 @@ async fn caught<S: Service>(service: &S, request: Request) -> Response {
     poll_fn(|cx| match catch_unwind(AssertUnwindSafe(|| call.as_mut().poll(cx))) {
         Ok(polled) => polled,
         // The panic hook has logged it.
-        Err(_) => Poll::Ready(Response::whole(
-            StatusCode::INTERNAL_SERVER_ERROR,
-            "application/json",
-            Bytes::from_static(
-                br#"{"error":{"message":"Something went wrong inside the gateway.","type":"server_error","param":null,"code":"internal_error"}}"#,
-            ),
-        )),
+        Err(_) => Poll::Ready(panicked()),
     })
     .await
 }
 
-/// What is answered without asking the service: 400 and the end of the connection.
-fn refusal(request: &http::Request<Incoming>, talk: &Talk) -> Option<Response> {
-    let why = talk.fault().or_else(|| {
-        if request.version() == Version::HTTP_2 {
-            None
-        } else {
-            head_fault(request.method(), request.uri(), request.version(), request.headers())
-        }
-    })?;
-    let body = format!(
-        r#"{{"error":{{"message":"Malformed HTTP request: {why}.","type":"invalid_request_error","param":null,"code":"bad_http"}}}}"#
-    );
-    let mut response = Response::whole(StatusCode::BAD_REQUEST, "application/json", body);
-    response.headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
-    Some(response)
-}
-
-/// What hyper lets through and RFC 9112 forbids, or what two readers could take for two different hosts.
-fn head_fault(method: &Method, uri: &Uri, version: Version, headers: &HeaderMap) -> Option<&'static str> {
-    if *method == Method::CONNECT {
-        return Some("CONNECT is not served here");
-    }
-    let mut hosts = headers.get_all(header::HOST).iter();
-    match (hosts.next(), hosts.next()) {
-        (_, Some(_)) => Some("more than one host header"),
-        (None, None) => (version == Version::HTTP_11).then_some("no host header"),
-        (Some(host), None) => {
-            let differs = uri.authority().is_some_and(|a| !a.as_str().as_bytes().eq_ignore_ascii_case(host.as_bytes()));
-            differs.then_some("the target and the host header name two hosts")
-        }
-    }
+/// What a caller gets when the service panics.
+pub(super) fn panicked() -> Response {
+    Response::whole(
+        StatusCode::INTERNAL_SERVER_ERROR,
+        "application/json",
+        Bytes::from_static(
+            br#"{"error":{"message":"Something went wrong inside the gateway.","type":"server_error","param":null,"code":"internal_error"}}"#,
+        ),
+    )
 }
 
 fn write(response: Response, flight: Flight) -> http::Response<Outflow> {
@@ -127,9 +78,7 @@ fn write(response: Response, flight: Flight) -> http::Response<Outflow> {
     let headers = out.headers_mut();
     headers.remove(header::CONTENT_LENGTH);
     headers.remove(header::TRANSFER_ENCODING);
-    if headers.get(header::CONNECTION).is_some_and(|value| value != "close") {
-        headers.remove(header::CONNECTION);
-    }
+    headers.remove(header::CONNECTION);
     out
 }
 

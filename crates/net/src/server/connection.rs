@@ -3,9 +3,10 @@
 use super::{
     Common, answer,
     gate::{Gate, Talk},
+    h1::{self, Peer},
 };
-use crate::{Drain, Service};
-use hyper::server::conn::{http1, http2};
+use crate::{Drain, Service, io::Io};
+use hyper::server::conn::http2;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use std::{
     future::{Future, poll_fn},
@@ -20,49 +21,23 @@ use tokio::{
     net::TcpStream,
 };
 
-/// The most that one connection buffers of what it reads or writes, besides what a read brings.
+/// The most that one stream of HTTP/2 buffers of what it writes.
 const MAX_BUFFER: usize = 64 * 1024;
 
 /// Serves `tcp` to its end.
 pub(super) async fn serve<S: Service>(tcp: TcpStream, peer: SocketAddr, common: &Arc<Common<S>>) {
     let Some(tls) = &common.tls else {
-        return http_1(tcp, peer, false, common).await;
+        return h1::serve(Io::Plain(tcp), Peer { address: peer, tls: false }, common).await;
     };
     let shaken = tokio::time::timeout(common.limits.head_timeout, Box::pin(tls.accept(tcp))).await;
     match shaken {
         Ok(Ok(io)) if io.get_ref().1.alpn_protocol() == Some(b"h2") => Box::pin(http_2(io, peer, common)).await,
-        Ok(Ok(io)) => Box::pin(http_1(io, peer, true, common)).await,
+        Ok(Ok(io)) => {
+            let io = Io::Tls(Box::new(io.into()));
+            Box::pin(h1::serve(io, Peer { address: peer, tls: true }, common)).await;
+        }
         Ok(Err(error)) => tracing::debug!(%error, "TLS handshake failed"),
         Err(_) => tracing::debug!("TLS handshake took too long"),
-    }
-}
-
-async fn http_1<S: Service>(
-    io: impl AsyncRead + AsyncWrite + Send + Unpin + 'static,
-    peer: SocketAddr,
-    tls: bool,
-    common: &Arc<Common<S>>,
-) {
-    let limits = &common.limits;
-    let talk = Arc::new(Talk::default());
-    let io = TokioIo::new(Gate::new(io, Arc::clone(&talk), limits));
-    let mut http = http1::Builder::new();
-    http.half_close(false)
-        .keep_alive(true)
-        // The gate keeps the time, with one timer per connection instead of one per request.
-        .header_read_timeout(None)
-        // One copy into the write buffer costs less than a queue of buffers per held stream.
-        .writev(false)
-        .max_header_size(limits.max_head)
-        .max_buf_size(MAX_BUFFER.max(limits.max_head));
-    if limits.max_headers != 100 {
-        http.max_headers(limits.max_headers);
-    }
-    let service = answer::service(common.service.clone(), talk, peer, tls);
-    let mut connection = pin!(http.serve_connection(io, service));
-    let ended = until_closed(connection.as_mut(), http1::Connection::graceful_shutdown, &common.drain).await;
-    if let Err(error) = ended {
-        tracing::trace!(%error, "a connection broke off");
     }
 }
 
@@ -73,7 +48,7 @@ async fn http_2<S: Service>(
 ) {
     let limits = &common.limits;
     let talk = Arc::new(Talk::default());
-    let io = TokioIo::new(Gate::blind(io, Arc::clone(&talk), limits));
+    let io = TokioIo::new(Gate::new(io, Arc::clone(&talk), limits));
     let mut http = http2::Builder::new(Spawner(common.drain.clone()));
     http.timer(TokioTimer::new())
         .max_concurrent_streams(limits.h2_streams)
@@ -86,7 +61,7 @@ async fn http_2<S: Service>(
         .max_local_error_reset_streams(200)
         .keep_alive_interval(Duration::from_secs(30))
         .keep_alive_timeout(Duration::from_secs(15));
-    let service = answer::service(common.service.clone(), talk, peer, true);
+    let service = answer::service(common.service.clone(), talk, peer);
     let mut connection = pin!(http.serve_connection(io, service));
     let ended = until_closed(connection.as_mut(), http2::Connection::graceful_shutdown, &common.drain).await;
     if let Err(error) = ended {

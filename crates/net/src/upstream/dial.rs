@@ -1,7 +1,7 @@
 //! A new connection: resolve, check each address, connect to the first that answers, TLS.
 
-use super::{Conn, Upstream, Way, h2::H2Conn, io::Io};
-use crate::{NetError, NetErrorKind, Origin, Scheme, guard, origin::Host};
+use super::{Conn, Upstream, Way, h2::H2Conn};
+use crate::{NetError, NetErrorKind, Origin, Scheme, guard, io::Io, origin::Host};
 use rustls::pki_types::ServerName;
 use std::{
     future::{Future, poll_fn},
@@ -24,7 +24,7 @@ impl Upstream {
         let limit = Instant::now() + self.0.settings.connect_timeout;
         let dialing = async {
             match origin.scheme() {
-                Scheme::Http => Ok(Way::H1(Conn { io: Io::Plain(connect(origin).await?), reused: false })),
+                Scheme::Http => Ok(Way::H1(Conn::new(Io::Plain(connect(origin).await?)))),
                 Scheme::Https => self.dial_tls(origin).await,
             }
         };
@@ -61,7 +61,7 @@ impl Upstream {
         let tls = tls.map_err(|error| NetError::new(NetErrorKind::Tls, format!("{origin}: {error}")))?;
         if tls.get_ref().1.alpn_protocol() != Some(b"h2") {
             memory.speaks_h1.store(true, Relaxed);
-            return Ok(Way::H1(Conn { io: Io::Tls(Box::new(tls)), reused: false }));
+            return Ok(Way::H1(Conn::new(Io::Tls(Box::new(tls.into())))));
         }
         memory.speaks_h1.store(false, Relaxed);
         let settings = &self.0.settings;

@@ -1,31 +1,23 @@
 //! One exchange over HTTP/1.1: the request is written while the reply is already watched for.
 
 use super::{
-    Outgoing, Reply, Upstream,
+    Conn, Outgoing, Reply, Upstream,
     h1_body::H1Body,
     head::{self, Head},
-    io::{Conn, Io},
 };
-use crate::{NetError, NetErrorKind, Origin, RecvBody};
-use bytes::{Buf as _, Bytes};
+use crate::{NetError, NetErrorKind, Origin, RecvBody, sending::Sending};
+use bytes::Bytes;
 use http::Method;
 use std::{
-    collections::VecDeque,
     future::poll_fn,
-    io::{self, IoSlice},
+    io,
     task::{Context, Poll, ready},
     time::Instant,
 };
-use types::{Sent, body::Pieces};
+use types::Sent;
 
-/// Bodies up to this size go out in one write with their head.
-const INLINE_BODY: usize = 16 * 1024;
 /// Interim replies (1xx) that are passed over before we give up.
 const MAX_INTERIM: u8 = 8;
-/// How many pieces of a body go out in one write at most.
-const PIECES: usize = 16;
-/// No more of a body than this, and one piece, is made ready ahead of its writing.
-const AHEAD: usize = 64 * 1024;
 
 /// Sends `request` over `conn` and reads the head of the reply.
 pub(super) async fn exchange(
@@ -38,15 +30,23 @@ pub(super) async fn exchange(
     let (method, max) = (request.method.clone(), upstream.0.settings.max_head);
     let mut exchange = Exchange {
         conn,
-        sending: Sending::new(origin.authority(), request),
+        sending: sending(origin.authority(), request),
         broken: None,
         reading: Reading { method, max, part: Vec::new(), rest: Bytes::new(), interim: 0 },
     };
-    let head = tokio::time::timeout_at(deadline.into(), poll_fn(|cx| exchange.poll(cx))).await;
-    match head {
-        Ok(head) => Ok(exchange.into_reply(head?, upstream, origin)),
-        Err(_) => Err(exchange.error(NetErrorKind::Timeout, "no reply before the deadline".into())),
-    }
+    let head = poll_fn(|cx| match exchange.poll(cx) {
+        Poll::Pending if exchange.conn.clock.passes(deadline.into(), cx) => {
+            Poll::Ready(Err(exchange.error(NetErrorKind::Timeout, "no reply before the deadline".into())))
+        }
+        polled => polled,
+    });
+    let head = head.await?;
+    Ok(exchange.into_reply(head, upstream, origin))
+}
+
+fn sending(authority: &str, mut request: Outgoing) -> Sending {
+    let head = head::write(authority, &request, Sending::room(&request.body));
+    Sending::new(head, std::mem::take(&mut request.body))
 }
 
 struct Exchange {
@@ -95,7 +95,7 @@ impl Exchange {
     }
 
     fn error(&self, kind: NetErrorKind, detail: String) -> NetError {
-        let sent = match self.sending.begun {
+        let sent = match self.sending.has_begun() {
             _ if !self.reading.is_silent() => Sent::Yes,
             false => Sent::No,
             true => Sent::Maybe,
@@ -171,111 +171,8 @@ impl Reading {
     }
 }
 
-/// A request on its way out.
-pub(super) struct Sending {
-    /// The head, and the body if it is small.
-    head: Vec<u8>,
-    /// So much of the head is written.
-    at: usize,
-    /// The pieces of the body that go next, the first of them perhaps begun.
-    next: VecDeque<Bytes>,
-    /// What comes after them.
-    body: Pieces,
-    /// The body cannot be read any further.
-    unreadable: Option<io::Error>,
-    /// Whether a byte went out.
-    begun: bool,
-    flushed: bool,
-}
-
-impl Sending {
-    fn new(authority: &str, mut request: Outgoing) -> Self {
-        let inline = request.body.len() <= INLINE_BODY;
-        let head = head::write(authority, &request, if inline { request.body.len() } else { 0 });
-        let (next, body) = (VecDeque::new(), std::mem::take(&mut request.body).into_pieces());
-        let mut sending = Self { head, at: 0, next, body, unreadable: None, begun: false, flushed: false };
-        while inline && let Some(piece) = sending.piece() {
-            sending.head.extend_from_slice(&piece);
-        }
-        sending
-    }
-
-    fn is_done(&self) -> bool {
-        self.flushed
-    }
-
-    pub(super) fn poll(&mut self, io: &mut Io, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        loop {
-            self.fill();
-            if let Some(error) = self.unreadable.take() {
-                return Poll::Ready(Err(error));
-            }
-            let mut slices = [IoSlice::new(&[]); PIECES + 1];
-            let n = self.unwritten(&mut slices);
-            if n == 0 {
-                break;
-            }
-            match ready!(io.poll_write(cx, &slices[..n]))? {
-                0 => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
-                written => self.advance(written),
-            }
-        }
-        ready!(io.poll_flush(cx))?;
-        self.flushed = true;
-        Poll::Ready(Ok(()))
-    }
-
-    /// The next piece of the body. A file's is a copy out of the system's memory: what a caller has just sent lies there.
-    fn piece(&mut self) -> Option<Bytes> {
-        match self.body.next()? {
-            Ok(piece) => Some(piece),
-            Err(error) => {
-                self.unreadable = Some(error);
-                None
-            }
-        }
-    }
-
-    /// Makes ready what one write takes, and not much more: a file's pieces stand in memory from here on.
-    fn fill(&mut self) {
-        let mut ahead: usize = self.next.iter().map(Bytes::len).sum();
-        while self.next.len() < PIECES && ahead < AHEAD {
-            let Some(piece) = self.piece() else { return };
-            ahead += piece.len();
-            self.next.push_back(piece);
-        }
-    }
-
-    /// Fills `slices` with what comes next and says how many there are.
-    fn unwritten<'a>(&'a self, slices: &mut [IoSlice<'a>]) -> usize {
-        let head = Some(&self.head[self.at..]).filter(|head| !head.is_empty());
-        let parts = head.into_iter().chain(self.next.iter().map(|piece| &piece[..]));
-        parts.zip(slices).map(|(part, slice)| *slice = IoSlice::new(part)).count()
-    }
-
-    /// Takes note that so many bytes went out.
-    fn advance(&mut self, mut written: usize) {
-        self.begun = true;
-        let of_head = written.min(self.head.len() - self.at);
-        self.at += of_head;
-        written -= of_head;
-        while let Some(piece) = self.next.front_mut().filter(|_| written > 0) {
-            let some = written.min(piece.len());
-            piece.advance(some);
-            written -= some;
-            if piece.is_empty() {
-                self.next.pop_front();
-            }
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
-    use types::SendBody;
-
     use super::*;
 
     fn reading() -> Reading {
@@ -317,36 +214,5 @@ mod tests {
         assert!(reading.is_silent());
         assert!(reading.take(b"HTTP/1.1 100 Continue\r\n\r\n").unwrap().is_none());
         assert!(!reading.is_silent());
-    }
-
-    #[test]
-    fn what_is_not_written_yet_is_shown_in_order_from_any_point() {
-        let mut body = SendBody::empty();
-        (0..30_u8).for_each(|n| body.push(vec![n; 1_000].into()));
-        body.push_base64(vec![7; 300_000].into());
-        let request = Outgoing { method: Method::POST, target: "/".to_owned(), headers: Arc::default(), body };
-        let whole = [&Sending::new("x", request.clone()).head, &request.body.to_bytes()[..]].concat();
-        for step in [1_usize, 7, 999, 1_000, 16_500, 1_000_000] {
-            let (mut sending, mut shown) = (Sending::new("x", request.clone()), Vec::new());
-            loop {
-                sending.fill();
-                let ahead: usize = sending.next.iter().map(Bytes::len).sum();
-                assert!(ahead < AHEAD + 64 * 1024 + 1, "{ahead}");
-                let mut slices = [IoSlice::new(&[]); PIECES + 1];
-                let n = sending.unwritten(&mut slices);
-                let all: Vec<u8> = slices[..n].iter().flat_map(|slice| slice.to_vec()).collect();
-                if all.is_empty() {
-                    break;
-                }
-                let some = step.min(all.len());
-                shown.extend_from_slice(&all[..some]);
-                sending.advance(some);
-                // Byte by byte is enough for the head and the first pieces.
-                if step < 999 && shown.len() > 5_000 {
-                    break;
-                }
-            }
-            assert!(whole.starts_with(&shown) && (step < 999 || whole.len() == shown.len()), "{step}");
-        }
     }
 }

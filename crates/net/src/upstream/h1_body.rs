@@ -1,27 +1,13 @@
 //! The body of a reply over HTTP/1.1: length, chunked, or until the connection closes.
 
-use super::{Upstream, h1::Sending, io::Conn};
-use crate::{
-    NetError, NetErrorKind, Origin,
-    chunked::{BadChunk, ChunkDecoder, Step},
-};
-use bytes::Bytes;
+use super::{Conn, Upstream};
+use crate::{NetError, NetErrorKind, Origin, chunked::BadChunk, framing::Framing, sending::Sending};
+use bytes::{Bytes, BytesMut};
 use std::{
     io,
     task::{Context, Poll, ready},
 };
 use types::Sent;
-
-/// How the end of a body is known.
-#[derive(Debug)]
-pub(super) enum Framing {
-    /// So many bytes are still to come.
-    Length(u64),
-    /// Chunks.
-    Chunked(ChunkDecoder),
-    /// The peer closes the connection.
-    UntilClose,
-}
 
 /// A body that is being received. Dropping it closes the connection.
 pub(crate) struct H1Body {
@@ -35,15 +21,6 @@ pub(crate) struct H1Body {
     sending: Option<Box<Sending>>,
     upstream: Upstream,
     origin: Origin,
-}
-
-/// What a look at some input gave.
-struct Look {
-    data: Bytes,
-    /// The body is complete.
-    end: bool,
-    /// Bytes came behind the end: nobody asked for them.
-    surplus: bool,
 }
 
 impl H1Body {
@@ -73,10 +50,29 @@ impl H1Body {
 
     /// Bytes still to come, if that is known.
     pub(crate) const fn remaining(&self) -> Option<u64> {
-        match self.framing {
-            Framing::Length(n) => Some(n),
-            Framing::Chunked(_) | Framing::UntilClose => None,
-        }
+        self.framing.remaining()
+    }
+
+    /// Reads once, straight to the end of `whole`, and says how many bytes came; `None` where that cannot be done:
+    /// the length is not known, or something was read already.
+    pub(crate) fn poll_append(
+        &mut self,
+        cx: &mut Context<'_>,
+        whole: &mut BytesMut,
+    ) -> Option<Poll<Option<Result<usize, NetError>>>> {
+        let left = usize::try_from(self.framing.remaining()?).ok()?;
+        let conn = self.conn.as_mut().filter(|_| self.rest.is_empty() && self.sending.is_none())?;
+        Some(match conn.io.poll_append(cx, whole, left) {
+            Poll::Pending => Poll::Pending,
+            Poll::Ready(Ok(n)) if n > 0 => {
+                if self.framing.passed(n) {
+                    self.finish(false);
+                }
+                Poll::Ready(Some(Ok(n)))
+            }
+            Poll::Ready(Ok(_)) => Poll::Ready(self.closed(None).map(|end| end.map(|_| 0))),
+            Poll::Ready(Err(error)) => Poll::Ready(self.closed(Some(&error)).map(|end| end.map(|_| 0))),
+        })
     }
 
     pub(crate) fn poll_chunk(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, NetError>>> {
@@ -97,22 +93,25 @@ impl H1Body {
                 self.sending = None;
             }
             let framing = &mut self.framing;
-            let look = if self.rest.is_empty() {
-                match ready!(conn.io.poll_read(cx, |input| (!input.is_empty()).then(|| look(framing, input)))) {
-                    Ok(Some(look)) => look,
+            let looked = if self.rest.is_empty() {
+                let look =
+                    |mut input: &[u8]| (!input.is_empty()).then(|| (framing.take(&mut input), !input.is_empty()));
+                match ready!(conn.io.poll_read(cx, look)) {
+                    Ok(Some(looked)) => looked,
                     Ok(None) => return Poll::Ready(self.closed(None)),
                     Err(error) => return Poll::Ready(self.closed(Some(&error))),
                 }
             } else {
-                let rest = std::mem::take(&mut self.rest);
-                look(framing, &rest)
+                let mut rest = std::mem::take(&mut self.rest);
+                (framing.take_owned(&mut rest), !rest.is_empty())
             };
-            let look = match look {
-                Ok(look) => look,
-                Err(BadChunk(why)) => return Poll::Ready(Some(Err(bad(why)))),
+            // Bytes behind the end are bytes that nobody asked for.
+            let (look, surplus) = match looked {
+                (Ok(look), surplus) => (look, surplus),
+                (Err(BadChunk(why)), _) => return Poll::Ready(Some(Err(bad(why)))),
             };
             if look.end {
-                self.finish(look.surplus);
+                self.finish(surplus);
             }
             if !look.data.is_empty() {
                 return Poll::Ready(Some(Ok(look.data)));
@@ -145,41 +144,4 @@ impl H1Body {
 
 fn bad(why: &'static str) -> NetError {
     NetError::new(NetErrorKind::BadBody, why).sent(Sent::Yes)
-}
-
-/// Takes the payload out of what was read. It is copied once, to its exact size: what is held of a stream is then never
-/// more than its own bytes.
-fn look(framing: &mut Framing, input: &[u8]) -> Result<Look, BadChunk> {
-    match framing {
-        Framing::UntilClose => Ok(Look { data: Bytes::copy_from_slice(input), end: false, surplus: false }),
-        Framing::Length(left) => {
-            let n = usize::try_from(*left).unwrap_or(usize::MAX).min(input.len());
-            *left -= n as u64;
-            let end = *left == 0;
-            Ok(Look { data: Bytes::copy_from_slice(&input[..n]), end, surplus: n < input.len() })
-        }
-        Framing::Chunked(decoder) => look_chunked(decoder, input),
-    }
-}
-
-/// The payloads of all chunks in one read become one piece: fewer writes, same moment.
-fn look_chunked(decoder: &mut ChunkDecoder, mut input: &[u8]) -> Result<Look, BadChunk> {
-    let mut first: &[u8] = &[];
-    let mut joined = Vec::new();
-    loop {
-        match decoder.next(&mut input)? {
-            Step::Data(data) if first.is_empty() => first = data,
-            Step::Data(data) => {
-                if joined.is_empty() {
-                    joined.reserve_exact(first.len() + data.len() + input.len());
-                    joined.extend_from_slice(first);
-                }
-                joined.extend_from_slice(data);
-            }
-            step => {
-                let data = if joined.is_empty() { Bytes::copy_from_slice(first) } else { joined.into() };
-                return Ok(Look { data, end: step == Step::End, surplus: !input.is_empty() });
-            }
-        }
-    }
 }

@@ -1,7 +1,7 @@
 //! Backends that choose HTTP/2: hyper's client, one connection shared by many requests.
 
 use super::{Outgoing, Reply, head};
-use crate::{Drain, NetError, NetErrorKind, Origin, RecvBody};
+use crate::{Drain, Fields, NetError, NetErrorKind, Origin, RecvBody};
 use bytes::Bytes;
 use http::{HeaderValue, Request, Uri, Version, header};
 use http_body::{Frame, SizeHint};
@@ -114,11 +114,8 @@ pub(super) async fn exchange(
         }
     };
     let (head, body) = reply.into_parts();
-    let mut headers = head.headers;
-    let own: Vec<_> = headers.keys().filter(|name| head::is_hop_by_hop(name)).cloned().collect();
-    for name in own {
-        headers.remove(name);
-    }
+    let mut headers = Fields::from(&head.headers);
+    headers.retain(|name| !head::is_hop_by_hop(name));
     Ok(Reply { status: head.status, headers, body: RecvBody::h2(body, lease), reused })
 }
 
@@ -137,7 +134,7 @@ fn to_http2(origin: &Origin, outgoing: Outgoing) -> Result<Request<Segments>, Ne
     *request.uri_mut() = uri;
     *request.version_mut() = Version::HTTP_2;
     let headers = request.headers_mut();
-    *headers = Arc::unwrap_or_clone(outgoing.headers);
+    *headers = outgoing.headers.map().clone();
     let own: Vec<_> = headers.keys().filter(|name| head::is_ours(name)).cloned().collect();
     for name in own {
         headers.remove(name);

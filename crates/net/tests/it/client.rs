@@ -193,6 +193,7 @@ async fn headers_of_the_connection_stay_behind_in_both_directions() {
         request
     });
     let mut request = post("/p?q=1", "hi".to_owned());
+    let mut headers = http::HeaderMap::new();
     for (name, value) in [
         ("host", "evil"),
         ("content-length", "99"),
@@ -202,11 +203,15 @@ async fn headers_of_the_connection_stay_behind_in_both_directions() {
         ("expect", "100-continue"),
         ("x-kept", "yes"),
     ] {
-        std::sync::Arc::make_mut(&mut request.headers).insert(name, value.parse().unwrap());
+        headers.insert(name, value.parse::<http::HeaderValue>().unwrap());
     }
+    request.headers = headers.into();
     let reply = client().send(&origin(address), request, soon()).await.unwrap();
-    let names: Vec<_> =
-        reply.headers.iter().map(|(name, value)| format!("{name}={}", value.to_str().unwrap())).collect();
+    let names: Vec<_> = reply
+        .headers
+        .iter()
+        .map(|(name, value)| format!("{}={}", String::from_utf8_lossy(name), value.to_str().unwrap()))
+        .collect();
     assert_eq!(names, ["x-a=b", "x-a=", "content-length=0"]);
     let seen = peer.await.unwrap();
     assert_eq!(seen, format!("POST /p?q=1 HTTP/1.1\r\nhost: {address}\r\nx-kept: yes\r\ncontent-length: 2\r\n\r\nhi"));

@@ -361,7 +361,7 @@ async fn headers_that_belong_to_the_connection_are_not_the_services() {
         for (name, value) in
             [("content-length", "99"), ("transfer-encoding", "chunked"), ("connection", "upgrade"), ("x-mine", "yes")]
         {
-            response.headers.insert(name, value.parse().unwrap());
+            response.headers.insert(name, value.parse::<http::HeaderValue>().unwrap());
         }
         response
     }));
@@ -410,4 +410,114 @@ fn request_numbers(id: String, send: mpsc::Sender<Result<Bytes, Abort>>) {
             send.send(Ok(Bytes::from(format!("{id}:{token} ")))).await.ok();
         }
     });
+}
+
+#[tokio::test]
+async fn a_request_cut_anywhere_is_served_the_same() {
+    let server = serve(echo());
+    for request in [
+        "POST /a HTTP/1.1\r\nHost: a\r\nConnection: close\r\nContent-Length: 5\r\n\r\nhello",
+        "POST /a HTTP/1.1\r\nHost: a\r\nConnection: close\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nhe\r\n3;x\r\nllo\r\n0\r\nt: u\r\n\r\n",
+    ] {
+        for cut in 1..request.len() {
+            let mut socket = TcpStream::connect(server.address()).await.unwrap();
+            socket.set_nodelay(true).unwrap();
+            socket.write_all(&request.as_bytes()[..cut]).await.unwrap();
+            // The server has most likely read the first part by now; that it may not have is no fault.
+            tokio::task::yield_now().await;
+            socket.write_all(&request.as_bytes()[cut..]).await.unwrap();
+            let answer = read_to_close(&mut socket).await;
+            assert!(answer.starts_with("HTTP/1.1 200") && answer.ends_with("POST /a 5"), "{cut}: {answer}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn requests_sent_without_waiting_are_answered_in_order() {
+    let server = serve(echo());
+    let one = |n: usize| format!("POST /{n} HTTP/1.1\r\nHost: a\r\nContent-Length: {n}\r\n\r\n{}", "x".repeat(n));
+    let chunked = |n: usize| {
+        format!(
+            "POST /{n} HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n{n:x}\r\n{}\r\n0\r\n\r\n",
+            "x".repeat(n)
+        )
+    };
+    let many: String = (1..200).map(|n| if n % 3 == 0 { chunked(n) } else { one(n) }).collect();
+    let last = "GET /end HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n";
+    let answer = talk(server.address(), format!("{many}\r\n{last}").as_bytes()).await;
+    let mut at = 0;
+    for n in 1..200 {
+        let wanted = format!("POST /{n} {n}");
+        at += answer[at..].find(&wanted).unwrap_or_else(|| panic!("{wanted} is missing behind {at}"));
+    }
+    assert!(answer[at..].contains("GET /end 0"));
+}
+
+#[tokio::test]
+async fn a_caller_who_waits_for_a_word_gets_it_when_the_body_is_wanted_and_only_then() {
+    let server = serve(answers(|request| async move {
+        if request.uri.path() == "/no" {
+            return Response::whole(StatusCode::FORBIDDEN, "text/plain", "no".to_owned());
+        }
+        whole(format!("{} bytes", held(request.body).await.unwrap().bytes.len()))
+    }));
+    for (path, wanted) in [("/yes", true), ("/no", false)] {
+        let mut socket = TcpStream::connect(server.address()).await.unwrap();
+        let head = format!(
+            "POST {path} HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 5\r\nConnection: close\r\n\r\n"
+        );
+        socket.write_all(head.as_bytes()).await.unwrap();
+        let mut first = [0; 12];
+        socket.read_exact(&mut first).await.unwrap();
+        assert_eq!(&first, if wanted { b"HTTP/1.1 100" } else { b"HTTP/1.1 403" });
+        if wanted {
+            socket.write_all(b"hello").await.unwrap();
+            assert!(read_to_close(&mut socket).await.ends_with("5 bytes"));
+        }
+    }
+}
+
+#[tokio::test]
+async fn an_older_caller_gets_a_stream_without_chunks_and_a_kept_connection_if_it_asks() {
+    let server = serve(answers(|request| async move {
+        if request.uri.path() == "/stream" {
+            let (send, receive) = mpsc::channel(4);
+            request_numbers("n".to_owned(), send);
+            return piped(Piped(receive));
+        }
+        whole("hello".to_owned())
+    }));
+    let kept = "GET / HTTP/1.0\r\nConnection: keep-alive\r\n\r\n";
+    let stream = "GET /stream HTTP/1.0\r\nConnection: keep-alive\r\n\r\n";
+    let answer = talk(server.address(), format!("{kept}{kept}{stream}").as_bytes()).await;
+    assert_eq!(answer.matches("connection: keep-alive").count(), 2, "{answer}");
+    assert!(!answer.contains("chunked") && answer.ends_with("n:48 n:49 "), "{answer}");
+}
+
+#[tokio::test]
+async fn a_head_alone_is_answered_without_a_body() {
+    let server = serve(answers(|_| async { whole("hello".to_owned()) }));
+    let answer = talk(server.address(), b"HEAD / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n").await;
+    assert!(answer.contains("content-length: 5\r\n") && answer.ends_with("\r\n\r\n"), "{answer}");
+}
+
+#[tokio::test]
+async fn a_large_body_arrives_whole_however_it_is_framed() {
+    let server = serve(answers(|request| async move {
+        let held = held(request.body).await.unwrap();
+        let good = held.bytes.iter().enumerate().all(|(n, byte)| *byte == (n % 251) as u8);
+        whole(format!("{} {good}", held.bytes.len()))
+    }));
+    let body: Vec<u8> = (0..3_000_000).map(|n| (n % 251) as u8).collect();
+    let length = format!("POST / HTTP/1.1\r\nHost: a\r\nConnection: close\r\nContent-Length: {}\r\n\r\n", body.len());
+    let chunked = "POST / HTTP/1.1\r\nHost: a\r\nConnection: close\r\nTransfer-Encoding: chunked\r\n\r\n".to_owned();
+    let chunks: Vec<u8> = body
+        .chunks(70_001)
+        .flat_map(|piece| [format!("{:x}\r\n", piece.len()).as_bytes(), piece, b"\r\n"].concat())
+        .chain(*b"0\r\n\r\n")
+        .collect();
+    for (head, body) in [(length, &body), (chunked, &chunks)] {
+        let answer = talk(server.address(), &[head.as_bytes(), body].concat()).await;
+        assert!(answer.ends_with("3000000 true"), "{answer}");
+    }
 }

@@ -39,7 +39,7 @@ pub(crate) async fn anthropic(gateway: &Gateway, request: Request, trail: &mut T
         let call = native::Call::read(Dialect::Messages, &held.bytes, None, &snapshot.json_limits)?;
         if let Some(meant) = vendors::perhaps(&snapshot, &caller, call.model()) {
             trail.record.model = Some(call.model().to_owned());
-            let carried = vendors::carried(meant.vendor, &request.headers);
+            let carried = vendors::carried(meant.vendor, &request.headers.to_map());
             let (model, need) = (call.model().to_owned(), Need::default);
             let asking = Asking { operation: Operation::Chat, stream: false, instead: Vec::new(), need };
             let ticket = admit(gateway, snapshot.clone(), caller, ask, &model, &asking)?.carrying(Some(carried));

@@ -6,6 +6,7 @@ use std::{
     sync::{Arc, OnceLock, PoisonError, RwLock},
 };
 
+use foldhash::fast::RandomState;
 use prometheus_client::metrics::{counter::Counter, histogram::Histogram};
 
 /// The kinds of tokens, as the label `type` has them.
@@ -24,7 +25,7 @@ pub(super) struct Series {
 
 /// The series in use, by route and then by backend, of which there are a few.
 #[derive(Default)]
-pub(super) struct Found(RwLock<HashMap<&'static str, Vec<Known>>>);
+pub(super) struct Found(RwLock<HashMap<&'static str, Vec<Known>, RandomState>>);
 
 struct Known {
     backend: Box<str>,

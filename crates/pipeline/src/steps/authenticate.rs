@@ -1,6 +1,7 @@
 //! Who calls: reads the credential that was presented. Until virtual keys exist, everyone is the local caller.
 
-use http::{HeaderMap, HeaderName, header::AUTHORIZATION};
+use http::{HeaderName, header::AUTHORIZATION};
+use net::Fields;
 use types::{Fault, Kind, Result, Secret};
 
 /// Header names in which the SDKs of the field present a key.
@@ -29,9 +30,9 @@ pub(crate) struct Caller {
 ///
 /// # Errors
 /// `Unauthenticated` when a credential is malformed, or when two headers present different ones.
-pub(crate) fn authenticate(headers: &HeaderMap) -> Result<Caller> {
+pub(crate) fn authenticate(headers: &Fields) -> Result<Caller> {
     let mut credential: Option<&str> = None;
-    for value in headers.get_all(AUTHORIZATION) {
+    for value in headers.get_all(&AUTHORIZATION) {
         let Some(token) = bearer(value.as_bytes()) else {
             return Err(refused("The `Authorization` header must read `Bearer <key>`."));
         };
@@ -51,13 +52,21 @@ pub(crate) fn authenticate(headers: &HeaderMap) -> Result<Caller> {
 
 /// The token of `Bearer <token>`; the scheme's case does not matter. SDKs without a key send `Bearer ` alone.
 fn bearer(value: &[u8]) -> Option<&str> {
-    let text = std::str::from_utf8(value).ok()?.trim_matches(' ');
+    let text = std::str::from_utf8(value).ok()?;
+    // As everybody writes it.
+    if let Some(token) = text.strip_prefix("Bearer ")
+        && !token.starts_with(' ')
+        && !token.ends_with(' ')
+    {
+        return Some(token);
+    }
+    let text = text.trim_matches(' ');
     let (scheme, token) = text.split_once(' ').unwrap_or((text, ""));
     scheme.eq_ignore_ascii_case("bearer").then(|| token.trim_start_matches(' '))
 }
 
 fn check(token: &str) -> Result<()> {
-    if token.len() > MAX_CREDENTIAL || !token.bytes().all(|b| b.is_ascii_graphic()) {
+    if token.len() > MAX_CREDENTIAL || token.bytes().fold(false, |odd, b| odd | !b.is_ascii_graphic()) {
         return Err(refused("The key is longer than any key, or holds characters that no key has."));
     }
     Ok(())
@@ -77,16 +86,10 @@ fn refused(message: &str) -> Box<Fault> {
 
 #[cfg(test)]
 mod tests {
-    use http::HeaderValue;
-
     use super::*;
 
     fn caller(pairs: &[(&'static str, &str)]) -> Result<Caller> {
-        let mut headers = HeaderMap::new();
-        for (name, value) in pairs {
-            headers.append(*name, HeaderValue::from_bytes(value.as_bytes()).unwrap());
-        }
-        authenticate(&headers)
+        authenticate(&pairs.iter().copied().collect())
     }
 
     #[test]

@@ -11,7 +11,7 @@ use http::{
     HeaderMap, HeaderName, HeaderValue, Method, StatusCode,
     header::{ACCEPT, CONTENT_TYPE, RETRY_AFTER, USER_AGENT},
 };
-use net::{Abort, Origin, Outgoing, Permit, RecvBody, Request, StreamBody};
+use net::{Abort, Fields, Origin, Outgoing, Permit, RecvBody, Request, StreamBody};
 use policy::credentials::{Presented, Target as For, Way};
 use providers::{Backend, Scheme};
 use types::{BackendName, Fault, Kind, Result, Secret};
@@ -68,8 +68,8 @@ pub(crate) async fn pass(
     trail.record.upstream_request_id = send::request_id(&reply.headers);
     let mut headers = dress(send::shown_headers(&reply.headers), &[], trail);
     for name in [CONTENT_TYPE, RETRY_AFTER] {
-        if let Some(value) = reply.headers.get(&name) {
-            headers.insert(name, value.clone());
+        if let Some(value) = reply.headers.get(&name).and_then(|value| HeaderValue::from_bytes(value.as_bytes()).ok()) {
+            headers.insert(name, value);
         }
     }
     if reply.status.is_client_error() || reply.status.is_server_error() {
@@ -98,11 +98,11 @@ fn sound(rest: &str) -> Result<&str> {
     Ok(rest)
 }
 
-fn headers(caller: &HeaderMap, backend: &Backend, key: Option<&Secret>, payer: Option<&str>) -> Result<HeaderMap> {
+fn headers(caller: &Fields, backend: &Backend, key: Option<&Secret>, payer: Option<&str>) -> Result<HeaderMap> {
     let mut headers = HeaderMap::new();
     for name in &FORWARDED {
-        if let Some(value) = caller.get(name) {
-            headers.insert(name.clone(), value.clone());
+        if let Some(value) = caller.get(name).and_then(|value| HeaderValue::from_bytes(value.as_bytes()).ok()) {
+            headers.insert(name.clone(), value);
         }
     }
     headers.insert(USER_AGENT, HeaderValue::from_static(concat!("ironbow/", env!("CARGO_PKG_VERSION"))));

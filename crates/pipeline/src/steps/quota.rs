@@ -3,15 +3,15 @@
 
 use std::time::Duration;
 
-use http::HeaderMap;
+use net::Fields;
 use policy::health::{Bucket, Quota};
 
 /// Reads the headers of an answer; nothing where they say nothing.
-pub(crate) fn read(headers: &HeaderMap) -> Option<Quota> {
+pub(crate) fn read(headers: &Fields) -> Option<Quota> {
     let (mut requests, mut tokens) = (Said::default(), Said::default());
     let mut any = false;
-    for (name, value) in headers {
-        let Some(what) = limited(name.as_str()) else { continue };
+    for (name, value) in headers.iter() {
+        let Some(what) = limited(name) else { continue };
         let Ok(value) = value.to_str() else { continue };
         let (what, of) = match what.rsplit_once('-') {
             Some((what, "tokens")) => (what, &mut tokens),
@@ -24,8 +24,9 @@ pub(crate) fn read(headers: &HeaderMap) -> Option<Quota> {
 }
 
 /// What stands behind the family's name.
-fn limited(name: &str) -> Option<&str> {
-    name.strip_prefix("x-ratelimit-").or_else(|| name.strip_prefix("ratelimit-"))
+fn limited(name: &[u8]) -> Option<&str> {
+    let what = name.strip_prefix(b"x-ratelimit-").or_else(|| name.strip_prefix(b"ratelimit-"))?;
+    std::str::from_utf8(what).ok()
 }
 
 #[derive(Default)]
@@ -85,12 +86,10 @@ fn wait(value: &str) -> Option<Duration> {
 
 #[cfg(test)]
 mod tests {
-    use http::{HeaderName, HeaderValue};
-
     use super::*;
 
     fn of(pairs: &[(&'static str, &'static str)]) -> Option<Quota> {
-        read(&pairs.iter().map(|(n, v)| (HeaderName::from_static(n), HeaderValue::from_static(v))).collect())
+        read(&pairs.iter().copied().collect())
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
-use net::{NetError, NetErrorKind, Origin, Outgoing, RecvBody, Reply};
+use net::{Fields, NetError, NetErrorKind, Origin, Outgoing, RecvBody, Reply};
 use policy::retry::STALE;
 use types::{Fault, Kind, Result, Sent};
 
@@ -53,12 +53,12 @@ pub(crate) fn too_large(backend: &str, size: usize, limit: usize, offer: &str) -
 }
 
 /// A refusal in the backend's own words.
-pub(crate) async fn refused(status: StatusCode, headers: &HeaderMap, body: RecvBody) -> Box<Fault> {
+pub(crate) async fn refused(status: StatusCode, headers: &Fields, body: RecvBody) -> Box<Fault> {
     refusal(status, headers, &error_body(body).await)
 }
 
 /// The fault that an error's head and body are.
-pub(crate) fn refusal(status: StatusCode, headers: &HeaderMap, text: &Bytes) -> Box<Fault> {
+pub(crate) fn refusal(status: StatusCode, headers: &Fields, text: &Bytes) -> Box<Fault> {
     let header = |name: &str| -> Option<&str> { headers.get(name)?.to_str().ok() };
     wire::upstream_error::read(status.as_u16(), &header, text, now()).sent(Sent::Yes)
 }
@@ -89,7 +89,7 @@ pub(crate) fn now() -> u64 {
 }
 
 /// The backend's id of a request, under the names in use.
-pub(crate) fn request_id(headers: &HeaderMap) -> Option<String> {
+pub(crate) fn request_id(headers: &Fields) -> Option<String> {
     const NAMES: [HeaderName; 4] = [
         HeaderName::from_static("x-request-id"),
         HeaderName::from_static("request-id"),
@@ -102,16 +102,14 @@ pub(crate) fn request_id(headers: &HeaderMap) -> Option<String> {
 }
 
 /// Headers of a backend that mean something to its caller; everything else stays inside.
-pub(crate) fn shown_headers(headers: &HeaderMap) -> HeaderMap {
+pub(crate) fn shown_headers(headers: &Fields) -> HeaderMap {
     let mut shown = HeaderMap::new();
-    for (name, value) in headers {
-        let text = name.as_str();
-        if text.starts_with("x-ratelimit-")
-            || text.starts_with("anthropic-ratelimit-")
-            || text.starts_with("x-compute-")
-            || text == "openai-processing-ms"
+    for (name, value) in headers.iter() {
+        let shows = [&b"x-ratelimit-"[..], b"anthropic-ratelimit-", b"x-compute-"].iter().any(|p| name.starts_with(p));
+        if (shows || name == b"openai-processing-ms")
+            && let (Ok(name), Ok(value)) = (HeaderName::from_bytes(name), HeaderValue::from_bytes(value.as_bytes()))
         {
-            shown.append(name.clone(), HeaderValue::from_bytes(value.as_bytes()).unwrap_or_else(|_| value.clone()));
+            shown.append(name, value);
         }
     }
     shown
@@ -130,10 +128,8 @@ mod tests {
 
     #[test]
     fn only_headers_that_mean_something_to_the_caller_are_shown() {
-        let mut headers = HeaderMap::new();
-        for name in ["x-ratelimit-remaining", "set-cookie", "location", "authorization", "server", "x-compute-time"] {
-            headers.insert(name, HeaderValue::from_static("1"));
-        }
+        let names = ["x-ratelimit-remaining", "set-cookie", "location", "authorization", "server", "x-compute-time"];
+        let headers: Fields = names.map(|name| (name, "1")).into_iter().collect();
         let shown: Vec<_> = shown_headers(&headers).keys().map(|k| k.as_str().to_owned()).collect();
         assert_eq!(shown.len(), 2, "{shown:?}");
     }

@@ -8,6 +8,11 @@ use super::Span;
 /// A slice this short is copied beside its neighbours: a segment of its own would cost more than the copy.
 const SHORT: usize = 128;
 
+/// A text this short is written anew instead of being cut into segments.
+const WHOLE: usize = 4096;
+/// What edits usually add.
+const ROOM: usize = 128;
+
 /// What stands in a span's place.
 #[derive(Clone, Debug)]
 pub enum Part {
@@ -80,7 +85,9 @@ impl Edits {
 
     fn sort(&mut self) {
         // Stable: inserts at one place keep their order, and come before what is replaced from there on.
-        self.list.sort_by_key(|(span, _)| (span.start, span.start != span.end));
+        if self.list.len() > 1 {
+            self.list.sort_by_key(|(span, _)| (span.start, span.start != span.end));
+        }
         debug_assert!(self.list.windows(2).all(|pair| pair[0].0.end <= pair[1].0.start), "overlapping edits");
     }
 
@@ -88,6 +95,12 @@ impl Edits {
     pub fn apply(mut self, text: &Bytes) -> SendBody {
         if self.list.is_empty() {
             return text.clone().into();
+        }
+        // What is short goes out in one write, and is copied for it: in one piece right away.
+        if text.len() <= WHOLE {
+            let mut out = Vec::with_capacity(text.len() + ROOM);
+            self.write(text, &mut out);
+            return out.into();
         }
         self.sort();
         let mut out =

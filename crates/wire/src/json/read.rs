@@ -218,14 +218,22 @@ impl<'a> Reader<'a> {
     ///
     /// # Errors
     /// When the grammar is broken or a limit is passed.
+    #[inline]
     pub fn skip(&mut self) -> Result<Span, Error> {
         self.next_byte()?;
         self.fresh = false;
         let start = self.at;
+        match self.scalar_or_open()? {
+            None => Ok(Span::new(start, self.at)),
+            entered => self.skip_container(start, entered),
+        }
+    }
+
+    /// The rest of a container that was entered just now.
+    fn skip_container(&mut self, start: usize, mut entered: Option<bool>) -> Result<Span, Error> {
         // One bit for each open container, the innermost lowest: 1 is an object.
         let (mut stack, mut open) = (0_u128, 0_usize);
         loop {
-            let entered = self.scalar_or_open()?;
             if let Some(is_object) = entered {
                 if self.depth + open >= self.max_depth {
                     return Err(Error::new(self.at - 1, Flaw::Depth));
@@ -240,6 +248,7 @@ impl<'a> Reader<'a> {
                     if is_object {
                         self.key()?;
                     }
+                    entered = self.scalar_or_open()?;
                     continue;
                 }
             }
@@ -265,6 +274,7 @@ impl<'a> Reader<'a> {
                 stack >>= 1;
                 open -= 1;
             }
+            entered = self.scalar_or_open()?;
         }
     }
 
@@ -356,6 +366,7 @@ impl<'a> Reader<'a> {
     fn next_byte(&mut self) -> Result<u8, Error> {
         loop {
             match self.bytes.get(self.at) {
+                Some(&byte) if byte > b' ' => return Ok(byte),
                 Some(b' ' | b'\n' | b'\r' | b'\t') => self.at += 1,
                 Some(&byte) => return Ok(byte),
                 None => return Err(Error::new(self.at, Flaw::Ends)),

@@ -136,7 +136,7 @@ struct Run<'a> {
 /// An answer to one request of an exchange.
 enum Answered {
     /// All of it.
-    Whole { status: u16, headers: HeaderMap, body: net::Held },
+    Whole { status: u16, headers: net::Fields, body: net::Held },
     /// Sound that can be passed on as it arrives.
     Sound(HeaderMap, Box<Sound>),
 }
@@ -311,7 +311,7 @@ async fn once(gateway: &Gateway, attempt: &Attempt, request: &Send, trail: &mut 
 }
 
 /// The media type of an answer that says that it is sound.
-fn sound_type(headers: &HeaderMap) -> Option<String> {
+fn sound_type(headers: &net::Fields) -> Option<String> {
     let kind = headers.get(http::header::CONTENT_TYPE)?.to_str().ok()?;
     kind.starts_with("audio/").then(|| kind.to_owned())
 }

@@ -5,7 +5,7 @@ use std::{collections::VecDeque, time::Instant};
 
 use bytes::Bytes;
 use http::{HeaderMap, Method, header::CONTENT_TYPE};
-use net::{Held, Outgoing, RecvBody};
+use net::{Fields, Held, Outgoing, RecvBody};
 use providers::Codec;
 use types::{Fault, Kind, Operation, Result, SendBody, Sent};
 use wire::openai::{chat, embeddings};
@@ -118,7 +118,7 @@ pub(super) async fn whole(gateway: &Gateway, attempt: &Attempt, body: RecvBody, 
 async fn first_event(
     attempt: &Attempt,
     show_usage: bool,
-    headers: &HeaderMap,
+    headers: &Fields,
     body: RecvBody,
     trail: &mut Trail,
 ) -> Result<Box<Live>> {
@@ -170,12 +170,12 @@ pub(super) async fn begin(
     }))
 }
 
-pub(super) fn is_event_stream(headers: &HeaderMap) -> bool {
+pub(super) fn is_event_stream(headers: &Fields) -> bool {
     headers.get(CONTENT_TYPE).is_some_and(|kind| kind.as_bytes().to_ascii_lowercase().starts_with(b"text/event-stream"))
 }
 
 /// A stream was asked for and something else came with a good status: an error that says so, or a mistake.
-pub(super) async fn no_stream(headers: &HeaderMap, body: RecvBody) -> Box<Fault> {
+pub(super) async fn no_stream(headers: &Fields, body: RecvBody) -> Box<Fault> {
     let text = error_body(body).await;
     match chat::answer(&text, &chat::AnswerContext { id: "", model: "", created: 0 }) {
         Err(fault) if fault.kind != Kind::UpstreamBadReply => fault,

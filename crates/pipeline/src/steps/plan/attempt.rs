@@ -6,7 +6,7 @@ use std::{
 };
 
 use http::{HeaderMap, HeaderName};
-use net::Origin;
+use net::{Headers, Origin};
 use policy::credentials::{Way, Whose};
 use providers::{
     Dress, Endpoint, Flow,
@@ -28,7 +28,7 @@ pub(crate) struct Attempt {
     pub(crate) endpoint: Arc<Endpoint>,
     pub(crate) origin: Origin,
     pub(crate) target: String,
-    pub(crate) headers: Arc<HeaderMap>,
+    pub(crate) headers: Headers,
     /// The model's name for the backend.
     pub(crate) model: Arc<str>,
     /// The keys in use, which no text of the backend may show.
@@ -128,9 +128,9 @@ fn sooner(ticket: &Ticket, until: Instant) -> Instant {
 }
 
 /// The headers with those of the caller that the vendor reads.
-fn carrying(own: Arc<HeaderMap>, endpoint: &Endpoint, carried: Option<&HeaderMap>) -> Arc<HeaderMap> {
+fn carrying(own: Headers, endpoint: &Endpoint, carried: Option<&HeaderMap>) -> Headers {
     let Some(carried) = carried.filter(|carried| !carried.is_empty()) else { return own };
-    let mut headers = HeaderMap::clone(&own);
+    let mut headers = own.map().clone();
     for name in endpoint.carried() {
         let mut values = carried.get_all(*name).iter();
         if let Some(first) = values.next() {

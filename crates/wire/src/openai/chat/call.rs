@@ -270,13 +270,10 @@ impl Scan<'_> {
         if kind != Kind::Number {
             return Err(wrong(kind.name()).into());
         }
-        let raw = self.reader.clone().skip()?.of(self.reader.bytes());
-        let number = std::str::from_utf8(raw).ok().and_then(super::usage::whole);
+        let raw = self.reader.skip()?.of(self.reader.bytes());
+        let number = super::usage::plain(raw).or_else(|| std::str::from_utf8(raw).ok().and_then(super::usage::whole));
         match number {
-            Some(number) => {
-                self.reader.skip()?;
-                Ok(number)
-            }
+            Some(number) => Ok(number),
             None => Err(wrong(&String::from_utf8_lossy(&raw[..raw.len().min(24)])).into()),
         }
     }

@@ -14,6 +14,14 @@ pub(in crate::openai) fn whole(text: &str) -> Option<u64> {
     (number >= 0.0 && number.fract() == 0.0).then_some(number as u64)
 }
 
+/// A number that is digits and nothing else, and not very large.
+pub(in crate::openai) fn plain(raw: &[u8]) -> Option<u64> {
+    if raw.is_empty() || raw.len() > 18 {
+        return None;
+    }
+    raw.iter().try_fold(0_u64, |sum, digit| digit.is_ascii_digit().then(|| sum * 10 + u64::from(digit - b'0')))
+}
+
 /// Takes the usage object that comes next. Nulls, negative numbers and other nonsense count as zero.
 ///
 /// # Errors
@@ -37,7 +45,11 @@ pub(super) fn read(reader: &mut Reader<'_>) -> Result<Usage, json::Error> {
 
 fn count(reader: &mut Reader<'_>) -> Result<u64, json::Error> {
     let span = reader.skip()?;
-    Ok(std::str::from_utf8(span.of(reader.bytes())).ok().and_then(whole).unwrap_or(0))
+    let raw = span.of(reader.bytes());
+    if let Some(number) = plain(raw) {
+        return Ok(number);
+    }
+    Ok(std::str::from_utf8(raw).ok().and_then(whole).unwrap_or(0))
 }
 
 fn detail(reader: &mut Reader<'_>, wanted: &str) -> Result<u64, json::Error> {
