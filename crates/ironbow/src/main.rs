@@ -1,5 +1,6 @@
 //! Ironbow's command line: reads what was asked for, assembles the crates, runs. Nothing is decided here.
 
+mod bench;
 mod check;
 mod cli;
 mod doctor;
@@ -30,6 +31,7 @@ fn main() -> ExitCode {
         cli::Command::Schema => schema::run(),
         cli::Command::Doctor(arguments) => doctor::run(&arguments),
         cli::Command::Route(arguments) => route::run(&arguments),
+        cli::Command::Bench(arguments) => bench::run(&arguments),
         cli::Command::Sandbox { listen } => serve::sandbox(listen),
     }
 }

@@ -3,6 +3,7 @@
 #[cfg(test)]
 mod it {
     mod architecture;
+    mod bench;
     mod chat;
     mod commands;
     mod doctor;
