@@ -84,12 +84,10 @@ fn bad(name: &HeaderName, wanted: &str) -> Box<Fault> {
 
 #[cfg(test)]
 mod tests {
-    use http::HeaderValue;
-
     use super::*;
 
     fn read(pairs: &[(&'static str, &'static str)]) -> Result<Option<Arc<Wishes>>> {
-        Wishes::of(&pairs.iter().map(|(n, v)| (HeaderName::from_static(n), HeaderValue::from_static(v))).collect())
+        Wishes::of(&pairs.iter().copied().collect())
     }
 
     #[test]

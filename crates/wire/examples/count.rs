@@ -14,8 +14,14 @@ use wire::{
     sse::Splitter,
 };
 
-/// Names and what is done once.
-const STEPS: [(&str, fn() -> Box<dyn FnMut()>); 7] = [
+/// What is done again and again.
+type Step = Box<dyn FnMut()>;
+
+/// Makes a step.
+type Made = fn() -> Step;
+
+/// Names, and what makes the step.
+const STEPS: [(&str, Made); 7] = [
     ("envelope, 0.5 KB", || envelope(512)),
     ("envelope, 100 KB of source code", || envelope(100 << 10)),
     ("splice, 0.5 KB", splice),
@@ -48,12 +54,12 @@ fn body(size: usize) -> Bytes {
     .into()
 }
 
-fn envelope(size: usize) -> Box<dyn FnMut()> {
+fn envelope(size: usize) -> Step {
     let (body, limits) = (body(size), Limits::default());
     Box::new(move || drop(black_box(Call::read(black_box(body.clone()), &limits).unwrap())))
 }
 
-fn splice() -> Box<dyn FnMut()> {
+fn splice() -> Step {
     let call = Call::read(body(512), &Limits::default()).unwrap();
     Box::new(move || {
         let encoded = encode(black_box(&call), &Dialect::COMPATIBLE, "org/Some-Model-70B", Ask::default());
@@ -61,7 +67,7 @@ fn splice() -> Box<dyn FnMut()> {
     })
 }
 
-fn whole_answer() -> Box<dyn FnMut()> {
+fn whole_answer() -> Step {
     let text = "The quick brown fox says \\\"hello\\\" to the lazy dog.\\n".repeat(5);
     let body = Bytes::from(format!(
         "{{\"id\":\"chatcmpl-1\",\"object\":\"chat.completion\",\"created\":1700000000,\"model\":\"m\",\"choices\":[{{\"index\":0,\"message\":{{\"role\":\"assistant\",\"content\":\"{text}\"}},\"logprobs\":null,\"finish_reason\":\"stop\"}}],\"usage\":{{\"prompt_tokens\":100,\"completion_tokens\":100,\"total_tokens\":200}}}}"
@@ -74,13 +80,13 @@ fn frame() -> Bytes {
     Bytes::from_static(b"data: {\"id\":\"chatcmpl-deed8a97\",\"object\":\"chat.completion.chunk\",\"created\":1741627526,\"model\":\"llama-3.3-70b\",\"system_fingerprint\":\"fp_5fb719f1e4\",\"choices\":[{\"index\":0,\"delta\":{\"content\":\" quick\"},\"logprobs\":null,\"finish_reason\":null}]}\n\n")
 }
 
-fn chunk() -> Box<dyn FnMut()> {
+fn chunk() -> Step {
     let frame = frame();
     let mut stream = Stream::new(StreamContext::default());
     Box::new(move || stream.push(black_box(frame.clone()), &mut |piece| drop(black_box(piece))).unwrap())
 }
 
-fn boundary() -> Box<dyn FnMut()> {
+fn boundary() -> Step {
     let frame = frame();
     let mut splitter = Splitter::default();
     Box::new(move || splitter.push(black_box(&frame), |frame| drop(black_box(frame))).unwrap())
@@ -99,7 +105,7 @@ impl Sealer for Open {
     }
 }
 
-fn translation() -> Box<dyn FnMut()> {
+fn translation() -> Step {
     let call = Bytes::from_static(
         b"{\"model\":\"m\",\"max_tokens\":9,\"stream\":true,\"messages\":[{\"role\":\"user\",\"content\":\"hi\"}]}",
     );

@@ -121,7 +121,8 @@ impl Facts {
     fn note(&mut self, name: &[u8], value: &[u8]) -> Result<bool, NetError> {
         match name {
             b"content-length" => {
-                if self.length.replace(decimal(value).ok_or_else(|| bad("a bad content-length"))?).is_some() {
+                let length = decimal(value).ok_or_else(|| bad("a bad content-length"))?;
+                if self.length.replace(length).is_some() {
                     return Err(bad("more than one content-length"));
                 }
             }

@@ -15,6 +15,7 @@ use super::{
 };
 use crate::{
     events::{Event, Write},
+    json,
     openai::chat::Finish,
 };
 
@@ -243,10 +244,22 @@ fn step_frames(step: &Step<'_>, sealer: &dyn Sealer, shown: Thinking, out: &mut 
 }
 
 fn delta(index: usize, kind: &str, member: &str, text: &str) -> Bytes {
-    let text = Value::from(text);
-    let data =
-        format!(r#"{{"type":"content_block_delta","index":{index},"delta":{{"type":"{kind}","{member}":{text}}}}}"#);
-    frame("content_block_delta", &data)
+    let mut out = Vec::with_capacity(text.len() + 160);
+    let index = index.to_string();
+    for part in [
+        "event: content_block_delta\ndata: {\"type\":\"content_block_delta\",\"index\":",
+        &index,
+        ",\"delta\":{\"type\":\"",
+        kind,
+        "\",\"",
+        member,
+        "\":",
+    ] {
+        out.extend_from_slice(part.as_bytes());
+    }
+    json::text::encode(text, &mut out);
+    out.extend_from_slice(b"}}\n\n");
+    out.into()
 }
 
 fn frame(event: &str, data: &str) -> Bytes {

@@ -6,6 +6,7 @@ use types::{Fault, Kind, Result, Sent, Usage};
 
 use super::Event;
 use crate::{
+    json,
     openai::chat::Finish,
     sse::{Frame, Splitter},
 };
@@ -45,6 +46,12 @@ impl Reader {
                 b"" => {}
                 b"[DONE]" => self.reading.done(out),
                 json => {
+                    if let Some(said) = self.reading.begun.then(|| only_text(json)).flatten() {
+                        if let Some((choice, text)) = said {
+                            out(Event::Text { choice, text });
+                        }
+                        continue;
+                    }
                     let chunk: Value =
                         serde_json::from_slice(json).map_err(|_| bad("an event of the stream is not JSON"))?;
                     self.reading.take(&chunk, "delta", out);
@@ -53,6 +60,90 @@ impl Reader {
         }
         Ok(())
     }
+}
+
+/// The text of a chunk that says nothing but some text of one choice (or nothing at all), read without making a tree of it:
+/// that is what nearly all chunks are. Anything else, and anything odd, is for the tree.
+#[expect(clippy::option_option, reason = "not such a chunk, or one without text")]
+fn only_text(json: &[u8]) -> Option<Option<(u32, String)>> {
+    let mut reader = json::Reader::new(json, json::Limits { max_depth: 127, max_members: usize::MAX }).ok()?;
+    let mut said = None;
+    reader.open_object().ok()?;
+    while let Some(name) = reader.next_key().ok()? {
+        let kind = reader.peek().ok()?;
+        match (plain(&name, json)?, kind) {
+            (b"choices", json::Kind::Array) if said.is_none() => said = Some(one_choice(&mut reader, json)?),
+            (b"choices", _) => return None,
+            (b"usage", kind) if kind != json::Kind::Null => return None,
+            _ => {
+                reader.skip().ok()?;
+            }
+        }
+    }
+    reader.finish().ok()?;
+    said
+}
+
+/// The name, if it is written without escapes.
+fn plain<'a>(name: &json::Str, bytes: &'a [u8]) -> Option<&'a [u8]> {
+    (!name.escaped).then(|| name.inner.of(bytes))
+}
+
+fn one_choice(reader: &mut json::Reader<'_>, bytes: &[u8]) -> Option<Option<(u32, String)>> {
+    let (mut index, mut said) = (0, None);
+    reader.open_array().ok()?;
+    if !reader.next_item().ok()? {
+        return Some(None);
+    }
+    reader.open_object().ok()?;
+    while let Some(name) = reader.next_key().ok()? {
+        let kind = reader.peek().ok()?;
+        match (plain(&name, bytes)?, kind) {
+            (b"index", json::Kind::Number) => {
+                let digits = reader.skip().ok()?.of(bytes);
+                index = std::str::from_utf8(digits).ok()?.parse().ok()?;
+            }
+            (b"delta", json::Kind::Object) if said.is_none() => said = Some(one_delta(reader, bytes)?),
+            (b"index" | b"delta", _) => return None,
+            (b"logprobs" | b"finish_reason", kind) if kind != json::Kind::Null => return None,
+            _ => {
+                reader.skip().ok()?;
+            }
+        }
+    }
+    if reader.next_item().ok()? {
+        return None;
+    }
+    Some(said.flatten().map(|text| (index, text)))
+}
+
+fn one_delta(reader: &mut json::Reader<'_>, bytes: &[u8]) -> Option<Option<String>> {
+    let mut said: Option<String> = None;
+    reader.open_object().ok()?;
+    while let Some(name) = reader.next_key().ok()? {
+        let kind = reader.peek().ok()?;
+        match (plain(&name, bytes)?, kind) {
+            (b"content", json::Kind::String) if said.is_none() => {
+                let text = reader.string().ok()?;
+                // Halves of characters are judged elsewhere.
+                if text.escaped && memchr::memmem::find(text.inner.of(bytes), b"\\u").is_some() {
+                    return None;
+                }
+                said = Some(text.decode(bytes).into_owned());
+            }
+            (b"content", json::Kind::Null) if said.is_none() => {
+                reader.skip().ok()?;
+            }
+            (b"content", _) => return None,
+            (b"reasoning_content" | b"reasoning" | b"refusal" | b"tool_calls", kind) if kind != json::Kind::Null => {
+                return None;
+            }
+            _ => {
+                reader.skip().ok()?;
+            }
+        }
+    }
+    Some(said.filter(|text| !text.is_empty()))
 }
 
 /// What was read so far.
@@ -187,6 +278,60 @@ mod tests {
                 .filter_map(|e| if let Event::ToolArguments { json, .. } = e { Some(json.as_str()) } else { None })
                 .collect();
             assert_eq!(arguments, "{\"a\":1}");
+        }
+    }
+}
+
+#[cfg(test)]
+mod short_way {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn by_the_tree(json: &[u8]) -> Option<Vec<Event>> {
+        let mut events = Vec::new();
+        let mut reading = Reading { begun: true, ..Reading::default() };
+        reading.take(&serde_json::from_slice(json).ok()?, "delta", &mut |event| events.push(event));
+        Some(events)
+    }
+
+    #[test]
+    fn what_nearly_all_chunks_are_is_read_without_a_tree() {
+        for (chunk, text) in [
+            (
+                r#"{"id":"x","choices":[{"index":0,"delta":{"content":" quick"},"logprobs":null,"finish_reason":null}]}"#,
+                Some(" quick"),
+            ),
+            (r#"{"choices":[{"delta":{"role":"assistant","content":"a\n\"b\""}}],"usage":null}"#, Some("a\n\"b\"")),
+            (r#"{"choices":[{"index":0,"delta":{"content":""}}]}"#, None),
+            (r#"{"choices":[]}"#, None),
+        ] {
+            let read = only_text(chunk.as_bytes()).expect(chunk).map(|(_, text)| text);
+            assert_eq!(read.as_deref(), text, "{chunk}");
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(3_000))]
+
+        /// Whatever the short way reads, the tree reads as well, and the same.
+        #[test]
+        fn the_short_way_says_what_the_tree_says(
+            top in prop::collection::vec(prop::sample::select(vec![
+                "\"id\":\"x\"", "\"choices\":[C]", "\"choices\":[C,C]", "\"choices\":[]", "\"choices\":null", "\"choices\":[1]", "\"usage\":null", "\"usage\":{\"prompt_tokens\":1}", "\"\\u0063hoices\":[C]",
+            ]), 0..4),
+            choice in prop::collection::vec(prop::sample::select(vec![
+                "\"index\":0", "\"index\":2", "\"index\":-1", "\"index\":1.5", "\"index\":null", "\"delta\":{D}", "\"delta\":{D}", "\"delta\":null", "\"logprobs\":null", "\"logprobs\":{\"content\":[{}]}", "\"finish_reason\":null", "\"finish_reason\":\"stop\"",
+            ]), 0..5),
+            delta in prop::collection::vec(prop::sample::select(vec![
+                "\"content\":\"text\"", "\"content\":\"\"", "\"content\":null", "\"content\":[{\"text\":\"t\"}]", "\"content\":\"\\u00e9\\n\"", "\"content\":\"\\ud800\"", "\"role\":\"assistant\"", "\"reasoning\":\"r\"", "\"reasoning\":\"\"", "\"refusal\":null", "\"tool_calls\":[]", "\"tool_calls\":[{\"index\":0}]",
+            ]), 0..4),
+        ) {
+            let choice = format!("{{{}}}", choice.join(",").replace('D', &delta.join(",")));
+            let chunk = format!("{{{}}}", top.join(",").replace('C', &choice));
+            if let Some(said) = only_text(chunk.as_bytes()) {
+                let events: Vec<_> = said.into_iter().map(|(choice, text)| Event::Text { choice, text }).collect();
+                prop_assert_eq!(Some(events), by_the_tree(chunk.as_bytes()), "{}", chunk);
+            }
         }
     }
 }
