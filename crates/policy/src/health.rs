@@ -74,6 +74,11 @@ impl Lane {
     pub fn same_target(&self, other: &Self) -> bool {
         self.place == other.place && self.model == other.model
     }
+
+    /// Whether both lead there with the same key.
+    pub(crate) fn same_lane(&self, other: &Self) -> bool {
+        self.same_target(other) && self.key == other.key && self.whose == other.whose
+    }
 }
 
 /// A moment on this table's own clock, in microseconds. It begins far from zero, so that "long ago" can be said.
@@ -141,6 +146,18 @@ impl Health {
     /// # Errors
     /// Why it may not be asked now: it was put aside, or another call is trying it.
     pub fn begin(&self, lane: &Lane, now: Instant) -> Result<Flight, Refused> {
+        self.start(lane, now, false)
+    }
+
+    /// The same for a call that has nobody else: a key that was refused may be tried, at once and then ever more rarely.
+    ///
+    /// # Errors
+    /// As [`Health::begin`].
+    pub fn begin_alone(&self, lane: &Lane, now: Instant) -> Result<Flight, Refused> {
+        self.start(lane, now, true)
+    }
+
+    fn start(&self, lane: &Lane, now: Instant, alone: bool) -> Result<Flight, Refused> {
         let tick = self.tick(now);
         if lane.whose == Whose::Caller {
             return Ok(Flight::untold());
@@ -153,7 +170,7 @@ impl Health {
             Some(known) => known,
             None => self.write(|table| (table.make(lane, tick), table.settings.clone())),
         };
-        Flight::begin(entry, settings, (self.epoch, self.clock), tick)
+        Flight::begin(entry, settings, (self.epoch, self.clock), tick, alone)
     }
 
     /// How the target of this lane does.

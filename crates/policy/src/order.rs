@@ -88,6 +88,8 @@ pub struct Order {
     pub excluded: Vec<(usize, Reason)>,
     /// Whether the first attempt is made to learn how its target does.
     pub explores: bool,
+    /// Whether the keys of all who can serve were refused: the attempts try them, because there is nobody else.
+    pub alone: bool,
 }
 
 /// A candidate that may serve.
@@ -110,6 +112,8 @@ pub fn choose(candidates: &[Candidate], ask: &Ask<'_>, health: &Health, now: Ins
     let settings = table.settings();
     let mut order = Order::default();
     let mut able: Vec<Able> = Vec::with_capacity(candidates.len());
+    // Whose key was refused, the preferred ones first: for a call that has nobody else.
+    let mut spare: Vec<(u64, usize)> = Vec::new();
     for (index, candidate) in candidates.iter().enumerate() {
         if let Some(reason) = fit::unfit(candidate, ask) {
             order.excluded.push((index, reason));
@@ -118,6 +122,10 @@ pub fn choose(candidates: &[Candidate], ask: &Ask<'_>, health: &Health, now: Ins
         let mut sight = table.sight(&candidate.lane, tick);
         if sight.shut.is_some() {
             order.later.push(index);
+        }
+        let lane = &candidate.lane;
+        if sight.spare && !spare.iter().any(|(_, other)| candidates[*other].lane.same_lane(lane)) {
+            spare.push((fit::rank(candidate, &sight, ask), index));
         }
         let reason = sight.shut.take().or_else(|| fit::too_slow(candidate, &sight, ask));
         if let Some(reason) = reason {
@@ -137,7 +145,7 @@ pub fn choose(candidates: &[Candidate], ask: &Ask<'_>, health: &Health, now: Ins
         }
     }
     if able.is_empty() {
-        return order;
+        return alone(order, spare);
     }
     let costs = Costs::new(candidates, able.iter().map(|one| (one.index, &one.sight)), ask.need, settings);
     for one in &mut able {
@@ -169,6 +177,17 @@ pub fn choose(candidates: &[Candidate], ask: &Ask<'_>, health: &Health, now: Ins
     order
 }
 
+/// The order of a call that has nobody but those whose keys were refused.
+#[cold]
+fn alone(mut order: Order, mut spare: Vec<(u64, usize)>) -> Order {
+    spare.sort_unstable();
+    order.alone = !spare.is_empty();
+    order.attempts = spare.into_iter().map(|(_, index)| index).collect();
+    order.later.retain(|index| !order.attempts.contains(index));
+    order.excluded.retain(|(index, _)| !order.attempts.contains(index));
+    order
+}
+
 /// The number of a candidate's target, and which of those before it is the same lane.
 fn kin(able: &[Able], candidates: &[Candidate], index: usize) -> (usize, Option<usize>) {
     let lane = &candidates[index].lane;
@@ -177,7 +196,7 @@ fn kin(able: &[Able], candidates: &[Candidate], index: usize) -> (usize, Option<
         let known = &candidates[other.index].lane;
         if known.same_target(lane) {
             target = other.target;
-            if known.key == lane.key && known.whose == lane.whose {
+            if known.same_lane(lane) {
                 return (target, Some(at));
             }
         }

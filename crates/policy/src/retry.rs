@@ -114,6 +114,8 @@ pub struct Tries {
     /// The candidate to ask once more.
     again: Option<usize>,
     refused: Vec<(usize, Reason)>,
+    /// Whether there is nobody else than these, so that refused keys are tried.
+    alone: bool,
     sent: u32,
     loading: u32,
     looked_up: bool,
@@ -131,6 +133,7 @@ impl Tries {
             second_round: false,
             again: None,
             refused: Vec::new(),
+            alone: false,
             sent: 0,
             loading: 0,
             looked_up: false,
@@ -141,7 +144,14 @@ impl Tries {
 
     /// A walk over the one candidate that there is. It allocates nothing.
     pub fn single(settings: Arc<Settings>) -> Self {
-        Self { again: Some(0), ..Self::new(Vec::new(), settings) }
+        Self { again: Some(0), alone: true, ..Self::new(Vec::new(), settings) }
+    }
+
+    /// Whether there is nobody else than these: [`crate::order::Order::alone`].
+    #[must_use]
+    pub fn alone(mut self, alone: bool) -> Self {
+        self.alone = alone;
+        self
     }
 
     /// Adds those who were put aside when the choice was made: they are asked if that is over before the call is.
@@ -198,7 +208,8 @@ impl Tries {
 
     fn ask(&mut self, index: usize, health: &Health, candidates: &[Candidate], now: Instant) -> Option<Flight> {
         let lane = &candidates.get(index)?.lane;
-        match health.begin(lane, now) {
+        let begun = if self.alone { health.begin_alone(lane, now) } else { health.begin(lane, now) };
+        match begun {
             Ok(flight) => {
                 if self.sent == 0 {
                     health.count_call(&lane.model, &self.settings, now);

@@ -49,7 +49,7 @@ pub(crate) fn plan(gateway: &Gateway, ticket: Ticket, found: Candidates, call: &
     let lanes = Lanes::of(gateway, &ticket, found)?;
     let order = ordered(gateway, &ticket, &lanes, call)?;
     let last = order.attempts.last().copied().unwrap_or(0);
-    let tries = Tries::new(order.attempts, retries).later(order.later);
+    let tries = Tries::new(order.attempts, retries).later(order.later).alone(order.alone);
     Ok(Plan { ticket, lanes, tries, last })
 }
 

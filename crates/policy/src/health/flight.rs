@@ -107,6 +107,7 @@ impl Flight {
         settings: Arc<Settings>,
         (epoch, clock): (Instant, Option<fn() -> Instant>),
         now: Tick,
+        alone: bool,
     ) -> Result<Self, Refused> {
         let refuse = |reason| Err(Refused { reason });
         let mut ajar = false;
@@ -114,7 +115,8 @@ impl Flight {
             match gate.standing(now) {
                 Standing::Open => {}
                 Standing::Ajar => ajar = true,
-                Standing::Shut(reason) => return refuse(reason),
+                Standing::Spare(_) if alone => ajar = true,
+                Standing::Spare(reason) | Standing::Shut(reason) => return refuse(reason),
             }
         }
         let (mark, tries_target) = {
@@ -181,7 +183,7 @@ impl Drop for Flight {
 fn take_all(entry: &Entry, now: Tick, settings: &Settings) -> bool {
     let mut taken: Vec<&Gate> = Vec::new();
     for gate in entry.gates().filter(|gate| gate.standing(now) != Standing::Open) {
-        if gate.standing(now) == Standing::Ajar && gate.take(now, settings.probe) {
+        if !matches!(gate.standing(now), Standing::Shut(_)) && gate.take(now, settings.probe) {
             taken.push(gate);
         } else {
             taken.iter().for_each(|gate| gate.give_back());
@@ -213,8 +215,8 @@ impl Running {
         if std::mem::take(&mut self.tries_target) {
             self.entry.target.tried_well(now, &self.settings);
         }
-        self.tries_gate = false;
-        self.entry.gates().for_each(|gate| gate.answered(now));
+        let tried = std::mem::take(&mut self.tries_gate);
+        self.entry.gates().for_each(|gate| if tried { gate.tried_well(now) } else { gate.answered(now) });
     }
 
     fn end(mut self, outcome: Outcome, now: Tick) {

@@ -21,7 +21,15 @@ pub(crate) enum Cause {
     Unavailable,
 }
 
+/// The wait between two tries of a refused key for calls that have nobody else; doubled each time.
+const SPARE: Duration = Duration::from_secs(1);
+
 impl Cause {
+    /// Whether it speaks of a key or of who pays: no time was told then, and somebody may mend it at any moment.
+    const fn is_of_key(self) -> bool {
+        matches!(self, Self::Unauthenticated | Self::Forbidden | Self::Payment)
+    }
+
     const fn reason(self, wait: Duration) -> Reason {
         match self {
             Self::Unauthenticated => Reason::KeyRefused { wait },
@@ -39,6 +47,8 @@ pub(crate) enum Standing {
     Open,
     /// One call may try.
     Ajar,
+    /// Shut, but one call that has nobody else may try.
+    Spare(Reason),
     Shut(Reason),
 }
 
@@ -57,6 +67,9 @@ struct Shut {
     times: u32,
     /// Until when a call that tries holds others off.
     tried_until: Tick,
+    /// How often it was tried while it was shut, and from when it may be again.
+    spares: u32,
+    spare_from: Tick,
 }
 
 impl Gate {
@@ -67,18 +80,24 @@ impl Gate {
         }
         let shut = self.lock();
         if now < until {
-            return Standing::Shut(shut.cause.reason(now.until(until)));
+            let reason = shut.cause.reason(now.until(until));
+            let spare = shut.cause.is_of_key() && now >= shut.spare_from && now >= shut.tried_until;
+            return if spare { Standing::Spare(reason) } else { Standing::Shut(reason) };
         }
         if now < shut.tried_until { Standing::Shut(Reason::Probing) } else { Standing::Ajar }
     }
 
-    /// Takes the one try of a gate that stands ajar.
+    /// Takes the one try of a gate that stands ajar, or that is shut and is tried by a call that has nobody else.
     pub(crate) fn take(&self, now: Tick, hold: Duration) -> bool {
         let mut shut = self.lock();
         if now < shut.tried_until {
             return false;
         }
         shut.tried_until = now.after(hold);
+        if now.0 < self.until.load(Ordering::Relaxed) {
+            shut.spare_from = now.after(SPARE.saturating_mul(1 << shut.spares.min(16)));
+            shut.spares = shut.spares.saturating_add(1);
+        }
         true
     }
 
@@ -92,6 +111,15 @@ impl Gate {
         let until = self.until.load(Ordering::Relaxed);
         if until != 0 && now.0 >= until {
             let mut shut = self.lock();
+            *shut = Shut::default();
+            self.until.store(0, Ordering::Relaxed);
+        }
+    }
+
+    /// The try of a call that has nobody else went well: the key is good again.
+    pub(crate) fn tried_well(&self, now: Tick) {
+        let mut shut = self.lock();
+        if shut.cause.is_of_key() || now.0 >= self.until.load(Ordering::Relaxed) {
             *shut = Shut::default();
             self.until.store(0, Ordering::Relaxed);
         }

@@ -29,6 +29,10 @@ pub(crate) struct Sight {
     pub(crate) tries: bool,
     /// Whether it failed and is only for those who have nobody else.
     pub(crate) reserve: bool,
+    /// Whether its key was refused, and a call that has nobody else may try it all the same.
+    pub(crate) spare: bool,
+    /// Whether something keeps it shut for everybody.
+    firm: bool,
 }
 
 impl Table {
@@ -54,7 +58,7 @@ impl Table {
                     Entry::Free => {}
                     Entry::Try => sight.tries = true,
                     Entry::Reserve => sight.reserve = true,
-                    Entry::No(reason) => sight.shut = Some(reason),
+                    Entry::No(reason) => sight.shut_by(reason),
                 }
             }
         }
@@ -74,6 +78,7 @@ impl Table {
                 self.gates_of(lane).for_each(|gate| sight.pass(gate, now));
             }
         }
+        sight.spare &= !sight.firm;
         sight
     }
 
@@ -91,6 +96,10 @@ impl Sight {
         match gate.standing(now) {
             Standing::Open => {}
             Standing::Ajar => self.tries = true,
+            Standing::Spare(reason) => {
+                self.spare = true;
+                self.note(reason);
+            }
             Standing::Shut(reason) => self.shut_by(reason),
         }
     }
@@ -103,8 +112,13 @@ impl Sight {
         }
     }
 
-    /// Of several reasons the one that lasts longest is told.
     fn shut_by(&mut self, reason: Reason) {
+        self.firm = true;
+        self.note(reason);
+    }
+
+    /// Of several reasons the one that lasts longest is told.
+    fn note(&mut self, reason: Reason) {
         if self.shut.as_ref().is_none_or(|old| old.wait() < reason.wait()) {
             self.shut = Some(reason);
         }

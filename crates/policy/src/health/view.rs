@@ -63,7 +63,7 @@ impl Table {
         targets.sort_by(|a, b| (&a.model, &a.place).cmp(&(&b.model, &b.place)));
         let mut shut = Vec::new();
         let mut look = |what: &dyn Fn() -> String, gate: &Gate| {
-            if let Standing::Shut(reason) = gate.standing(now) {
+            if let Standing::Shut(reason) | Standing::Spare(reason) = gate.standing(now) {
                 shut.push(GateView { what: what(), reason });
             }
         };

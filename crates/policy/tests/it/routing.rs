@@ -52,6 +52,14 @@ impl Scene {
         self.health.begin(lane, self.now).err().map(|refused| refused.reason)
     }
 
+    /// A call that has nobody but these and is answered with this fault; none when nobody may be asked.
+    pub(super) fn alone(&self, candidates: &[Candidate], fault: &Fault) -> Option<usize> {
+        let mut tries = walk(self, candidates, &Need::default());
+        let (index, flight) = tries.begin(&self.health, candidates, self.now)?;
+        flight.end(Outcome::of(fault), self.now);
+        Some(index)
+    }
+
     pub(super) fn state(&self, lane: &Lane) -> State {
         self.health.state(lane, self.now)
     }
@@ -87,7 +95,7 @@ pub(super) fn refused(status: u16, kind: Kind, retry_after: Option<Duration>) ->
 
 pub(super) fn walk(scene: &Scene, candidates: &[Candidate], need: &Need) -> Tries {
     let order = choose(candidates, &Ask::new(need, 1), &scene.health, scene.now);
-    Tries::new(order.attempts, Arc::default()).later(order.later)
+    Tries::new(order.attempts, Arc::default()).later(order.later).alone(order.alone)
 }
 
 pub(super) fn facts(scene: &Scene) -> Facts {

@@ -137,6 +137,44 @@ fn a_refused_key_is_put_aside_everywhere_a_forbidden_one_for_the_model_an_accoun
 }
 
 #[test]
+fn a_refused_key_is_tried_at_once_and_then_ever_more_rarely_by_calls_that_have_nobody_else() {
+    for (status, kind) in
+        [(401, Kind::UpstreamUnauthenticated), (403, Kind::UpstreamForbidden), (402, Kind::UpstreamPayment)]
+    {
+        let mut scene = Scene::new();
+        let candidates = [Candidate::new(lane("alpha", "one")), Candidate::new(lane("beta", "one"))];
+        scene.fail(&candidates[0].lane, &refused(status, kind, None));
+        for wait in [0, 1, 2, 4, 8] {
+            if wait > 0 {
+                scene.wait(wait * SECOND - SECOND / 100);
+                assert!(scene.alone(&candidates, &refused(status, kind, None)).is_none(), "{status} before {wait} s");
+                scene.wait(SECOND / 100);
+            }
+            assert!(scene.alone(&candidates, &refused(status, kind, None)).is_some(), "{status} after {wait} s");
+        }
+        // Somebody mended it: the next try shows it, and everybody may.
+        scene.wait(16 * SECOND);
+        let flight = scene.health.begin_alone(&candidates[0].lane, scene.now).unwrap();
+        assert!(scene.health.begin_alone(&candidates[0].lane, scene.now).is_err(), "one tries at a time");
+        flight.end(Outcome::Served { output_tokens: None }, scene.now);
+        assert_eq!(scene.refusal(&candidates[0].lane), None);
+    }
+}
+
+#[test]
+fn a_refused_key_is_not_tried_while_another_one_is_good_and_no_told_time_is_cut_short() {
+    let (mut scene, need) = (Scene::new(), Need::default());
+    let candidates = [Candidate::new(lane("alpha", "one")), Candidate::new(lane("alpha", "two"))];
+    scene.fail(&candidates[0].lane, &refused(401, Kind::UpstreamUnauthenticated, None));
+    let order = choose(&candidates, &Ask::new(&need, 1), &scene.health, scene.now);
+    assert_eq!((order.attempts, order.alone), (vec![1], false));
+    scene.fail(&candidates[1].lane, &refused(429, Kind::UpstreamRateLimited, Some(9 * SECOND)));
+    assert!(scene.health.begin_alone(&candidates[1].lane, scene.now).is_err());
+    let order = choose(&candidates, &Ask::new(&need, 1), &scene.health, scene.now);
+    assert_eq!((order.attempts, order.alone), (vec![0], true));
+}
+
+#[test]
 fn keys_that_are_refused_say_nothing_of_the_target() {
     let (mut scene, lane) = (Scene::new(), lane("alpha", "main"));
     for (status, kind) in [

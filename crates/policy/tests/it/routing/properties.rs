@@ -92,7 +92,7 @@ proptest! {
             }
             prop_assert!(one.named || one.state == MarketState::Live);
             prop_assert!(one.context_length.is_none_or(|limit| input_tokens + max_output.unwrap_or(1) <= limit));
-            prop_assert!(scene.health.may_ask(&one.lane, scene.now));
+            prop_assert!(order.alone || scene.health.may_ask(&one.lane, scene.now));
             if let (Some(limit), Some(price)) = (max_price, one.price) {
                 let output = max_output.or(one.context_length.map(|context| context - input_tokens));
                 let worst = output.map_or(u128::from(u64::MAX), |output| {
