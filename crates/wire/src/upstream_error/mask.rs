@@ -71,7 +71,7 @@ mod tests {
     #[test]
     fn keys_of_any_make_are_masked_and_plain_words_are_not() {
         for (text, masked) in [
-            ("Incorrect API key provided: sk-abcd****1234.", "Incorrect API key provided: [redacted]"),
+            ("Incorrect API key provided: sk-abcd****1234.", "Incorrect API key provided: [redacted]."),
             ("token hf_AbCdEf0123456789 is bad", "token [redacted] is bad"),
             ("sent 'Authorization: Bearer abcdef123456'", "sent 'Authorization: Bearer [redacted]'"),
             ("use hf_hub_download or task-list", "use hf_hub_download or task-list"),

@@ -169,7 +169,10 @@ impl Run {
                 let ask = Ask::new(&self.need, self.dice.next());
                 let order = choose(&self.candidates, &ask, &self.health, self.at(now));
                 self.outcome.explored += u32::from(order.explores);
-                (Vec::new(), Some(Tries::new(order.attempts, self.retries.clone()).later(order.later).alone(order.alone)))
+                (
+                    Vec::new(),
+                    Some(Tries::new(order.attempts, self.retries.clone()).later(order.later).alone(order.alone)),
+                )
             }
             way => (ways::order(way, number as u64, &self.under_way, &mut self.dice), None),
         };
