@@ -11,6 +11,8 @@ use wide::{u8x16, u8x64};
 use super::{Error, Flaw};
 
 const BLOCK: usize = 64;
+/// So many escapes of a block are looked at one by one: prose has fewer, source code has more.
+const FEW: u32 = 4;
 /// What a short string is looked for in first.
 const NEAR: usize = 16;
 
@@ -50,9 +52,13 @@ fn far(bytes: &[u8], mut at: usize) -> Result<(usize, bool), Error> {
         let mut bad = marks.control & before;
         let escaped = escaped & before;
         if escaped != 0 {
-            let unicode = at_any(block, b"u");
-            let plain = marks.quote | marks.backslash | at_any(block, b"ntrbf/");
-            bad |= escaped & !(plain | unicode);
+            let (unicode, odd) = if escaped.count_ones() <= FEW {
+                one_by_one(&bytes[at..], escaped)
+            } else {
+                let unicode = at_any(block, b"u");
+                (unicode, escaped & !(marks.quote | marks.backslash | at_any(block, b"ntrbf/") | unicode))
+            };
+            bad |= odd;
             let mut digits = escaped & unicode & (bad & bad.wrapping_neg()).wrapping_sub(1);
             while digits != 0 {
                 hexadecimal(bytes, at + digits.trailing_zeros() as usize + 1)?;
@@ -70,6 +76,22 @@ fn far(bytes: &[u8], mut at: usize) -> Result<(usize, bool), Error> {
         at += BLOCK;
     }
     Err(Error::new(bytes.len(), Flaw::Ends))
+}
+
+/// Which of these escaped bytes are a `u`, and which may not be escaped.
+#[inline]
+fn one_by_one(block: &[u8], mut escaped: u64) -> (u64, u64) {
+    let (mut unicode, mut odd) = (0, 0);
+    while escaped != 0 {
+        let bit = escaped & escaped.wrapping_neg();
+        match block[escaped.trailing_zeros() as usize] {
+            b'n' | b'"' | b'\\' | b't' | b'/' | b'b' | b'f' | b'r' => {}
+            b'u' => unicode |= bit,
+            _ => odd |= bit,
+        }
+        escaped &= escaped - 1;
+    }
+    (unicode, odd)
 }
 
 /// The next 64 bytes; behind the end of the text stand spaces.
