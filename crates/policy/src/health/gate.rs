@@ -21,7 +21,9 @@ pub(crate) enum Cause {
     Unavailable,
 }
 
-/// The wait between two tries of a refused key for calls that have nobody else; doubled each time.
+/// So many tries of a refused key follow one another at once, for calls that have nobody else.
+const SPARES: u32 = 10;
+/// The wait before the next one; doubled each time.
 const SPARE: Duration = Duration::from_secs(1);
 
 impl Cause {
@@ -95,8 +97,10 @@ impl Gate {
         }
         shut.tried_until = now.after(hold);
         if now.0 < self.until.load(Ordering::Relaxed) {
-            shut.spare_from = now.after(SPARE.saturating_mul(1 << shut.spares.min(16)));
             shut.spares = shut.spares.saturating_add(1);
+            if let Some(waits) = shut.spares.checked_sub(SPARES) {
+                shut.spare_from = now.after(SPARE.saturating_mul(1 << waits.min(16)));
+            }
         }
         true
     }

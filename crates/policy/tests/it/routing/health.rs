@@ -137,13 +137,16 @@ fn a_refused_key_is_put_aside_everywhere_a_forbidden_one_for_the_model_an_accoun
 }
 
 #[test]
-fn a_refused_key_is_tried_at_once_and_then_ever_more_rarely_by_calls_that_have_nobody_else() {
+fn a_refused_key_is_tried_ten_times_at_once_and_then_ever_more_rarely_by_calls_that_have_nobody_else() {
     for (status, kind) in
         [(401, Kind::UpstreamUnauthenticated), (403, Kind::UpstreamForbidden), (402, Kind::UpstreamPayment)]
     {
         let mut scene = Scene::new();
         let candidates = [Candidate::new(lane("alpha", "one")), Candidate::new(lane("beta", "one"))];
         scene.fail(&candidates[0].lane, &refused(status, kind, None));
+        for _ in 0..9 {
+            assert!(scene.alone(&candidates, &refused(status, kind, None)).is_some(), "{status}");
+        }
         for wait in [0, 1, 2, 4, 8] {
             if wait > 0 {
                 scene.wait(wait * SECOND - SECOND / 100);
