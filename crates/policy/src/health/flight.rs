@@ -262,7 +262,7 @@ impl Running {
             Kind::UpstreamPayment => {
                 shut(entry.account.as_ref().or(entry.key.as_ref()), Cause::Payment, settings.payment);
             }
-            Kind::UpstreamRateLimited => entry.gate.shut_for(Cause::RateLimited, now, |times| {
+            Kind::UpstreamRateLimited => entry.gate.shut_for(Cause::RateLimited, told.is_some(), now, |times| {
                 told.unwrap_or_else(|| doubled(settings.rate_limited, times, settings.rate_limited_max))
             }),
             Kind::UpstreamNotFound => entry.target.missing(now, settings.not_found),
@@ -271,7 +271,7 @@ impl Running {
                 let tried = std::mem::take(&mut self.tries_target);
                 entry.target.failed(tried, now.since(self.begun), now, settings);
                 if let Some(wait) = told {
-                    entry.target.gate.shut(Cause::Unavailable, now, wait);
+                    entry.target.gate.shut_as_told(Cause::Unavailable, now, wait);
                 }
             }
         }

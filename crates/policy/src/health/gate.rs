@@ -21,17 +21,12 @@ pub(crate) enum Cause {
     Unavailable,
 }
 
-/// So many tries of a refused key follow one another at once, for calls that have nobody else.
+/// So many tries of a gate that was shut for no told time follow one another at once, for calls that have nobody else.
 const SPARES: u32 = 10;
 /// The wait before the next one; doubled each time.
 const SPARE: Duration = Duration::from_secs(1);
 
 impl Cause {
-    /// Whether it speaks of a key or of who pays: no time was told then, and somebody may mend it at any moment.
-    const fn is_of_key(self) -> bool {
-        matches!(self, Self::Unauthenticated | Self::Forbidden | Self::Payment)
-    }
-
     const fn reason(self, wait: Duration) -> Reason {
         match self {
             Self::Unauthenticated => Reason::KeyRefused { wait },
@@ -65,6 +60,8 @@ pub(crate) struct Gate {
 #[derive(Debug, Default)]
 struct Shut {
     cause: Cause,
+    /// Whether the backend told the time.
+    told: bool,
     /// How often in a row it was shut without a good call between.
     times: u32,
     /// Until when a call that tries holds others off.
@@ -83,7 +80,7 @@ impl Gate {
         let shut = self.lock();
         if now < until {
             let reason = shut.cause.reason(now.until(until));
-            let spare = shut.cause.is_of_key() && now >= shut.spare_from && now >= shut.tried_until;
+            let spare = !shut.told && now >= shut.spare_from && now >= shut.tried_until;
             return if spare { Standing::Spare(reason) } else { Standing::Shut(reason) };
         }
         if now < shut.tried_until { Standing::Shut(Reason::Probing) } else { Standing::Ajar }
@@ -120,10 +117,10 @@ impl Gate {
         }
     }
 
-    /// The try of a call that has nobody else went well: the key is good again.
+    /// The try of a call that has nobody else went well: what was no told time is over.
     pub(crate) fn tried_well(&self, now: Tick) {
         let mut shut = self.lock();
-        if shut.cause.is_of_key() || now.0 >= self.until.load(Ordering::Relaxed) {
+        if !shut.told || now.0 >= self.until.load(Ordering::Relaxed) {
             *shut = Shut::default();
             self.until.store(0, Ordering::Relaxed);
         }
@@ -131,17 +128,24 @@ impl Gate {
 
     /// Shuts it for a time.
     pub(crate) fn shut(&self, cause: Cause, now: Tick, wait: Duration) {
-        self.shut_for(cause, now, |_| wait);
+        self.shut_for(cause, false, now, |_| wait);
+    }
+
+    /// Shuts it for the time that the backend told.
+    pub(crate) fn shut_as_told(&self, cause: Cause, now: Tick, wait: Duration) {
+        self.shut_for(cause, true, now, |_| wait);
     }
 
     /// Shuts it for a time that depends on how often it was shut in a row before.
-    pub(crate) fn shut_for(&self, cause: Cause, now: Tick, wait: impl FnOnce(u32) -> Duration) {
+    pub(crate) fn shut_for(&self, cause: Cause, told: bool, now: Tick, wait: impl FnOnce(u32) -> Duration) {
         let mut shut = self.lock();
         let until = now.after(wait(shut.times)).0.max(1);
         // Answers that were under way together say the same thing; only one that comes later is another time.
         if now.0 >= self.until.load(Ordering::Relaxed) {
             shut.times = shut.times.saturating_add(1);
         }
+        // A told time stands until it is over, whatever else is said meanwhile.
+        shut.told = told || (shut.told && now.0 < self.until.load(Ordering::Relaxed));
         shut.cause = cause;
         shut.tried_until = Tick::default();
         self.until.store(until.max(self.until.load(Ordering::Relaxed)), Ordering::Relaxed);

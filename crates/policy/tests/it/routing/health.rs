@@ -165,6 +165,19 @@ fn a_refused_key_is_tried_ten_times_at_once_and_then_ever_more_rarely_by_calls_t
 }
 
 #[test]
+fn a_limit_without_a_time_keeps_nobody_from_trying_who_has_nobody_else() {
+    let mut scene = Scene::new();
+    let only = [Candidate::new(lane("alpha", "one"))];
+    scene.fail(&only[0].lane, &refused(429, Kind::UpstreamRateLimited, None));
+    let flight = scene.health.begin_alone(&only[0].lane, scene.now).unwrap();
+    flight.end(Outcome::Served { output_tokens: None }, scene.now);
+    assert_eq!(scene.refusal(&only[0].lane), None, "it went well");
+    scene.fail(&only[0].lane, &refused(429, Kind::UpstreamRateLimited, Some(3 * SECOND)));
+    scene.wait(2 * SECOND);
+    assert!(scene.health.begin_alone(&only[0].lane, scene.now).is_err(), "a told time is obeyed");
+}
+
+#[test]
 fn a_refused_key_is_not_tried_while_another_one_is_good_and_no_told_time_is_cut_short() {
     let (mut scene, need) = (Scene::new(), Need::default());
     let candidates = [Candidate::new(lane("alpha", "one")), Candidate::new(lane("alpha", "two"))];
