@@ -139,6 +139,7 @@ fn told(gateway: &Gateway, ticket: &Ticket, found: Candidates, question: &Questi
         "strategy": ticket.strategy().name(),
         "may_fail_over": ticket.may_move() || matches!(ticket.asked, Asked::Auto { .. }),
         "explores": order.explores,
+        "alone": order.alone,
         "attempts": order.attempts.iter().map(|index| lanes.policy[*index].lane.name()).collect::<Vec<_>>(),
         "fault": fault.map(|fault| fault.message),
         "candidates": candidates,

@@ -36,7 +36,8 @@ fn the_route_of_a_model_names_everybody_with_terms_state_and_reasons() {
     world.fault(&failing("groq", &json!({"kind": "status", "status": 401})));
     assert_eq!(world.chat(&ask("two", "hi")).status, 401, "there is one key only");
     let told = world.route("model=two");
-    assert!(told["fault"].as_str().unwrap().contains("the key was refused"), "{told}");
+    let because = told["candidates"][0]["excluded_because"].as_str().unwrap();
+    assert!(because.contains("the key was refused") && told["alone"] == true, "it is tried all the same: {told}");
     let failure = &told["recent_failures"][0];
     assert_eq!(
         (&failure["backend"], &failure["status"], &failure["key"]),
