@@ -88,7 +88,7 @@ pub struct Order {
     pub excluded: Vec<(usize, Reason)>,
     /// Whether the first attempt is made to learn how its target does.
     pub explores: bool,
-    /// Whether the keys of all who can serve were refused: the attempts try them, because there is nobody else.
+    /// Whether everybody who can serve was refused or is just being tried: the attempts ask them, because there is nobody else.
     pub alone: bool,
 }
 
@@ -112,7 +112,7 @@ pub fn choose(candidates: &[Candidate], ask: &Ask<'_>, health: &Health, now: Ins
     let settings = table.settings();
     let mut order = Order::default();
     let mut able: Vec<Able> = Vec::with_capacity(candidates.len());
-    // Whose key was refused, the preferred ones first: for a call that has nobody else.
+    // Whose key was refused or who is just being tried, the preferred ones first: for a call that has nobody else.
     let mut spare: Vec<(u64, usize)> = Vec::new();
     for (index, candidate) in candidates.iter().enumerate() {
         if let Some(reason) = fit::unfit(candidate, ask) {
@@ -124,7 +124,8 @@ pub fn choose(candidates: &[Candidate], ask: &Ask<'_>, health: &Health, now: Ins
             order.later.push(index);
         }
         let lane = &candidate.lane;
-        if sight.spare && !spare.iter().any(|(_, other)| candidates[*other].lane.same_lane(lane)) {
+        let perhaps = sight.spare || sight.shut == Some(Reason::Probing);
+        if perhaps && !spare.iter().any(|(_, other)| candidates[*other].lane.same_lane(lane)) {
             spare.push((fit::rank(candidate, &sight, ask), index));
         }
         let reason = sight.shut.take().or_else(|| fit::too_slow(candidate, &sight, ask));

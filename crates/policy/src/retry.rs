@@ -181,6 +181,21 @@ impl Tries {
         self.refused.clear();
     }
 
+    /// When [`Tries::begin`] found nobody only because other calls are just trying everybody: whether to begin again a moment later.
+    pub fn comes_again(&mut self) -> bool {
+        let tried_by_others = |(_, reason): &(usize, Reason)| *reason == Reason::Probing;
+        if self.sent > 0 || self.refused.is_empty() || !self.refused.iter().all(tried_by_others) {
+            return false;
+        }
+        for (index, _) in self.refused.drain(..) {
+            match self.order.iter_mut().find(|(at, _)| *at == index) {
+                Some((_, mark)) => *mark = Mark::Open,
+                None => self.again = Some(index),
+            }
+        }
+        true
+    }
+
     /// How many attempts were begun.
     pub const fn begun(&self) -> u32 {
         self.sent

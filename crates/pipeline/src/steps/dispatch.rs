@@ -7,7 +7,7 @@ mod native;
 mod pictures;
 mod spliced;
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use http::HeaderMap;
@@ -26,6 +26,11 @@ use super::{
     resolve::resolve_afresh,
 };
 use crate::{Gateway, call::Call, metrics::SERVED, trail::Trail, tried::Tried};
+
+/// How long a call that has nobody else waits while another one tries whoever was put aside.
+const PROBE_WAIT: Duration = Duration::from_secs(5);
+/// And how often it looks.
+const PROBE_LOOK: Duration = Duration::from_millis(20);
 
 /// What a backend answered.
 pub(crate) struct Reply {
@@ -90,7 +95,16 @@ impl Mask {
 pub(crate) async fn dispatch(gateway: &Gateway, mut plan: Plan, call: &Call, trail: &mut Trail) -> Result<Reply> {
     let health = &gateway.0.health;
     let mut last = None;
-    while let Some((turn, flight)) = plan.begin(health) {
+    let mut waited = Duration::ZERO;
+    loop {
+        let Some((turn, flight)) = plan.begin(health) else {
+            if waited < PROBE_WAIT && plan.comes_again() {
+                waited += PROBE_LOOK;
+                tokio::time::sleep(PROBE_LOOK).await;
+                continue;
+            }
+            break;
+        };
         let (attempt, began) = match plan.attempt(turn) {
             Ok(attempt) => (attempt, Instant::now()),
             // A name that cannot stand in this backend's path may stand in another's.

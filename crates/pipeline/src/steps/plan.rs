@@ -79,6 +79,11 @@ impl Plan {
         self.tries.begin(health, &self.lanes.policy, Instant::now())
     }
 
+    /// Nobody may be asked only because other calls are trying everybody just now: whether to begin again a moment later.
+    pub(crate) fn comes_again(&mut self) -> bool {
+        self.tries.comes_again()
+    }
+
     /// Makes the attempt at this place of the plan.
     ///
     /// # Errors

@@ -1,15 +1,19 @@
 //! What is remembered of targets, keys and accounts.
 
-use std::time::{Duration, Instant};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use policy::{
     credentials::Whose,
     health::{Bucket, Health, Lane, Outcome, Quota, Reason, Settings, State},
     order::{Ask, Candidate, Need, choose},
+    retry::Tries,
 };
 use types::{BackendName, Kind};
 
-use super::{SECOND, Scene, fault, lane, refused};
+use super::{SECOND, Scene, fault, lane, refused, walk};
 
 #[test]
 fn five_failures_in_a_row_shut_a_target_and_one_call_tries_it_after_a_second() {
@@ -162,6 +166,26 @@ fn a_refused_key_is_tried_ten_times_at_once_and_then_ever_more_rarely_by_calls_t
         flight.end(Outcome::Served { output_tokens: None }, scene.now);
         assert_eq!(scene.refusal(&candidates[0].lane), None);
     }
+}
+
+#[test]
+fn who_has_nobody_else_waits_for_the_call_that_tries() {
+    let (mut scene, need) = (Scene::new(), Need::default());
+    let only = [Candidate::new(lane("alpha", "one"))];
+    scene.fail(&only[0].lane, &refused(429, Kind::UpstreamRateLimited, Some(SECOND)));
+    let mut early = walk(&scene, &only, &need);
+    assert!(early.begin(&scene.health, &only, scene.now).is_none() && !early.comes_again(), "a told time is no try");
+    scene.wait(SECOND);
+    let trying = scene.health.begin(&only[0].lane, scene.now).unwrap();
+    for mut tries in [walk(&scene, &only, &need), Tries::single(Arc::default())] {
+        for _ in 0..3 {
+            assert!(tries.begin(&scene.health, &only, scene.now).is_none());
+            assert!(tries.comes_again());
+        }
+    }
+    let mut tries = walk(&scene, &only, &need);
+    trying.end(Outcome::Served { output_tokens: None }, scene.now);
+    assert!(tries.begin(&scene.health, &only, scene.now).is_some() && !tries.comes_again());
 }
 
 #[test]
