@@ -126,6 +126,7 @@ def problems(record):
     """What of an answer is not as described."""
     path = record["path"].split("?")[0]
     path = re.sub(r"^(/openai)?/v1(?=/)", "", path)
+    path = re.sub(r"^/openai(?=/(responses|models)(/|$))", "", path)
     path = re.sub(r"^/openai/deployments/.+?(?=/(chat/completions|completions|embeddings|audio/|images/))", "", path)
     kind = record["type"].split(";")[0]
     if record["status"] >= 400:
