@@ -111,10 +111,28 @@ pub(crate) fn form(data: &[u8]) {
 }
 
 const TABLE: &[BackendIds<'static>] = &[
-    BackendIds { id: "groq", aliases: &[], routing: Routing::Live, direct_base: Some("https://api.groq.com") },
-    BackendIds { id: "zai-org", aliases: &["z-ai", "zai"], routing: Routing::Live, direct_base: None },
-    BackendIds { id: "nebius", aliases: &[], routing: Routing::Retired, direct_base: Some("https://n.example") },
-    BackendIds { id: "openai", aliases: &[], routing: Routing::Never, direct_base: Some("https://o.example") },
+    BackendIds {
+        id: "groq",
+        aliases: &[],
+        routing: Routing::Live,
+        direct_base: Some("https://api.groq.com"),
+        vendor: None,
+    },
+    BackendIds { id: "zai-org", aliases: &["z-ai", "zai"], routing: Routing::Live, direct_base: None, vendor: None },
+    BackendIds {
+        id: "nebius",
+        aliases: &[],
+        routing: Routing::Retired,
+        direct_base: Some("https://n.example"),
+        vendor: None,
+    },
+    BackendIds {
+        id: "openai",
+        aliases: &[],
+        routing: Routing::Never,
+        direct_base: Some("https://o.example"),
+        vendor: None,
+    },
 ];
 
 static NAMES: LazyLock<Names> = LazyLock::new(|| Names::new(TABLE));

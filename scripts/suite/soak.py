@@ -27,6 +27,7 @@ MODELS = [
 ]
 # Calls to this one meet faults, one kind after another.
 FAULTY = "huggingface/novita/sandbox/everywhere"
+FAULTY_THERE = "sandbox/everywhere-instruct"
 FAULTS = [
     {"kind": "status", "status": 503},
     {"kind": "status", "status": 500},
@@ -166,7 +167,8 @@ def one_call(url: str, rnd: random.Random):
 def faulty_call(url: str, sandbox: str, rnd: random.Random):
     """One call to a backend that fails: the caller must get a good answer, an error that is one, or a stream that says how it broke."""
     fault, stream = rnd.choice(FAULTS), rnd.random() < 0.7
-    rule = {"match": {"backend": "novita", "operation": "chat"}, "times": 1, "fault": fault}
+    # By the model's name there: calls that leave the choice to the gateway go to this backend too.
+    rule = {"match": {"backend": "novita", "operation": "chat", "model": FAULTY_THERE}, "times": 1, "fault": fault}
     try:
         post(f"{sandbox}/_sandbox/faults", rule)
         status, text = ask(url, "/v1/chat/completions", {"model": FAULTY, "stream": stream, "messages": [{"role": "user", "content": "hello"}]})

@@ -80,8 +80,11 @@ impl Gate {
         let shut = self.lock();
         if now < until {
             let reason = shut.cause.reason(now.until(until));
-            let spare = !shut.told && now >= shut.spare_from && now >= shut.tried_until;
-            return if spare { Standing::Spare(reason) } else { Standing::Shut(reason) };
+            return match now < shut.tried_until {
+                true if !shut.told => Standing::Shut(Reason::Probing),
+                false if !shut.told && now >= shut.spare_from => Standing::Spare(reason),
+                _ => Standing::Shut(reason),
+            };
         }
         if now < shut.tried_until { Standing::Shut(Reason::Probing) } else { Standing::Ajar }
     }

@@ -71,7 +71,7 @@ struct Part {
 }
 
 impl Form {
-    /// A form without fields, to be filled by [`Form::take`].
+    /// A form without fields, to be filled part by part.
     pub fn new() -> Self {
         Self::default()
     }

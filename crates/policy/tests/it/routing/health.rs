@@ -184,8 +184,25 @@ fn who_has_nobody_else_waits_for_the_call_that_tries() {
         }
     }
     let mut tries = walk(&scene, &only, &need);
+    assert!(tries.begin(&scene.health, &only, scene.now).is_none() && tries.comes_again());
     trying.end(Outcome::Served { output_tokens: None }, scene.now);
     assert!(tries.begin(&scene.health, &only, scene.now).is_some() && !tries.comes_again());
+}
+
+#[test]
+fn a_hundred_calls_at_once_wait_for_the_one_that_tries_a_refused_key() {
+    let (mut scene, need) = (Scene::new(), Need::default());
+    let only = [Candidate::new(lane("alpha", "one"))];
+    scene.fail(&only[0].lane, &refused(401, Kind::UpstreamUnauthenticated, None));
+    let mut all: Vec<_> = (0..100).map(|_| walk(&scene, &only, &need)).collect();
+    let (_, trying) = all[0].begin(&scene.health, &only, scene.now).unwrap();
+    for tries in &mut all[1..] {
+        assert!(tries.begin(&scene.health, &only, scene.now).is_none() && tries.comes_again());
+    }
+    trying.end(Outcome::Served { output_tokens: None }, scene.now);
+    for tries in &mut all[1..] {
+        assert!(tries.begin(&scene.health, &only, scene.now).is_some());
+    }
 }
 
 #[test]
