@@ -8,7 +8,6 @@ use wire::{
 
 /// The chunked coding, as `net` has it.
 #[path = "../../crates/net/src/chunked.rs"]
-#[expect(dead_code, reason = "the fuzz targets use a part of it")]
 mod chunked;
 
 /// A stream that goes through whole, and cut into pieces, comes to the same bytes and the same end.
