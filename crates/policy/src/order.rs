@@ -111,6 +111,7 @@ pub fn choose(candidates: &[Candidate], ask: &Ask<'_>, health: &Health, now: Ins
     let table = health.read();
     let settings = table.settings();
     let mut order = Order::default();
+    let one_target = candidates.windows(2).all(|two| two[0].lane.same_target(&two[1].lane));
     let mut able: Vec<Able> = Vec::with_capacity(candidates.len());
     // Whose key was refused or who is just being tried, the preferred ones first: for a call that has nobody else.
     let mut spare: Vec<(u64, usize)> = Vec::new();
@@ -124,7 +125,8 @@ pub fn choose(candidates: &[Candidate], ask: &Ask<'_>, health: &Health, now: Ins
             order.later.push(index);
         }
         let lane = &candidate.lane;
-        let perhaps = sight.spare || sight.shut == Some(Reason::Probing);
+        let failed = sight.spare_target;
+        let perhaps = failed && one_target || sight.spare && !failed || sight.shut == Some(Reason::Probing);
         if perhaps && !spare.iter().any(|(_, other)| candidates[*other].lane.same_lane(lane)) {
             spare.push((fit::rank(candidate, &sight, ask), index));
         }

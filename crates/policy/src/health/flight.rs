@@ -127,7 +127,7 @@ impl Flight {
             if ajar && !take_all(&entry, now, &settings) {
                 return refuse(Reason::Probing);
             }
-            match entry.target.begin(now, settings.probe) {
+            match entry.target.begin(now, settings.probe, alone) {
                 Ok(begun) => (left.spend(u64::from(settings.typical_output), now), begun.tries),
                 Err(reason) => {
                     if ajar {

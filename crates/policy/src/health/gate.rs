@@ -21,8 +21,8 @@ pub(crate) enum Cause {
     Unavailable,
 }
 
-/// So many tries of a gate that was shut for no told time follow one another at once, for calls that have nobody else.
-const SPARES: u32 = 10;
+/// So many tries of what was put aside for no told time follow one another at once, for calls that have nobody else.
+pub(super) const SPARES: u32 = 10;
 /// The wait before the next one; doubled each time.
 const SPARE: Duration = Duration::from_secs(1);
 

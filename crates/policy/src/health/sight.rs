@@ -31,6 +31,8 @@ pub(crate) struct Sight {
     pub(crate) reserve: bool,
     /// Whether its key was refused, and a call that has nobody else may try it all the same.
     pub(crate) spare: bool,
+    /// Whether its target failed, and a call for which there is no other target may try it all the same.
+    pub(crate) spare_target: bool,
     /// Whether something keeps it shut for everybody.
     firm: bool,
 }
@@ -54,10 +56,14 @@ impl Table {
             sight.asked = target.asked();
             // A caller's own key adds nothing to what is known, so it cannot try; it is not held off either.
             if lane.whose == Whose::Operator {
-                match target.entry(now) {
+                match target.entry(now, false) {
                     Entry::Free => {}
                     Entry::Try => sight.tries = true,
                     Entry::Reserve => sight.reserve = true,
+                    Entry::No(reason) if target.entry(now, true) == Entry::Reserve => {
+                        sight.spare_target = true;
+                        sight.note(reason);
+                    }
                     Entry::No(reason) => sight.shut_by(reason),
                 }
             }
@@ -79,6 +85,7 @@ impl Table {
             }
         }
         sight.spare &= !sight.firm;
+        sight.spare_target &= !sight.firm;
         sight
     }
 

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     Settings, Tick,
-    gate::Gate,
+    gate::{Gate, SPARES},
     micros,
     reason::Reason,
     track::{Errors, Spread, Track},
@@ -50,8 +50,8 @@ impl State {
 enum Circuit {
     #[default]
     Closed,
-    /// Others are asked until then; so many tries have failed before. Who has nobody else may try sooner.
-    Open { until: Tick, soonest: Tick, tries: u32 },
+    /// Others are asked until then; so many tries have failed before. Who has nobody else may try sooner; `fast` when the last failure came quickly.
+    Open { until: Tick, soonest: Tick, tries: u32, fast: bool },
     /// Few calls at once try it: one, then two, then four.
     HalfOpen { good: u32, trying: u32, tried_until: Tick, tries: u32 },
 }
@@ -125,15 +125,15 @@ impl Target {
         self.lock().known(now, settings)
     }
 
-    /// Whether it may be asked now.
-    pub(crate) fn entry(&self, now: Tick) -> Entry {
-        self.lock().entry(now)
+    /// Whether it may be asked now; `alone` by a call for which there is no other target.
+    pub(crate) fn entry(&self, now: Tick, alone: bool) -> Entry {
+        self.lock().entry(now, alone)
     }
 
     /// Begins a call, as a try where the target failed; or says why not.
-    pub(crate) fn begin(&self, now: Tick, hold: Duration) -> Result<Begun, Reason> {
+    pub(crate) fn begin(&self, now: Tick, hold: Duration, alone: bool) -> Result<Begun, Reason> {
         let mut stats = self.lock();
-        let begun = match stats.entry(now) {
+        let begun = match stats.entry(now, alone) {
             Entry::No(reason) => return Err(reason),
             Entry::Free => Begun { tries: false },
             Entry::Try | Entry::Reserve => {
@@ -285,9 +285,10 @@ impl Stats {
         }
     }
 
-    fn entry(&self, now: Tick) -> Entry {
+    fn entry(&self, now: Tick, alone: bool) -> Entry {
         match self.circuit {
             Circuit::Closed => Entry::Free,
+            Circuit::Open { tries, fast: true, .. } if alone && tries < SPARES => Entry::Reserve,
             Circuit::Open { soonest, until, .. } if now < soonest => {
                 Entry::No(Reason::Failed { wait: now.until(until.min(soonest)) })
             }
@@ -335,7 +336,7 @@ impl Stats {
         let took = Duration::from_micros(took);
         let wait = doubled(settings.open, tries, settings.open_max).max(took * 2);
         let soonest = now.after(settings.open.max(took));
-        self.circuit = Circuit::Open { until: now.after(wait), soonest, tries };
+        self.circuit = Circuit::Open { until: now.after(wait), soonest, tries, fast: took < settings.open };
         self.well_since = None;
     }
 }

@@ -206,6 +206,32 @@ fn a_hundred_calls_at_once_wait_for_the_one_that_tries_a_refused_key() {
 }
 
 #[test]
+fn a_failed_target_is_tried_ten_times_at_once_by_calls_for_which_there_is_no_other() {
+    let (mut scene, need) = (Scene::new(), Need::default());
+    let keys = [Candidate::new(lane("alpha", "one")), Candidate::new(lane("alpha", "two"))];
+    let down = refused(503, Kind::UpstreamFailed, None);
+    for _ in 0..5 {
+        scene.fail(&keys[0].lane, &down);
+    }
+    for _ in 0..10 {
+        assert!(scene.alone(&keys, &down).is_some());
+    }
+    assert!(scene.alone(&keys, &down).is_none(), "then it is left alone");
+    scene.wait(SECOND);
+    assert!(scene.alone(&keys, &down).is_some(), "or one call a second");
+
+    let others = [keys[0].clone(), Candidate::new(lane("beta", "one"))];
+    let mut scene = Scene::new();
+    for candidate in &others {
+        for _ in 0..5 {
+            scene.fail(&candidate.lane, &down);
+        }
+    }
+    let order = choose(&others, &Ask::new(&need, 1), &scene.health, scene.now);
+    assert!(order.attempts.is_empty(), "where several were there to choose from, the call is refused at once");
+}
+
+#[test]
 fn a_limit_without_a_time_keeps_nobody_from_trying_who_has_nobody_else() {
     let mut scene = Scene::new();
     let only = [Candidate::new(lane("alpha", "one"))];
