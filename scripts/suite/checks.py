@@ -114,18 +114,23 @@ def python_client(script: str, requirements="requirements.txt"):
     return check
 
 
+# Where the suites of this run wrote down what they were answered: earlier runs have left files too.
+_recorded = []
+
+
 def recorded(gateway, script: str) -> dict:
     """What a client script is told; one of OpenAI's SDKs also, where to write down what it was answered."""
     if not script.startswith("openai_"):
         return gateway.environment()
     records = places.LOGS / f"answers-{script}.jsonl"
     records.unlink(missing_ok=True)
+    _recorded.append(records)
     return gateway.environment() | {"IRONBOW_RECORDS": str(records)}
 
 
 def described() -> Counts:
     """Every answer that OpenAI's SDKs were given in this run is as OpenAI's published description says."""
-    records = sorted(places.LOGS.glob("answers-openai_*.jsonl"))
+    records = sorted(file for file in _recorded if file.exists())
     if not records:
         raise Skip("no suite of OpenAI's SDKs has run: choose one with this check")
     python = install.python_with(places.CLIENTS / "requirements-openapi.txt")
