@@ -98,7 +98,7 @@ pub(crate) async fn dispatch(gateway: &Gateway, mut plan: Plan, call: &Call, tra
     let mut waited = Duration::ZERO;
     loop {
         let Some((turn, flight)) = plan.begin(health) else {
-            if waited < PROBE_WAIT && plan.comes_again() {
+            if waited < PROBE_WAIT && Instant::now() + PROBE_LOOK < plan.until() && plan.comes_again() {
                 waited += PROBE_LOOK;
                 tokio::time::sleep(PROBE_LOOK).await;
                 continue;
