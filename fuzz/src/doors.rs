@@ -68,7 +68,7 @@ pub(crate) fn anthropic(data: &[u8]) {
 /// `/v1/responses`
 pub(crate) fn responses(data: &[u8]) {
     let Some((lenient, body)) = split(data) else { return };
-    let told = responses::Told { id: "resp_1".into(), created_at: 0, sealer: Arc::new(Nothing) };
+    let told = responses::Told { id: "resp_1".into(), created_at: 0, now: || 0, sealer: Arc::new(Nothing) };
     let read = responses::Request::read(&body, None, &headers(lenient), &LIMITS);
     judge_chat(read.and_then(|request| request.heard(&told)).map(|heard| (heard.chat, heard.model)));
 }

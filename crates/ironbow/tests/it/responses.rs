@@ -71,6 +71,11 @@ fn until(world: &World, response: &str, state: &str) {
     world.log_line(|line| line.contains(&job) && line.contains(&format!("\"state\":\"{state}\"")));
 }
 
+/// Seconds since 1970.
+fn seconds() -> u64 {
+    std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs()
+}
+
 /// Waits until so many chats have reached a backend.
 fn seen(world: &World, times: usize) {
     let chat = |journal: &[Value]| journal.iter().filter(|entry| entry["operation"] == "chat").count() >= times;
@@ -196,6 +201,36 @@ fn a_stream_is_kept_as_it_was_told_and_told_again() {
     assert_eq!(again.last().unwrap()["response"], last);
     let rest = world.get(&format!("/v1/responses/{}?stream=true&starting_after=2", id(&last)));
     assert_eq!(events(rest.text()), again[3..]);
+}
+
+#[test]
+fn a_response_says_when_it_was_completed_and_nothing_that_was_not_does() {
+    let world = World::plain();
+    let begun = seconds();
+    let completed = |response: &Value| {
+        let at = response["completed_at"].as_u64().unwrap_or_else(|| panic!("{response}"));
+        assert!((begun..=seconds()).contains(&at) && at >= response["created_at"].as_u64().unwrap(), "{response}");
+    };
+    let whole = respond(&world, &call("one"));
+    completed(&whole);
+    assert_eq!(fetch(&world, &id(&whole)).json(), whole);
+    let told = events(post(&world, "/v1/responses", &and(call("one"), json!({"stream": true}))).text());
+    for event in told.iter().filter(|event| event["response"].is_object()) {
+        if event["type"] == "response.completed" {
+            completed(&event["response"]);
+        } else {
+            assert_eq!(event["response"]["completed_at"], Value::Null, "{event}");
+        }
+    }
+    let again = world.get(&format!("/v1/responses/{}?stream=true", id(&told.last().unwrap()["response"])));
+    let again = events(again.text());
+    assert_eq!((&again[0]["response"]["completed_at"], again.last()), (&Value::Null, told.last()));
+    let queued = respond(&world, &and(call("one"), json!({"background": true})));
+    assert_eq!(queued["completed_at"], Value::Null);
+    until(&world, &id(&queued), "succeeded");
+    completed(&fetch(&world, &id(&queued)).json());
+    let cut = respond(&world, &and(call("one two three four"), json!({"max_output_tokens": 1})));
+    assert_eq!((&cut["status"], &cut["completed_at"]), (&json!("incomplete"), &Value::Null));
 }
 
 #[test]

@@ -24,7 +24,7 @@ use crate::{
     Gateway,
     doors::{Answer, Ask, Flow, body_fault, foreign::asked},
     sessions::{Background, Follow, as_it_stands, job_of},
-    steps::{authenticate::authenticate, plan::Plan, recall},
+    steps::{authenticate::authenticate, plan::Plan, recall, send},
     workers::write_call,
 };
 
@@ -219,7 +219,7 @@ pub(crate) async fn input_tokens(gateway: &Gateway, request: Request) -> Result<
     let call = responses::Request::read(&held.bytes, Some("any"), &asked(lenient), &snapshot.json_limits)?;
     let call = recall::with_past(gateway, &owner, call).await?;
     let sealer = gateway.0.sealer.clone();
-    let told = responses::Told { id: "resp_".to_owned(), created_at: 0, sealer };
+    let told = responses::Told { id: "resp_".to_owned(), created_at: 0, now: send::now, sealer };
     let tokens = call.heard(&told)?.tokens();
     Ok(shown(&json!({"object": "response.input_tokens", "input_tokens": tokens})))
 }

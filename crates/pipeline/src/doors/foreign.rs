@@ -20,7 +20,7 @@ use crate::{
     Gateway, Snapshot,
     call::Call,
     sessions::{Keeping, kept_items},
-    steps::recall::Recalled,
+    steps::{recall::Recalled, send},
 };
 
 /// What a foreign door needs besides the body.
@@ -145,6 +145,7 @@ pub(crate) fn response(recalled: Recalled, origin: &Origin<'_>) -> Result<(Call,
     let told = responses::Told {
         id: origin.id.as_str().to_owned(),
         created_at: u64::try_from(origin.created.seconds()).unwrap_or(0),
+        now: send::now,
         sealer: Arc::clone(&origin.gateway.0.sealer),
     };
     let heard = request.heard(&told)?;

@@ -46,6 +46,8 @@ pub struct Told {
     pub id: String,
     /// Seconds since 1970.
     pub created_at: u64,
+    /// The clock, in seconds since 1970: read when the answer is complete.
+    pub now: fn() -> u64,
     /// What closes the model's reasoning.
     pub sealer: Arc<dyn Sealer>,
 }

@@ -41,7 +41,7 @@ impl Sealer for Plain {
 }
 
 fn told() -> Told {
-    Told { id: "resp_0123456789abcdef".into(), created_at: 1_700_000_000, sealer: Arc::new(Plain) }
+    Told { id: "resp_0123456789abcdef".into(), created_at: 1_700_000_000, now: || 1_700_000_009, sealer: Arc::new(Plain) }
 }
 
 /// The reasoning as the writer seals it.

@@ -84,6 +84,7 @@ pub fn replay(response: &Value, after: Option<u64>, out: &mut dyn FnMut(Bytes)) 
         ("output", json!([])),
         ("error", json!(null)),
         ("incomplete_details", json!(null)),
+        ("completed_at", json!(null)),
     ] {
         before.insert(member.into(), value);
     }

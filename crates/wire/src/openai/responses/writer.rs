@@ -189,6 +189,10 @@ impl Writer {
     fn close(&mut self, status: &str) -> Value {
         let output = self.output(status);
         self.response.insert("status".into(), status.into());
+        if status == "completed" {
+            // A clock that was put back makes nothing end before it began.
+            self.response.insert("completed_at".into(), (self.told.now)().max(self.told.created_at).into());
+        }
         self.note_keeping();
         self.response.insert("output".into(), output);
         if let Some(usage) = &self.usage {
