@@ -1,0 +1,141 @@
+//! An answer that only lacks our request id, and the headers in which it says who made it.
+
+use bytes::Bytes;
+use http::{
+    HeaderMap, HeaderName, HeaderValue, StatusCode,
+    header::{CACHE_CONTROL, CONTENT_TYPE},
+};
+use types::SendBody;
+
+use crate::{
+    asks::{files::Parts, models::Sheet},
+    sessions::{Follow, Keeping},
+    steps::{
+        passage::Passed,
+        pump::{Live, Sound},
+    },
+    trail::Trail,
+    tried::{Tried, in_words},
+};
+
+/// An answer that only lacks our request id.
+pub(crate) enum Answer {
+    /// All of it.
+    Whole {
+        /// The status.
+        status: StatusCode,
+        /// The headers.
+        headers: HeaderMap,
+        /// The body.
+        body: SendBody,
+    },
+    /// A stream whose first event is there.
+    Stream {
+        /// The headers.
+        headers: HeaderMap,
+        /// The stream.
+        flow: Flow,
+    },
+}
+
+/// What streams.
+pub(crate) enum Flow {
+    /// Events.
+    Events(Box<Live>),
+    /// Events of a response that is to be kept.
+    Kept(Box<Live>, Box<Keeping>),
+    /// A response in the background, as it is told.
+    Followed(Follow),
+    /// Sound, as events or bare.
+    Sound(Box<Sound>, bool),
+    /// What a backend answers to a request that was passed on.
+    Passed(Box<Passed>),
+    /// A list of models, and the piece of it that is written.
+    Models(Box<Sheet>, Bytes),
+    /// A kept file, with its first part.
+    File(Parts, Bytes),
+}
+
+impl Answer {
+    /// A whole answer of this type.
+    pub(crate) fn whole(kind: &'static str, body: impl Into<SendBody>) -> Self {
+        Self::dressed(HeaderMap::new(), kind, body.into())
+    }
+
+    /// The same with headers of its own.
+    pub(crate) fn dressed(mut headers: HeaderMap, kind: &'static str, body: SendBody) -> Self {
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static(kind));
+        Self::Whole { status: StatusCode::OK, headers, body }
+    }
+
+    /// A stream of events that nothing between us and the caller may keep back.
+    pub(crate) fn events(headers: HeaderMap, flow: Flow) -> Self {
+        Self::typed_events(headers, EVENTS, flow)
+    }
+
+    /// The same under a media type of the dialect's own.
+    pub(crate) fn typed_events(mut headers: HeaderMap, kind: &'static str, flow: Flow) -> Self {
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static(kind));
+        headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
+        headers.insert(ACCEL_BUFFERING, HeaderValue::from_static("no"));
+        Self::Stream { headers, flow }
+    }
+}
+
+/// Tells nginx not to gather a stream.
+const ACCEL_BUFFERING: HeaderName = HeaderName::from_static("x-accel-buffering");
+/// The media type of a stream of events.
+pub(crate) const EVENTS: &str = "text/event-stream; charset=utf-8";
+
+/// The headers of an answer from a backend: which one it was, and what of the call it did not get.
+pub(crate) fn dress(mut headers: HeaderMap, dropped: &[String], trail: &Trail) -> HeaderMap {
+    let record = &trail.record;
+    name_backend(&mut headers, record.backend.as_ref().map(|b| b.as_str()), record.upstream_request_id.as_deref());
+    name_dropped(&mut headers, dropped);
+    name_attempts(&mut headers, &trail.tried, 1);
+    headers
+}
+
+/// Which backend served.
+const BACKEND: HeaderName = HeaderName::from_static("x-ironbow-backend");
+/// That backend's own id of the request.
+const UPSTREAM_REQUEST_ID: HeaderName = HeaderName::from_static("x-ironbow-upstream-request-id");
+/// How many attempts there were, where there was more than one.
+const ATTEMPTS: HeaderName = HeaderName::from_static("x-ironbow-attempts");
+/// Who was tried before, and why that failed.
+const TRIED: HeaderName = HeaderName::from_static("x-ironbow-tried");
+/// Members that were taken out of the call, by name.
+const DROPPED: HeaderName = HeaderName::from_static("x-ironbow-dropped");
+
+/// Says which backend served, and under which id of its own.
+pub(crate) fn name_backend(headers: &mut HeaderMap, backend: Option<&str>, upstream_request_id: Option<&str>) {
+    for (name, value) in [(BACKEND, backend), (UPSTREAM_REQUEST_ID, upstream_request_id)] {
+        if let Some(value) = value.and_then(|value| HeaderValue::from_str(value).ok()) {
+            headers.insert(name, value);
+        }
+    }
+}
+
+/// Names the attempts that failed, where the answer is not that of the first; `more` are those that did not fail.
+pub(crate) fn name_attempts(headers: &mut HeaderMap, tried: &[Tried], more: usize) {
+    let all = tried.len() + more;
+    if all < 2 {
+        return;
+    }
+    headers.insert(ATTEMPTS, HeaderValue::from(all));
+    if let Ok(value) = HeaderValue::from_str(&in_words(tried)) {
+        headers.insert(TRIED, value);
+    }
+}
+
+/// Names what was taken out of the call.
+pub(crate) fn name_dropped(headers: &mut HeaderMap, dropped: &[String]) {
+    if dropped.is_empty() {
+        return;
+    }
+    let names: String =
+        dropped.join(", ").chars().map(|c| if c.is_ascii_graphic() || c == ' ' { c } else { '?' }).collect();
+    if let Ok(value) = HeaderValue::from_str(&names) {
+        headers.insert(DROPPED, value);
+    }
+}
