@@ -15,8 +15,8 @@ use serde::{Deserialize, Serialize};
 pub(crate) use answer::{Answer, EVENTS, Flow, dress, name_attempts, name_backend, name_dropped};
 pub(crate) use ask::Ask;
 pub(crate) use faults::{answer_fault, body_fault};
-pub(crate) use hear::{Heard, Later, Said, Stored};
-pub(crate) use wants::{VectorsWriter, Wants};
+pub(crate) use hear::{Later, Said, Stored};
+pub(crate) use wants::{Shorten, Wants};
 
 /// A door, by the endpoint that it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]

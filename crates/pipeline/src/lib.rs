@@ -45,7 +45,7 @@ use router::Routes;
 use sessions::Archive;
 use steps::{
     admit::admit, authenticate::authenticate, deliver::deliver, dispatch::dispatch, plan::plan, recall::recall,
-    resolve::resolve,
+    resolve::resolve, shorten::shorten,
 };
 use trail::Trail;
 use tried::Recent;
@@ -65,9 +65,10 @@ async fn walk(gateway: &Gateway, request: Request, door: Door, named: &str, trai
     let ticket = admit(gateway, snapshot.clone(), caller, ask, &heard.model, &asking)?.carrying(heard.carried);
     drop(asking);
     let candidates = resolve(gateway, &ticket).await?;
+    shorten(gateway, &ticket, &candidates, &mut heard.call, &mut heard.wants)?;
     let plan = plan(gateway, ticket, candidates, &heard.call)?;
     if let Some(later) = heard.later.filter(|_| !plan.passes(&heard.call)) {
-        return Box::pin(workers::accept(gateway, &plan, &heard.call, later)).await;
+        return Box::pin(workers::accept(gateway, &plan, &heard.call, later, heard.wants.dropped())).await;
     }
     let until = plan.until();
     let reply = dispatch(gateway, plan, &heard.call, trail).await?;

@@ -12,3 +12,4 @@ pub(crate) mod quota;
 pub(crate) mod recall;
 pub(crate) mod resolve;
 pub(crate) mod send;
+pub(crate) mod shorten;

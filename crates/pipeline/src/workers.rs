@@ -117,14 +117,20 @@ fn owner(key: &hmac::Key, credential: Option<&Secret>) -> Owner {
     Owner::new(context.sign().as_ref().iter().map(|byte| format!("{byte:02x}")).collect::<String>())
 }
 
-/// Takes in a call that its caller does not wait for.
+/// Takes in a call that its caller does not wait for; `dropped` is what of it had no place in the translation.
 ///
 /// # Errors
 /// What is wrong with the call as far as it can be known; why it cannot be written down.
-pub(crate) async fn accept(gateway: &Gateway, plan: &Plan, call: &Call, later: Later) -> Result<Answer> {
+pub(crate) async fn accept(
+    gateway: &Gateway,
+    plan: &Plan,
+    call: &Call,
+    later: Later,
+    dropped: &[String],
+) -> Result<Answer> {
     match later {
         Later::Job(stored) => asks::jobs::accept(gateway, plan, call, stored).await,
-        Later::Response(background) => asks::responses::accept(gateway, plan, *background).await,
+        Later::Response(background) => asks::responses::accept(gateway, plan, *background, dropped).await,
     }
 }
 

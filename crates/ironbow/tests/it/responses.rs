@@ -234,6 +234,43 @@ fn a_response_says_when_it_was_completed_and_nothing_that_was_not_does() {
 }
 
 #[test]
+fn a_call_that_is_too_long_is_shortened_where_its_caller_says_so() {
+    let world = World::plain();
+    let model = "meta-llama/Llama-3.1-70B-Instruct";
+    world.prices();
+    // Hardly anything is left for the call itself: 131,072 tokens fit at groq.
+    let model = format!("huggingface/groq/{model}");
+    let tight = json!({"model": model, "truncation": "auto", "max_output_tokens": 131_072 - 60});
+    let old = "old words ".repeat(30);
+    let first = respond(&world, &json!({"model": model, "input": old}));
+    let second = and(tight.clone(), json!({"input": "new", "previous_response_id": first["id"]}));
+    for more in [json!({}), json!({"stream": true}), json!({"background": true})] {
+        let reply = post(&world, "/v1/responses", &and(second.clone(), more.clone()));
+        assert_eq!((reply.status, reply.header("x-ironbow-dropped")), (200, None), "{}", reply.text());
+        let response =
+            if more["stream"] == true { events(reply.text()).pop().unwrap()["response"].clone() } else { reply.json() };
+        assert_eq!(response["truncation"], "auto");
+        if more["background"] == true {
+            until(&world, &id(&response), "succeeded");
+        }
+        assert_eq!(last_messages(&world), [said("user", "new")], "{more}");
+        assert_eq!(fetch(&world, &id(&response)).json()["truncation"], "auto");
+        let listed = world.get(&format!("/v1/responses/{}/input_items", id(&response))).json();
+        assert_eq!(listed["data"].as_array().unwrap().len(), 3, "what was left out is kept all the same");
+    }
+    // Without the word, it is for the backend to judge.
+    let whole = and(second, json!({"truncation": "disabled"}));
+    assert_eq!(respond(&world, &whole)["truncation"], "disabled");
+    assert_eq!(last_messages(&world).len(), 3);
+    // Where nobody says how much fits, nothing is left out, and that is told.
+    for more in [json!({}), json!({"background": true})] {
+        let unknown = and(and(tight.clone(), call("x")), more.clone());
+        let reply = post(&world, "/v1/responses", &and(unknown, json!({"model": "huggingface/deepinfra/openai/gpt-oss-120b"})));
+        assert_eq!((reply.status, reply.header("x-ironbow-dropped")), (200, Some("truncation")), "{}", reply.text());
+    }
+}
+
+#[test]
 fn a_stream_that_its_caller_leaves_ends_as_failed() {
     let mut world = World::plain();
     world.fault(&json!({"match": {"operation": "chat"}, "times": 1, "fault": {"kind": "stall", "after": 2}}));

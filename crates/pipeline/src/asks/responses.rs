@@ -22,7 +22,7 @@ use super::{
 };
 use crate::{
     Gateway,
-    doors::{Answer, Ask, Flow, body_fault, foreign::asked},
+    doors::{Answer, Ask, Flow, body_fault, foreign::asked, name_dropped},
     sessions::{Background, Follow, as_it_stands, job_of},
     steps::{authenticate::authenticate, plan::Plan, recall, send},
     workers::write_call,
@@ -34,7 +34,12 @@ const JSON: &str = "application/json";
 ///
 /// # Errors
 /// `BadRequest` when it would go out with the caller's own token; why it cannot be kept.
-pub(crate) async fn accept(gateway: &Gateway, plan: &Plan, background: Background) -> Result<Answer> {
+pub(crate) async fn accept(
+    gateway: &Gateway,
+    plan: &Plan,
+    background: Background,
+    dropped: &[String],
+) -> Result<Answer> {
     let Background { stored, keeping, stream } = background;
     let (attempt, ticket) = (&plan.first()?, &plan.ticket);
     if attempt.whose == Whose::Caller {
@@ -58,10 +63,12 @@ pub(crate) async fn accept(gateway: &Gateway, plan: &Plan, background: Backgroun
         return Err(error.into());
     }
     gateway.0.desk.ring();
+    let mut headers = private();
+    name_dropped(&mut headers, dropped);
     Ok(if stream {
-        Answer::events(private(), Flow::Followed(Follow::new(keeping.seat, 0)))
+        Answer::events(headers, Flow::Followed(Follow::new(keeping.seat, 0)))
     } else {
-        shown(&keeping.waiting)
+        Answer::dressed(headers, JSON, keeping.waiting.to_string().into())
     })
 }
 

@@ -15,7 +15,7 @@ use wire::{
     openai::{chat, completions, embeddings, responses},
 };
 
-use super::{Door, Wants};
+use super::{Door, Shorten, Wants};
 use crate::{
     Gateway, Snapshot,
     call::Call,
@@ -99,7 +99,7 @@ fn translated(
     dropped: Vec<String>,
     limits: &Limits,
 ) -> Result<(Call, String, Wants)> {
-    let wants = Wants::Translated { write, dropped, keeping: None };
+    let wants = Wants::Translated { write, dropped, keeping: None, shorten: None };
     Ok((Call::Translated(chat::Call::read(chat, limits)?), model, wants))
 }
 
@@ -165,7 +165,8 @@ pub(crate) fn response(recalled: Recalled, origin: &Origin<'_>) -> Result<(Call,
     };
     let keeping = kept.then(keeping).transpose()?;
     let call = Call::Translated(chat::Call::read(heard.chat, &origin.snapshot.json_limits)?);
-    Ok((call, heard.model, Wants::Translated { write: heard.writer, dropped: heard.dropped, keeping }))
+    let shorten = request.may_be_shortened().then(|| Box::new(Shorten { request, told }));
+    Ok((call, heard.model, Wants::Translated { write: heard.writer, dropped: heard.dropped, keeping, shorten }))
 }
 
 /// A fault as the door's dialect says it: status, media type, body.

@@ -4,9 +4,17 @@ use types::{
     Result,
     ask::{AudioFormat, Delivery, TranscriptionAsk},
 };
-use wire::events;
+use wire::{events, openai::responses};
 
 use crate::sessions::Keeping;
+
+/// A call whose oldest items may be left out.
+pub(crate) struct Shorten {
+    /// The call, with its past.
+    pub(crate) request: responses::Request,
+    /// What its translation was told.
+    pub(crate) told: responses::Told,
+}
 
 /// What the answer must be, as far as the call says.
 pub(crate) enum Wants {
@@ -20,6 +28,8 @@ pub(crate) enum Wants {
         dropped: Vec<String>,
         /// What is to be kept of it.
         keeping: Option<Box<Keeping>>,
+        /// The call itself, where it may be shortened.
+        shorten: Option<Box<Shorten>>,
     },
     /// Vectors as another dialect writes them.
     Vectors {
@@ -52,6 +62,14 @@ pub(crate) enum Wants {
 }
 
 impl Wants {
+    /// Members of the call that had no place in the translation.
+    pub(crate) fn dropped(&self) -> &[String] {
+        match self {
+            Self::Translated { dropped, .. } | Self::Vectors { dropped, .. } => dropped,
+            _ => &[],
+        }
+    }
+
     /// Takes out what is to be kept.
     pub(crate) fn keeping(&mut self) -> Option<Box<Keeping>> {
         match self {

@@ -30,6 +30,7 @@ use crate::{
         pump::{Live, Pump},
         recall::{Recalled, with_past},
         resolve::resolve,
+        shorten::shorten,
     },
     trail::Trail,
     wishes::Wishes,
@@ -68,6 +69,7 @@ pub(super) async fn answer(
     let nobody = Caller { credential: None, bill_to: None };
     let ticket = admit(gateway, snapshot.clone(), nobody, ask, &name, &call.asking(&name)?)?;
     let candidates = resolve(gateway, &ticket).await?;
+    shorten(gateway, &ticket, &candidates, &mut call, &mut wants)?;
     let plan = plan(gateway, ticket, candidates, &call)?;
     if let Some(diary) = &trail.diary {
         // An answer costs money: it is asked for once. Nothing goes on at a backend that nobody listens to.

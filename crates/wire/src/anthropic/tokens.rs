@@ -12,7 +12,7 @@ const PER_CALL: u64 = 3;
 /// What a function's definition takes besides its text.
 const PER_TOOL: u64 = 6;
 /// A picture of common size.
-const PER_IMAGE: u64 = 800;
+pub(crate) const PER_IMAGE: u64 = 800;
 
 /// The tokens of a prompt in OpenAI's chat form.
 pub fn of_chat(chat: &Map<String, Value>) -> u64 {
@@ -38,10 +38,15 @@ fn of_message(message: &Value) -> u64 {
 fn of_part(part: &Value) -> u64 {
     match part["type"].as_str() {
         Some("text") => part["text"].as_str().map_or(0, of_text),
-        // About three bytes of a document in base64 make one of its text; four of those a token.
-        Some("file") => part["file"]["file_data"].as_str().map_or(0, |data| (data.len() / 16) as u64),
+        Some("file") => part["file"]["file_data"].as_str().map_or(0, of_file),
         _ => PER_IMAGE,
     }
+}
+
+/// The tokens of a file in base64.
+pub(crate) const fn of_file(data: &str) -> u64 {
+    // About three bytes of a document in base64 make one of its text; four of those a token.
+    data.len() as u64 / 16
 }
 
 /// The tokens of a text.

@@ -14,6 +14,7 @@ mod items;
 mod notes;
 mod request;
 mod settings;
+mod shorten;
 mod stored;
 mod tools;
 mod turns;

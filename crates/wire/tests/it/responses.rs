@@ -5,6 +5,7 @@ mod caches;
 mod calls;
 mod kept;
 mod round_trip;
+mod shorten;
 
 use std::{fs, path::PathBuf, sync::Arc};
 
@@ -41,7 +42,12 @@ impl Sealer for Plain {
 }
 
 fn told() -> Told {
-    Told { id: "resp_0123456789abcdef".into(), created_at: 1_700_000_000, now: || 1_700_000_009, sealer: Arc::new(Plain) }
+    Told {
+        id: "resp_0123456789abcdef".into(),
+        created_at: 1_700_000_000,
+        now: || 1_700_000_009,
+        sealer: Arc::new(Plain),
+    }
 }
 
 /// The reasoning as the writer seals it.

@@ -184,6 +184,11 @@ impl Request {
         }
     }
 
+    /// The same call about other items.
+    pub(super) fn about(&self, history: Vec<Value>, input: Vec<Value>) -> Self {
+        Self { members: self.members.clone(), model: self.model.clone(), input, history, lenient: self.lenient }
+    }
+
     /// The chat to send, and what writes its answer.
     ///
     /// # Errors
@@ -238,10 +243,11 @@ impl Request {
             wrong.map_or(Ok(()), |name| Err(bad(name, &format!("must be {wanted}"))))
         };
         wrong(&["stream", "store", "background", "parallel_tool_calls"], Value::is_boolean, "a boolean")?;
-        wrong(&["instructions", "previous_response_id", "truncation"], Value::is_string, "a string")?;
+        wrong(&["instructions", "previous_response_id"], Value::is_string, "a string")?;
         wrong(&["text", "reasoning", "metadata", "stream_options"], Value::is_object, "an object")?;
         wrong(&["max_output_tokens", "top_logprobs"], Value::is_u64, "a whole number")?;
         wrong(&["include"], Value::is_array, "a list")?;
+        wrong(&["truncation"], |value| value == "auto" || value == "disabled", "`auto` or `disabled`")?;
         if !self.member("conversation").is_null() && self.conversation().is_none() {
             return Err(bad("conversation", "must be an id, or an object with an `id`"));
         }
@@ -399,9 +405,6 @@ impl Request {
 
     /// What goes as it is, what is left out, and what we do not know: passed on.
     fn rest(&self, chat: &mut Map<String, Value>, notes: &mut Notes) -> Result<()> {
-        if self.member("truncation") == "auto" {
-            notes.drop("truncation");
-        }
         if self.member("stream_options")["include_obfuscation"] == true {
             notes.drop("stream_options.include_obfuscation");
         }

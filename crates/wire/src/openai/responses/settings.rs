@@ -52,8 +52,7 @@ pub(super) fn skeleton(request: &Request, told: &Told, tools: &Tools) -> Map<Str
     set("tools", tools.shown.clone().into());
     set("top_logprobs", or("top_logprobs", 0.into()));
     set("top_p", or("top_p", 1.0.into()));
-    // What does not fit is refused here, never cut.
-    set("truncation", "disabled".into());
+    set("truncation", or("truncation", "disabled".into()));
     set("metadata", or("metadata", json!({})));
     members
 }
