@@ -139,7 +139,7 @@ async fn route(gateway: &Gateway, request: Request, trail: &mut Trail) -> Result
         Route::Ready => asks::health::ready(gateway),
         Route::Metrics => Ok(asks::health::metrics(gateway)),
         Route::Welcome => Ok(asks::health::welcome()),
-        Route::Nowhere(_) => Err(no_such_path(None)),
+        Route::Nowhere(_) | Route::Background => Err(no_such_path(None)),
     }
 }
 

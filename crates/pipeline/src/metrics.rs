@@ -219,6 +219,11 @@ impl Metrics {
         self.in_flight.inc();
     }
 
+    /// What had begun goes on elsewhere.
+    pub(crate) fn request_leaves(&self) {
+        self.in_flight.dec();
+    }
+
     /// Requests that have begun and not ended.
     pub fn in_flight(&self) -> i64 {
         self.in_flight.get()

@@ -48,6 +48,8 @@ pub(crate) enum Route {
     Model(Shape),
     /// How a model would be routed now.
     Explain,
+    /// Work that nobody waits for: no path leads there.
+    Background,
     /// Nothing is there; what is said about it is in this door's dialect.
     Nowhere(Option<Door>),
     /// Is the process alive.
@@ -98,6 +100,7 @@ impl Route {
             Self::Models(_) => "models",
             Self::Model(_) => "model",
             Self::Explain => "route",
+            Self::Background => "background",
             Self::Nowhere(_) => "unknown",
             Self::Health => "health",
             Self::Ready => "ready",

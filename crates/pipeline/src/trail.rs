@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Instant};
 
 use policy::health::{Flight, Outcome, Quota};
-use types::{BackendName, Fault, Kind, Usage};
+use types::{BackendName, Fault, Kind, Usage, ports::jobs::Job};
 
 use crate::{metrics::Metrics, router::Route, steps, tried::Tried, workers::Diary};
 
@@ -88,6 +88,32 @@ impl Trail {
     pub(crate) fn silent(metrics: Arc<Metrics>) -> Self {
         let received = Instant::now();
         Self::of(String::new(), received, Record::default(), metrics, true)
+    }
+
+    /// The trail of work that nobody waits for. Its record has the same digits as the job, and as the request that asked
+    /// for a response.
+    pub(crate) fn of_work(metrics: Arc<Metrics>, job: &Job) -> Self {
+        metrics.request_begins();
+        let request_id = [ID_PREFIX, job.id.as_str().trim_start_matches("job_")].concat();
+        let record = Record { model: Some(job.model.clone()), ..Record::default() };
+        let mut trail = Self::of(request_id, Instant::now(), record, metrics, false);
+        trail.route = Some(Route::Background);
+        trail
+    }
+
+    /// Hands the trail on to whoever brings the answer to its end; what stays here leaves no record.
+    pub(crate) fn hand_on(&mut self) -> Self {
+        let mut rest = Self::silent(self.metrics.clone());
+        rest.record.backend.clone_from(&self.record.backend);
+        rest.record.attempts = self.record.attempts;
+        std::mem::replace(self, rest)
+    }
+
+    /// The work is left as it is, for another process: there is nothing to tell yet.
+    pub(crate) fn leave(mut self) {
+        if !std::mem::replace(&mut self.settled, true) {
+            self.metrics.request_leaves();
+        }
     }
 
     /// An id for an answer to which the backend gave none.

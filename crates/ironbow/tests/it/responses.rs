@@ -224,7 +224,8 @@ fn a_response_says_when_it_was_completed_and_nothing_that_was_not_does() {
     }
     let again = world.get(&format!("/v1/responses/{}?stream=true", id(&told.last().unwrap()["response"])));
     let again = events(again.text());
-    assert_eq!((&again[0]["response"]["completed_at"], again.last()), (&Value::Null, told.last()));
+    let last = |events: &[Value]| events.last().unwrap()["response"].clone();
+    assert_eq!((&again[0]["response"]["completed_at"], last(&again)), (&Value::Null, last(&told)));
     let queued = respond(&world, &and(call("one"), json!({"background": true})));
     assert_eq!(queued["completed_at"], Value::Null);
     until(&world, &id(&queued), "succeeded");
@@ -265,7 +266,8 @@ fn a_call_that_is_too_long_is_shortened_where_its_caller_says_so() {
     // Where nobody says how much fits, nothing is left out, and that is told.
     for more in [json!({}), json!({"background": true})] {
         let unknown = and(and(tight.clone(), call("x")), more.clone());
-        let reply = post(&world, "/v1/responses", &and(unknown, json!({"model": "huggingface/deepinfra/openai/gpt-oss-120b"})));
+        let reply =
+            post(&world, "/v1/responses", &and(unknown, json!({"model": "huggingface/deepinfra/openai/gpt-oss-120b"})));
         assert_eq!((reply.status, reply.header("x-ironbow-dropped")), (200, Some("truncation")), "{}", reply.text());
     }
 }
@@ -488,6 +490,82 @@ fn a_response_in_the_background_ends_truly_after_kill_9() {
     assert_eq!(world.upstream_chats().len(), 2);
     let told = events(world.get(&format!("/v1/responses/{running}?stream=true")).text());
     assert_eq!(told.last().unwrap()["type"], "response.failed");
+}
+
+/// A number of the page of metrics; zero where nothing was counted yet.
+fn count(world: &World, name: &str) -> u64 {
+    let page = world.get("/metrics");
+    let line = page.text().lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' ').map(str::to_owned));
+    line.map_or(0, |number| number.parse().unwrap())
+}
+
+/// The tokens that groq has reported: of calls, and of answers.
+fn tokens(world: &World) -> (u64, u64) {
+    let of = |kind| count(world, &format!("ironbow_tokens_total{{backend=\"groq\",type=\"{kind}\"}}"));
+    (of("input"), of("output"))
+}
+
+/// The line of the log about work in the background, once it is over.
+fn work(world: &World, response: &str) -> Value {
+    let request = response.replace("resp_", "req_");
+    let line = world.log_line(|line| line.contains(&request) && line.contains("\"route\":\"background\""));
+    serde_json::from_str(&line).unwrap()
+}
+
+#[test]
+fn what_is_used_in_the_background_is_counted_and_logged_as_in_the_foreground() {
+    let mut world = World::configured("[jobs]\nrunning = 1\n");
+    respond(&world, &call("one"));
+    let one = tokens(&world);
+    assert!(one.0 > 0 && one.1 > 0, "{one:?}");
+    for (round, stream) in [(2, false), (3, true)] {
+        let body = and(call("one"), json!({"background": true, "stream": stream}));
+        let reply = post(&world, "/v1/responses", &body);
+        let response = if stream { id(&events(reply.text())[0]["response"]) } else { id(&reply.json()) };
+        let line = work(&world, &response);
+        assert_eq!(tokens(&world), (one.0 * round, one.1 * round), "{stream}");
+        assert_eq!(
+            (line["input_tokens"].as_u64(), line["output_tokens"].as_u64()),
+            (Some(one.0), Some(one.1)),
+            "{line}"
+        );
+        assert_eq!(
+            (&line["status"], &line["backend"], &line["finish_reason"]),
+            (&json!(200), &json!("groq"), &json!("stop"))
+        );
+        let usage = fetch(&world, &response).json()["usage"].clone();
+        assert_eq!((&usage["input_tokens"], &usage["output_tokens"]), (&json!(one.0), &json!(one.1)));
+    }
+    assert_eq!(count(&world, "ironbow_requests_total{route=\"background\",backend=\"groq\",status=\"200\"}"), 2);
+
+    // One that is cancelled has what was told until then: here nothing. One that fails has none either.
+    world.fault(&json!({"match": {"operation": "chat"}, "times": 1, "fault": {"kind": "stall", "after": 2}}));
+    let cancelled = id(&respond(&world, &and(call("one"), json!({"background": true}))));
+    seen(&world, 4);
+    post(&world, &format!("/v1/responses/{cancelled}/cancel"), &json!({}));
+    let line = work(&world, &cancelled);
+    assert_eq!((&line["fault"], &line["input_tokens"]), (&json!("client_gone"), &Value::Null), "{line}");
+    world.fault(&json!({"match": {"operation": "chat"}, "times": 1, "fault": {"kind": "status", "status": 400}}));
+    let failed = id(&respond(&world, &and(call("one"), json!({"background": true}))));
+    let line = work(&world, &failed);
+    assert_eq!((&line["status"], &line["fault"]), (&json!(400), &json!("upstream_rejected")), "{line}");
+    assert_eq!(tokens(&world), (one.0 * 3, one.1 * 3));
+
+    // After a restart, what is done then is counted then, and what nobody knows is not.
+    world.fault(&json!({"match": {"operation": "chat"}, "times": 1, "fault": {"kind": "stall", "before_head": true}}));
+    let running = id(&respond(&world, &and(call("one"), json!({"background": true}))));
+    seen(&world, 6);
+    let waiting = id(&respond(&world, &and(call("one"), json!({"background": true}))));
+    world.kill_and_restart();
+    let (lost, done) = {
+        let first = world.log_line(|line| line.contains("\"route\":\"background\""));
+        let second = world.log_line(|line| line.contains("\"route\":\"background\""));
+        if first.contains(&running.replace("resp_", "req_")) { (first, second) } else { (second, first) }
+    };
+    assert!(done.contains(&waiting.replace("resp_", "req_")) && done.contains("\"output_tokens\""), "{done}");
+    assert!(!lost.contains("\"output_tokens\""), "{lost}");
+    assert_eq!(tokens(&world), one);
+    assert_eq!(count(&world, "ironbow_requests_in_flight"), 1, "only the one that asks for this");
 }
 
 #[test]

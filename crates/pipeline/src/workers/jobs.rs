@@ -108,18 +108,25 @@ async fn one(gateway: &Gateway, leased: Leased, lease_until: Moment) {
     let saved = Saved::read(&leased.progress);
     let known = saved.as_ref().ok().cloned().flatten();
     let diary = Diary::new(desk.jobs.clone(), &leased, lease_until, known);
-    let mut trail = Trail::silent(gateway.0.metrics.clone());
+    let mut trail = Trail::of_work(gateway.0.metrics.clone(), &leased.job);
     trail.diary = Some(diary.clone());
     let end = tokio::select! {
         done = contain(Box::pin(perform(gateway, &leased, saved, &mut trail))) => End::Done(done.and_then(|done| done)),
         () = when_cancelled(cancelled, &diary) => End::Cancelled,
         () = when_draining(gateway, &diary) => End::Left,
     };
+    let (backend, attempts) = (trail.record.backend.clone(), trail.record.attempts);
     let (mut state, mut give_up) = ("left for the next start", false);
-    if let End::Done(answer) = end {
-        let answer = responses::settle(gateway, &leased, answer).await;
-        give_up = matches!(&answer, Err(fault) if fault.kind == Kind::UpstreamTimeout);
-        state = finish(gateway, &leased, answer).await;
+    match end {
+        End::Done(answer) => {
+            let answer = responses::settle(gateway, &leased, answer).await;
+            give_up = matches!(&answer, Err(fault) if fault.kind == Kind::UpstreamTimeout);
+            account(trail, &answer);
+            state = finish(gateway, &leased, answer).await;
+        }
+        // What was used until then is told as for a caller who left.
+        End::Cancelled => drop(trail),
+        End::Left => trail.leave(),
     }
     if desk.leave(&leased.job.id) {
         (state, give_up) = ("cancelled", true);
@@ -132,11 +139,23 @@ async fn one(gateway: &Gateway, leased: Leased, lease_until: Moment) {
         job = %leased.job.id,
         operation = leased.job.operation.name(),
         model = leased.job.model,
-        backend = trail.record.backend.as_ref().map(|backend| backend.as_str()),
-        attempts = trail.record.attempts,
+        backend = backend.as_ref().map(|backend| backend.as_str()),
+        attempts,
         state,
         "job {state}",
     );
+}
+
+/// The work has ended: one record of it, as of a request.
+fn account(mut trail: Trail, answer: &Result<Answer>) {
+    trail.record.status = match answer {
+        Ok(_) => 200,
+        Err(fault) => {
+            trail.fault(fault);
+            wire::openai::fault::status(fault)
+        }
+    };
+    trail.settle();
 }
 
 async fn when_cancelled(mut cancelled: watch::Receiver<bool>, diary: &Diary) {

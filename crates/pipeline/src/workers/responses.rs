@@ -4,7 +4,6 @@ use std::{future::poll_fn, sync::Arc, time::Instant};
 
 use bytes::Bytes;
 use net::StreamBody as _;
-use policy::health::Flight;
 use serde_json::Value;
 use types::{
     Fault, Kind, Operation, Result,
@@ -65,6 +64,7 @@ pub(super) async fn answer(
     let origin = foreign::Origin::of_job(gateway, &snapshot, id, kept.created);
     let (mut call, name, mut wants) = foreign::response(recalled, &origin)?;
     let keeping = wants.keeping().ok_or_else(|| Fault::new(Kind::Internal, "The response is not to be kept."))?;
+    trail.record.stream = call.stream();
     let ask = Ask::of_job(lenient, wishes, until);
     let nobody = Caller { credential: None, bill_to: None };
     let ticket = admit(gateway, snapshot.clone(), nobody, ask, &name, &call.asking(&name)?)?;
@@ -77,7 +77,7 @@ pub(super) async fn answer(
     }
     let reply = dispatch(gateway, plan, &call, trail).await?;
     match deliver(gateway, &snapshot, reply, wants, until, trail).await? {
-        Answer::Stream { flow: Flow::Events(live), .. } => tell(gateway, &keeping, live, trail.flight.take()).await?,
+        Answer::Stream { flow: Flow::Events(live), .. } => tell(gateway, &keeping, live, trail.hand_on()).await?,
         Answer::Whole { .. } => end(&keeping, None).await?,
         Answer::Stream { .. } => return Err(Fault::new(Kind::Internal, "This stream is no response.")),
     }
@@ -92,11 +92,10 @@ pub(super) async fn answer(
 }
 
 /// Tells a stream to whoever follows; its last events when the response is kept.
-async fn tell(gateway: &Gateway, keeping: &Keeping, live: Box<Live>, flight: Option<Flight>) -> Result<()> {
+async fn tell(gateway: &Gateway, keeping: &Keeping, live: Box<Live>, mut trail: Trail) -> Result<()> {
     let board = &keeping.seat.board;
-    let mut own = Trail::silent(gateway.0.metrics.clone());
-    own.flight = flight;
-    let mut pump = Pump::new(live, own, gateway.0.drain.leaving());
+    trail.record.status = 200;
+    let mut pump = Pump::new(live, trail, gateway.0.drain.leaving());
     // What was announced when the call was accepted comes again.
     let (mut announced, mut last) = (board.len(), Vec::new());
     while let Some(event) = poll_fn(|cx| pump.poll_chunk(cx)).await {
