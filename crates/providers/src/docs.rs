@@ -193,7 +193,7 @@ const fn messages(kind: Messages) -> &'static str {
         Messages::AsIs => "messages and null members go as they came",
         Messages::Plain => {
             "The role `developer` becomes `system`; null members go, and so do `refusal`, `annotations`, \
-             `provider_specific_fields` and an empty `tool_calls` of a played-back answer"
+             `provider_specific_fields`, `thinking_blocks` and an empty `tool_calls` of a played-back answer"
         }
         Messages::PlainWithDeveloper => "the role `developer` stays",
         Messages::PlainWithReasoning => "`reasoning_content` of a played-back answer becomes `reasoning`",

@@ -1,5 +1,7 @@
 //! Vendors' own models: native passage byte for byte where door and vendor agree, translation where they do not.
 
+mod thoughts;
+
 use serde_json::{Value, json};
 
 use super::{

@@ -57,7 +57,7 @@ impl Keeping {
     /// As [`Self::begin`].
     pub(crate) async fn whole(&self, body: SendBody, dropped: &mut Vec<String>) -> Result<SendBody> {
         let Some(response) = self.answered.response() else { return Ok(body) };
-        let items = self.asked.iter().cloned().chain(answers(response)).collect();
+        let items = self.asked.iter().cloned().chain(self.answers()).collect();
         let kept = self.judge(self.create(body.to_bytes(), items, true).await)?;
         if kept {
             return Ok(body);
@@ -72,8 +72,13 @@ impl Keeping {
     /// When it could not be kept.
     pub(crate) async fn end(&self, told: Option<Bytes>) -> std::result::Result<(), PortError> {
         let Some(response) = self.answered.response() else { return Ok(()) };
-        let ending = Ending { body: response.to_string().into(), items: answers(response).collect(), told };
+        let ending = Ending { body: response.to_string().into(), items: self.answers().collect(), told };
         self.seat.archive.sessions.end(&self.seat.id, ending, crate::clock()).await
+    }
+
+    /// The items of the answer, to be kept.
+    fn answers(&self) -> impl Iterator<Item = Item> {
+        kept_items(self.answered.items(), true)
     }
 
     /// Takes back what was begun.
@@ -116,11 +121,6 @@ impl Keeping {
             }
         }
     }
-}
-
-/// The items of an answer, to be kept.
-fn answers(response: &Value) -> impl Iterator<Item = Item> {
-    kept_items(responses::output_of(response), true)
 }
 
 /// Items to be kept.

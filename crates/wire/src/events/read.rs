@@ -166,13 +166,19 @@ impl Reading {
         }
         for (position, choice) in said["choices"].as_array().into_iter().flatten().enumerate() {
             let number = choice["index"].as_u64().map_or(position, |index| usize::try_from(index).unwrap_or(0));
-            self.choice(u32::try_from(number).unwrap_or(0), &choice[part], out);
+            let said = &choice[part];
+            let number = u32::try_from(number).unwrap_or(0);
+            // Pieces of blocks are of no use: a stream's reasoning is its text.
+            match said["thinking_blocks"].as_array().filter(|blocks| part == "message" && !blocks.is_empty()) {
+                Some(blocks) => blocks.iter().for_each(|block| thought(number, block, out)),
+                None => reasoning(number, said, out),
+            }
+            self.choice(number, said, out);
             if let Some(tokens) = choice["logprobs"]["content"].as_array().filter(|tokens| !tokens.is_empty()) {
-                out(Event::Logprobs { choice: u32::try_from(number).unwrap_or(0), tokens: tokens.clone() });
+                out(Event::Logprobs { choice: number, tokens: tokens.clone() });
             }
             if let Some(reason) = choice["finish_reason"].as_str() {
-                let choice = u32::try_from(number).unwrap_or(0);
-                out(Event::Finish { choice, reason: Finish::named(reason) });
+                out(Event::Finish { choice: number, reason: Finish::named(reason) });
             }
         }
         if let Some(usage) = usage(&said["usage"]) {
@@ -182,9 +188,6 @@ impl Reading {
 
     fn choice(&mut self, choice: u32, said: &Value, out: &mut impl FnMut(Event)) {
         let text = |name: &str| said[name].as_str().filter(|text| !text.is_empty()).map(str::to_owned);
-        if let Some(text) = text("reasoning_content").or_else(|| text("reasoning")) {
-            out(Event::Reasoning { choice, text });
-        }
         match &said["content"] {
             Value::String(text) if !text.is_empty() => out(Event::Text { choice, text: text.clone() }),
             Value::Array(parts) => {
@@ -224,6 +227,21 @@ impl Reading {
         }
         out(Event::Done);
     }
+}
+
+fn reasoning(choice: u32, said: &Value, out: &mut impl FnMut(Event)) {
+    let text = |name: &str| said[name].as_str().filter(|text| !text.is_empty()).map(str::to_owned);
+    if let Some(text) = text("reasoning_content").or_else(|| text("reasoning")) {
+        out(Event::Reasoning { choice, text });
+    }
+}
+
+/// A block of what was thought, as Anthropic gave it.
+fn thought(choice: u32, block: &Value, out: &mut impl FnMut(Event)) {
+    if let Some(text) = block["thinking"].as_str().filter(|text| !text.is_empty()) {
+        out(Event::Reasoning { choice, text: text.to_owned() });
+    }
+    out(Event::Thought { choice, block: block.clone() });
 }
 
 fn usage(said: &Value) -> Option<Usage> {

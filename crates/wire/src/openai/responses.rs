@@ -16,6 +16,7 @@ mod request;
 mod settings;
 mod shorten;
 mod stored;
+mod thought;
 mod tools;
 mod turns;
 mod writer;
@@ -37,7 +38,9 @@ use crate::events;
 pub use crate::anthropic::Sealer;
 pub use conversations::{Brought, conversation};
 pub use request::Request;
-pub use stored::{announce, called_off_event, cancelled, failed, named_items, output_of, replay, unkept, unkept_event};
+pub use stored::{
+    announce, called_off_event, cancelled, failed, listed, named_items, output_of, replay, unkept, unkept_event,
+};
 pub use writer::Writer;
 
 /// What a translation cannot know by itself.
@@ -86,6 +89,8 @@ pub struct Answered(Arc<Shared>);
 #[derive(Debug, Default)]
 struct Shared {
     response: OnceLock<Value>,
+    /// By item, what was thought and is kept sealed although the answer does not show it.
+    thoughts: OnceLock<Vec<(String, String)>>,
     unkept: AtomicBool,
 }
 
@@ -93,6 +98,18 @@ impl Answered {
     /// The response with its final status; nothing while it is being written.
     pub fn response(&self) -> Option<&Value> {
         self.0.response.get()
+    }
+
+    /// The items of the answer as they are kept. A vendor's signed thoughts are among them also where the answer does not show
+    /// them: whoever continues it needs them.
+    pub fn items(&self) -> Vec<(String, Value)> {
+        let mut items = self.response().map(output_of).unwrap_or_default();
+        for (id, sealed) in self.0.thoughts.get().into_iter().flatten() {
+            if let Some((_, item)) = items.iter_mut().find(|(known, _)| known == id) {
+                item["encrypted_content"] = sealed.as_str().into();
+            }
+        }
+        items
     }
 
     /// The response is not kept, whatever the call wanted: what is written from now on says so.
@@ -104,9 +121,11 @@ impl Answered {
         self.0.unkept.load(Relaxed)
     }
 
-    fn set(&self, response: &Value) {
+    fn set(&self, response: &Value, thoughts: Vec<(String, String)>) {
         // Only the first end counts.
-        let _ = self.0.response.set(response.clone());
+        if self.0.thoughts.set(thoughts).is_ok() {
+            let _ = self.0.response.set(response.clone());
+        }
     }
 }
 

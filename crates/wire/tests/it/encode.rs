@@ -141,7 +141,7 @@ fn a_developer_becomes_a_system_where_the_role_is_not_known() {
 fn what_only_an_answer_has_leaves_messages_that_are_played_back() {
     let text = r#"{"model":"m","messages":[
         {"role":"assistant","content":null,"refusal":null,"annotations":[],"audio":null,"function_call":null,"tool_calls":[{"id":"a","type":"function","function":{"name":"f","arguments":"{}"}}]},
-        {"refusal":"no","role":"assistant","content":"x","tool_calls":[ ],"provider_specific_fields":{"a":1}},
+        {"refusal":"no","role":"assistant","content":"x","tool_calls":[ ],"provider_specific_fields":{"a":1},"thinking_blocks":[{"type":"thinking"}]},
         {"audio":null,"refusal":null,"role":"assistant"},
         {"role":"assistant","content":"kept","reasoning_content":"kept","audio":{"id":"kept"}},
         {"role":"user","name":null,"content":"kept","refusal":"kept, it is the user's","annotations":["kept"]}]}"#;

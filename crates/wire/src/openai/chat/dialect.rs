@@ -101,7 +101,7 @@ pub enum Messages {
     /// Everything goes as it came.
     AsIs,
     /// The role `developer` becomes `system`; null members go, save a message's `content`; so do members that only an
-    /// answer has (`refusal`, `annotations`, LiteLLM's `provider_specific_fields`, an empty `tool_calls`) in assistant
+    /// answer has (`refusal`, `annotations`, LiteLLM's `provider_specific_fields` and `thinking_blocks`, an empty `tool_calls`) in assistant
     /// messages that are played back.
     Plain,
     /// As `Plain`, but the role `developer` is known.

@@ -4,8 +4,9 @@ use serde_json::{Value, json};
 use types::Result;
 
 use super::{
-    Sealer, content, items,
+    Sealer, content,
     notes::{Notes, bad, shown},
+    thought::Thought,
     tools::Names,
     turns::Turns,
 };
@@ -91,11 +92,11 @@ impl Items<'_> {
         Ok(())
     }
 
-    /// Reasoning goes back as it was thought: sealed, in full, or as far as the summary says.
+    /// Reasoning goes back as it was thought: as what was sealed, in full, or as far as the summary says.
     fn reasoning(&mut self, item: &Value, param: &str) -> Result<()> {
-        let thought = match item["encrypted_content"].as_str() {
+        let mut thought = match item["encrypted_content"].as_str() {
             Some(sealed) => {
-                let opened = items::unseal(self.sealer, sealed);
+                let opened = Thought::open(self.sealer, sealed);
                 if opened.is_none() {
                     let place = format!("{param}.encrypted_content");
                     self.notes.refuse(&place, "it was not sealed here").map_err(|mut fault| {
@@ -105,15 +106,22 @@ impl Items<'_> {
                 }
                 opened.unwrap_or_default()
             }
-            None => String::new(),
+            None => Thought::default(),
         };
-        let thought = if thought.is_empty() { texts(&item["content"]) } else { thought };
-        let thought = if thought.is_empty() { texts(&item["summary"]) } else { thought };
+        if thought.is_empty() {
+            thought.text = said_openly(item);
+        }
         if !thought.is_empty() {
-            self.turns.think(&thought);
+            self.turns.think(thought);
         }
         Ok(())
     }
+}
+
+/// What of a reasoning item can be read: what was thought, else its summary.
+pub(super) fn said_openly(item: &Value) -> String {
+    let thought = texts(&item["content"]);
+    if thought.is_empty() { texts(&item["summary"]) } else { thought }
 }
 
 /// The type of an item; messages and references may leave it out.

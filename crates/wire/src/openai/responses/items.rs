@@ -3,8 +3,8 @@
 use serde_json::{Map, Value, json};
 
 use super::{
-    Sealer,
     custom::{Brackets, FreeText},
+    thought::Thought,
     tools::Known,
 };
 
@@ -19,7 +19,7 @@ pub(super) struct Item {
 #[derive(Clone, Debug)]
 pub(super) enum Body {
     /// What the model thought: as a summary, or as it was thought; and sealed.
-    Reasoning { text: String, summary: bool, sealed: Option<String> },
+    Reasoning { thought: Thought, summary: bool, sealed: Option<String> },
     /// What it said.
     Message(Vec<Part>),
     /// A function's call.
@@ -89,9 +89,11 @@ impl Item {
     /// As it is in the response.
     pub(super) fn shape(&self, status: &str) -> Value {
         match &self.body {
-            Body::Reasoning { text, summary, sealed } => {
+            Body::Reasoning { thought: Thought { text, .. }, summary, sealed } => {
                 let mut item = json!({"id": self.id, "type": "reasoning", "summary": []});
-                if *summary {
+                if text.is_empty() {
+                    // The vendor keeps it to itself.
+                } else if *summary {
                     item["summary"] = json!([{"type": "summary_text", "text": text}]);
                 } else {
                     item["content"] = json!([{"type": "reasoning_text", "text": text}]);
@@ -142,18 +144,4 @@ fn call_shape(id: &str, status: &str, call: &Call, said: &str) -> Value {
 pub(super) fn id(prefix: &str, response: &str, number: usize) -> String {
     let own = response.strip_prefix("resp_").unwrap_or(response);
     format!("{prefix}_{own}{number:06x}")
-}
-
-/// What else the key may seal is no reasoning.
-const LABEL: &[u8] = b"responses reasoning 1\n";
-
-/// What was thought, sealed.
-pub(super) fn seal(sealer: &dyn Sealer, thought: &str) -> String {
-    sealer.seal(&[LABEL, thought.as_bytes()].concat())
-}
-
-/// What was thought, if it was sealed here.
-pub(super) fn unseal(sealer: &dyn Sealer, sealed: &str) -> Option<String> {
-    let plain = sealer.open(sealed)?;
-    String::from_utf8(plain.strip_prefix(LABEL)?.to_vec()).ok()
 }

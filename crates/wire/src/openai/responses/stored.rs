@@ -5,10 +5,12 @@ use serde_json::{Value, json};
 use types::Fault;
 
 use super::{
+    Sealer,
     custom::{Brackets, FreeText},
     frames::Frames,
     input,
     items::{self, Body, Call, Item, Part},
+    thought::Thought,
     tools::Known,
     writer::{self, Teller},
 };
@@ -26,6 +28,24 @@ pub fn named_items(items: &[Value], holder: &str) -> Vec<(String, Value)> {
 pub fn output_of(response: &Value) -> Vec<(String, Value)> {
     let items = response["output"].as_array().into_iter().flatten();
     items.map(|item| (item["id"].as_str().unwrap_or_default().to_owned(), item.clone())).collect()
+}
+
+/// A kept item as it is listed: what was thought stands sealed in it only for whoever asks for that, and then always.
+pub fn listed(mut item: Value, sealer: Option<&dyn Sealer>) -> Value {
+    if item["type"] != "reasoning" {
+        return item;
+    }
+    match (sealer, &mut item) {
+        (None, Value::Object(members)) => drop(members.shift_remove("encrypted_content")),
+        (Some(sealer), item) if !item["encrypted_content"].is_string() => {
+            let thought = input::said_openly(item);
+            if !thought.is_empty() {
+                item["encrypted_content"] = Thought { text: thought, blocks: Vec::new() }.seal(sealer).into();
+            }
+        }
+        _ => {}
+    }
+    item
 }
 
 /// The response, saying that it is not kept.
@@ -140,7 +160,7 @@ fn item(shape: &Value) -> Item {
             let summary = shape["content"].is_null();
             let thought = if summary { &shape["summary"][0]["text"] } else { &shape["content"][0]["text"] };
             Body::Reasoning {
-                text: text(thought),
+                thought: Thought { text: text(thought), blocks: Vec::new() },
                 summary,
                 sealed: shape["encrypted_content"].as_str().map(Into::into),
             }

@@ -4,6 +4,8 @@ use std::collections::HashSet;
 
 use serde_json::{Map, Value, json};
 
+use super::thought::Thought;
+
 /// The messages so far, and the assistant's turn under way.
 #[derive(Debug, Default)]
 pub(super) struct Turns {
@@ -16,7 +18,7 @@ pub(super) struct Turns {
 
 #[derive(Debug, Default)]
 struct Turn {
-    reasoning: String,
+    thought: Thought,
     text: String,
     calls: Vec<Value>,
 }
@@ -57,15 +59,17 @@ impl Turns {
     }
 
     /// The assistant's thoughts: they come before what it says and calls.
-    pub(super) fn think(&mut self, text: &str) {
+    pub(super) fn think(&mut self, thought: Thought) {
         self.show_pictures();
         if self.turn.calls.is_empty() && !self.turn.text.is_empty() {
             self.end_turn();
         }
-        if !self.turn.reasoning.is_empty() {
-            self.turn.reasoning.push('\n');
+        let so_far = &mut self.turn.thought;
+        if !so_far.text.is_empty() {
+            so_far.text.push('\n');
         }
-        self.turn.reasoning.push_str(text);
+        so_far.text.push_str(&thought.text);
+        so_far.blocks.extend(thought.blocks);
     }
 
     /// The assistant's call of a function.
@@ -106,16 +110,19 @@ impl Turns {
     }
 
     fn end_turn(&mut self) {
-        let Turn { reasoning, text, calls } = std::mem::take(&mut self.turn);
-        if reasoning.is_empty() && text.is_empty() && calls.is_empty() {
+        let Turn { thought, text, calls } = std::mem::take(&mut self.turn);
+        if thought.is_empty() && text.is_empty() && calls.is_empty() {
             return;
         }
         let mut message = Map::new();
         message.insert("role".into(), "assistant".into());
         let silent = text.is_empty() && !calls.is_empty();
         message.insert("content".into(), if silent { Value::Null } else { text.into() });
-        if !reasoning.is_empty() {
-            message.insert("reasoning_content".into(), reasoning.into());
+        if !thought.text.is_empty() {
+            message.insert("reasoning_content".into(), thought.text.into());
+        }
+        if !thought.blocks.is_empty() {
+            message.insert("thinking_blocks".into(), thought.blocks.into());
         }
         if !calls.is_empty() {
             message.insert("tool_calls".into(), calls.into());

@@ -19,6 +19,7 @@ use super::{
     custom::{Brackets, FreeText},
     frames::Frames,
     items::{self, Body, Call, Item, Part},
+    thought::Thought,
     tools::{Known, Names},
 };
 use crate::{
@@ -86,7 +87,8 @@ impl Writer {
             Event::Start { model, .. } if !model.is_empty() => {
                 self.response.insert("model".into(), model.as_str().into());
             }
-            Event::Reasoning { choice: 0, text } => self.think(text),
+            Event::Reasoning { choice: 0, text } => self.think(|thought| thought.text.push_str(text)),
+            Event::Thought { choice: 0, block } => self.think(|thought| thought.blocks.push(block.clone())),
             Event::Text { choice: 0, text } => self.say(false, text, std::iter::empty()),
             Event::Refusal { choice: 0, text } => self.say(true, text, std::iter::empty()),
             Event::Logprobs { choice: 0, tokens } if self.ways.logprobs => {
@@ -107,13 +109,15 @@ impl Writer {
         }
     }
 
-    fn think(&mut self, said: &str) {
-        if let Some(Item { body: Body::Reasoning { text, .. }, .. }) = self.items.last_mut() {
-            text.push_str(said);
-            return;
+    /// What is being thought.
+    fn think(&mut self, more: impl FnOnce(&mut Thought)) {
+        if !matches!(self.items.last(), Some(Item { body: Body::Reasoning { .. }, .. })) {
+            let body = Body::Reasoning { thought: Thought::default(), summary: self.ways.summary, sealed: None };
+            self.push("rs", body);
         }
-        let body = Body::Reasoning { text: said.to_owned(), summary: self.ways.summary, sealed: None };
-        self.push("rs", body);
+        if let Some(Item { body: Body::Reasoning { thought, .. }, .. }) = self.items.last_mut() {
+            more(thought);
+        }
     }
 
     /// Adds to the message that is being said.
@@ -158,12 +162,23 @@ impl Writer {
         }
         let end = if all { self.items.len() } else { self.items.len().saturating_sub(1) };
         for item in &mut self.items[..end] {
-            if let Body::Reasoning { text, sealed, .. } = &mut item.body
+            if let Body::Reasoning { thought, sealed, .. } = &mut item.body
                 && sealed.is_none()
             {
-                *sealed = Some(items::seal(self.told.sealer.as_ref(), text));
+                *sealed = Some(thought.seal(self.told.sealer.as_ref()));
             }
         }
+    }
+
+    /// What its vendor signed and the answer does not show, sealed.
+    fn hidden(&self) -> Vec<(String, String)> {
+        let seal = |item: &Item| match &item.body {
+            Body::Reasoning { thought, sealed: None, .. } if !thought.blocks.is_empty() => {
+                Some((item.id.clone(), thought.seal(self.told.sealer.as_ref())))
+            }
+            _ => None,
+        };
+        self.items.iter().filter_map(seal).collect()
     }
 
     /// The response as it is when nothing more comes.
@@ -199,7 +214,8 @@ impl Writer {
             self.response.insert("usage".into(), usage_shape(usage));
         }
         let response = Value::Object(self.response.clone());
-        self.answered.set(&response);
+        let hidden = if self.response.get("store") == Some(&Value::Bool(true)) { self.hidden() } else { Vec::new() };
+        self.answered.set(&response, hidden);
         response
     }
 

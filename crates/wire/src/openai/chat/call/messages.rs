@@ -130,7 +130,9 @@ impl Scan<'_> {
         let value = self.reader.skip()?;
         Ok(match (name, kind) {
             (_, Kind::Null) => Some(MessageFlaw::Null),
-            (b"refusal" | b"annotations" | b"provider_specific_fields", _) => Some(MessageFlaw::ReplayOnly),
+            (b"refusal" | b"annotations" | b"provider_specific_fields" | b"thinking_blocks", _) => {
+                Some(MessageFlaw::ReplayOnly)
+            }
             (b"reasoning_content", Kind::String) => Some(MessageFlaw::Reasoning),
             (b"tool_calls", Kind::Array) => {
                 let inside = value.of(self.reader.bytes());

@@ -6,6 +6,7 @@ use serde_json::{Map, Value, json};
 use super::super::{
     frames::Frames,
     items::{Body, Call, Item, Part},
+    thought::Thought,
 };
 
 /// How much of the items was told.
@@ -95,7 +96,7 @@ impl Teller {
             self.frames.write("response.output_item.added", added, out);
         }
         match &item.body {
-            Body::Reasoning { text, summary, .. } => self.tell_reasoning(item, text, *summary, out),
+            Body::Reasoning { thought, summary, .. } => self.tell_reasoning(item, &thought.text, *summary, out),
             Body::Message(parts) => {
                 while let Some(part) = parts.get(self.part) {
                     self.tell_part(item, part, out);
@@ -121,6 +122,9 @@ impl Teller {
         } else {
             ("response.content_part.added", "response.reasoning_text.delta")
         };
+        if text.is_empty() {
+            return;
+        }
         if !std::mem::replace(&mut self.part_open, true) {
             let event = self.of_reasoning(item, summary, "part", thought(summary, ""));
             self.frames.write(part_kind, event, out);
@@ -170,7 +174,8 @@ impl Teller {
 
     fn close(&mut self, item: &Item, shape: &Value, out: &mut dyn FnMut(Bytes)) {
         match &item.body {
-            Body::Reasoning { text, summary, .. } => {
+            Body::Reasoning { thought: Thought { text, .. }, .. } if text.is_empty() => {}
+            Body::Reasoning { thought: Thought { text, .. }, summary, .. } => {
                 let (text_kind, part_kind) = if *summary {
                     ("response.reasoning_summary_text.done", "response.reasoning_summary_part.done")
                 } else {
