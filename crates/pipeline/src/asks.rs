@@ -3,6 +3,7 @@
 pub(crate) mod conversations;
 pub(crate) mod files;
 pub(crate) mod health;
+pub(crate) mod items;
 pub(crate) mod jobs;
 pub(crate) mod models;
 mod pages;

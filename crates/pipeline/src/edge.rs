@@ -128,7 +128,7 @@ async fn route(gateway: &Gateway, request: Request, trail: &mut Trail) -> Result
         }
         Route::Response => Box::pin(asks::responses::one(gateway, &request, rest)).await,
         Route::ResponseCancel => Box::pin(asks::responses::cancel(gateway, &request, rest)).await,
-        Route::InputItems => Box::pin(asks::responses::input_items(gateway, &request, rest)).await,
+        Route::InputItems => Box::pin(asks::items::of_input(gateway, &request, rest)).await,
         Route::Conversations | Route::Conversation | Route::ConversationItems | Route::ConversationItem => {
             Box::pin(asks::conversations::answer(gateway, request, route, rest)).await
         }

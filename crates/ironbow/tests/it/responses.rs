@@ -1,6 +1,8 @@
 //! Responses that are kept, end to end: continued, fetched and deleted, in conversations and in the background, through
 //! `kill -9`, and for nobody else.
 
+mod items;
+
 use std::time::Duration;
 
 use serde_json::{Value, json};

@@ -16,6 +16,7 @@ use types::{
 use wire::openai::responses::{self, Brought};
 
 use super::{
+    items::Show,
     pages::{Page, list},
     responses::shown,
 };
@@ -24,7 +25,7 @@ use crate::{
     doors::{Answer, body_fault},
     router::Route,
     sessions::kept_items,
-    steps::{authenticate::authenticate, recall::value},
+    steps::authenticate::authenticate,
 };
 
 /// Answers about conversations: `rest` is what of the path stands behind them.
@@ -38,7 +39,7 @@ pub(crate) async fn answer(gateway: &Gateway, request: Request, route: Route, re
         _ => (rest, ""),
     };
     let query = request.uri.query().unwrap_or_default().to_owned();
-    let (method, desk) = (request.method.clone(), Desk { gateway, owner });
+    let (method, desk) = (request.method.clone(), Desk { gateway, owner, show: Show::read(&query)? });
     let brought = if method == Method::POST { read(gateway, request).await? } else { Brought::default() };
     if route == Route::Conversations {
         return desk.create(brought).await;
@@ -66,6 +67,7 @@ async fn read(gateway: &Gateway, request: Request) -> Result<Brought> {
 struct Desk<'a> {
     gateway: &'a Gateway,
     owner: Owner,
+    show: Show,
 }
 
 impl Desk<'_> {
@@ -114,7 +116,7 @@ impl Desk<'_> {
     async fn items(&self, id: &SessionId) -> Result<Vec<Value>> {
         let sessions = &self.gateway.0.archive.sessions;
         let history = sessions.history(&self.owner, id, crate::clock()).await?.ok_or_else(missing)?;
-        Ok(history.items.iter().map(value).collect())
+        Ok(history.items.iter().map(|item| self.show.item(self.gateway, item)).collect())
     }
 
     async fn item(&self, id: &SessionId, item: &str) -> Result<Answer> {
@@ -127,7 +129,7 @@ impl Desk<'_> {
             return Err(Fault::new(Kind::BadRequest, "`items` is missing: send a list of items.").param("items"));
         }
         let (items, now) = (named(&brought.items)?, crate::clock());
-        let added: Vec<Value> = items.iter().map(value).collect();
+        let added: Vec<Value> = items.iter().map(|item| self.show.item(self.gateway, item)).collect();
         if !self.gateway.0.archive.sessions.append(&self.owner, id, items, self.expires(now), now).await? {
             return Err(missing());
         }

@@ -18,7 +18,7 @@ use wire::openai::responses;
 
 use super::{
     jobs::{call_off, private},
-    pages::{Page, bad, parameters},
+    pages::{bad, parameters},
 };
 use crate::{
     Gateway,
@@ -199,19 +199,6 @@ pub(super) async fn called_off(gateway: &Gateway, owner: &Owner, id: &SessionId)
     Ok(())
 }
 
-/// `GET /v1/responses/{id}/input_items`: what it was asked, with what came before.
-///
-/// # Errors
-/// `NotFound` when the caller has no such response; what of the query cannot be read.
-pub(crate) async fn input_items(gateway: &Gateway, request: &Request, id: &str) -> Result<Answer> {
-    let page = Page::read(request.uri.query().unwrap_or_default())?;
-    let owner = gateway.0.desk.owner(&authenticate(&request.headers)?);
-    let id = SessionId::parse_response(id).ok_or_else(missing)?;
-    let history = gateway.0.archive.sessions.history(&owner, &id, crate::clock()).await?.ok_or_else(missing)?;
-    let asked = history.items.iter().enumerate().filter(|(place, item)| *place < history.before || !item.answer);
-    Ok(shown(&page.cut(asked.map(|(_, item)| recall::value(item)).collect())?))
-}
-
 /// `POST /v1/responses/input_tokens`: how many tokens a call is likely to have. Nothing is sent to a backend.
 ///
 /// # Errors
@@ -232,14 +219,14 @@ pub(crate) async fn input_tokens(gateway: &Gateway, request: Request) -> Result<
 }
 
 /// The response of this id, if it is the caller's.
-async fn find(gateway: &Gateway, request: &Request, id: &str) -> Result<(Owner, SessionId, Session)> {
+pub(super) async fn find(gateway: &Gateway, request: &Request, id: &str) -> Result<(Owner, SessionId, Session)> {
     let owner = gateway.0.desk.owner(&authenticate(&request.headers)?);
     let id = SessionId::parse_response(id).ok_or_else(missing)?;
     let kept = gateway.0.archive.sessions.get(&owner, &id, crate::clock()).await?.ok_or_else(missing)?;
     Ok((owner, id, kept))
 }
 
-fn missing() -> Box<Fault> {
+pub(super) fn missing() -> Box<Fault> {
     Fault::new(Kind::NotFound, "There is no such response, or not any more.")
 }
 
