@@ -16,8 +16,14 @@ pub enum NetErrorKind {
     ConnectRefused,
     /// No connection within the connect timeout.
     ConnectTimeout,
-    /// The TLS handshake failed: certificate, name, version.
+    /// The TLS handshake failed for another reason than those below: version, protocol, no TLS at all.
     Tls,
+    /// The peer's certificate has expired, or is not valid yet.
+    CertificateDate,
+    /// The peer's certificate is for other names.
+    CertificateName,
+    /// Nobody whom this machine trusts vouches for the peer's certificate: its issuer is unknown, or it signed itself.
+    CertificateIssuer,
     /// The deadline passed before the head of the reply was there, or before a body was whole.
     Timeout,
     /// The peer closed the connection before any byte of a reply.
@@ -44,6 +50,9 @@ impl NetErrorKind {
             Self::ConnectRefused => "connect_refused",
             Self::ConnectTimeout => "connect_timeout",
             Self::Tls => "tls",
+            Self::CertificateDate => "certificate_date",
+            Self::CertificateName => "certificate_name",
+            Self::CertificateIssuer => "certificate_issuer",
             Self::Timeout => "timeout",
             Self::Closed => "closed",
             Self::Write => "write",
@@ -105,6 +114,14 @@ impl From<NetError> for Box<Fault> {
             N::ConnectRefused => (Kind::UpstreamUnreachable, "The backend did not accept a connection."),
             N::ConnectTimeout => (Kind::UpstreamUnreachable, "No connection to the backend could be made in time."),
             N::Tls => (Kind::UpstreamUnreachable, "No trusted TLS connection to the backend could be made."),
+            N::CertificateDate => (
+                Kind::UpstreamUnreachable,
+                "The backend's certificate has expired or is not valid yet (or this machine's clock is wrong).",
+            ),
+            N::CertificateName => (Kind::UpstreamUnreachable, "The backend's certificate is for another host name."),
+            N::CertificateIssuer => {
+                (Kind::UpstreamUnreachable, "The backend's certificate is signed by nobody whom this machine trusts.")
+            }
             N::Timeout => (Kind::UpstreamTimeout, "The backend did not answer in time."),
             N::Closed => (Kind::UpstreamUnreachable, "The backend closed the connection without an answer."),
             N::Write => (Kind::UpstreamUnreachable, "The connection to the backend broke while the call was sent."),

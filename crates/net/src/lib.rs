@@ -32,4 +32,4 @@ pub use message::{Abort, Body, Request, Response, Service, StreamBody};
 pub use origin::{BadOrigin, Origin, Permit, Scheme};
 pub use recv::{CollectError, Held, RecvBody};
 pub use server::{Listener, ServeError, Server, ServerLimits, Serving, TlsSettings, serve};
-pub use upstream::{Headers, Outgoing, Reply, Upstream, UpstreamSettings};
+pub use upstream::{Headers, Outgoing, Reply, Resolver, Upstream, UpstreamSettings};

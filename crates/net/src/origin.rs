@@ -5,6 +5,7 @@ use std::{
     hash::{Hash, Hasher},
     net::{IpAddr, Ipv4Addr, Ipv6Addr},
     sync::Arc,
+    time::Duration,
 };
 
 /// What addresses an origin may lead to.
@@ -61,7 +62,7 @@ impl fmt::Display for Host {
 
 /// Scheme, host and port. Cloning is cheap; two equal origins share their connections.
 #[derive(Clone)]
-pub struct Origin(Arc<Inner>);
+pub struct Origin(Arc<Inner>, Option<Duration>);
 
 struct Inner {
     scheme: Scheme,
@@ -124,7 +125,17 @@ impl Origin {
         let mut hasher = std::hash::DefaultHasher::new();
         (scheme, &host, port, permit).hash(&mut hasher);
         let hash = hasher.finish();
-        Self(Arc::new(Inner { scheme, host, port, permit, authority: authority.into(), hash }))
+        Self(Arc::new(Inner { scheme, host, port, permit, authority: authority.into(), hash }), None)
+    }
+
+    /// The same, to which a connection must be made within this time; else the client's own limit counts.
+    #[must_use]
+    pub fn connect_within(self, limit: Duration) -> Self {
+        Self(self.0, Some(limit))
+    }
+
+    pub(crate) const fn connect_limit(&self) -> Option<Duration> {
+        self.1
     }
 
     /// Clear text or TLS.

@@ -5,12 +5,14 @@ mod h1;
 mod h1_body;
 mod h2;
 mod head;
+mod names;
 mod pool;
 mod tls;
 
 pub(crate) use h1_body::H1Body;
 pub(crate) use h2::{H2Lease, Segments};
 pub(crate) use head::{decimal, is_hop_by_hop};
+pub use names::Resolver;
 
 use crate::{Drain, Fields, NetError, Origin, RecvBody, clock::Clock, io::Io};
 use http::{HeaderMap, Method, StatusCode};
@@ -26,8 +28,14 @@ use types::SendBody;
 /// How to reach backends.
 #[derive(Clone, Debug)]
 pub struct UpstreamSettings {
-    /// How long resolving, connecting and the TLS handshake may take together.
+    /// How long resolving, connecting and the TLS handshake may take together, where an origin says nothing else.
     pub connect_timeout: Duration,
+    /// How long a peer's machine may not answer at all, although something was sent to it, before the connection is over.
+    pub silent: Duration,
+    /// How long the addresses of a host that was reached serve on while its name cannot be resolved.
+    pub keep_addresses: Duration,
+    /// Who knows the addresses of names; `None` asks the system.
+    pub resolver: Option<Resolver>,
     /// How long a connection may lie idle before it is closed.
     pub idle_timeout: Duration,
     /// How many idle connections are kept per origin and thread.
@@ -47,7 +55,10 @@ pub struct UpstreamSettings {
 impl Default for UpstreamSettings {
     fn default() -> Self {
         Self {
-            connect_timeout: Duration::from_secs(5),
+            connect_timeout: Duration::from_secs(2),
+            silent: Duration::from_secs(20),
+            keep_addresses: Duration::from_secs(600),
+            resolver: None,
             idle_timeout: Duration::from_secs(60),
             max_idle: 512,
             max_head: 64 * 1024,
@@ -67,6 +78,7 @@ pub(crate) struct Shared {
     settings: UpstreamSettings,
     pool: pool::Pool,
     tls: tls::Client,
+    names: names::Names,
 }
 
 /// A request to send. What belongs to the connection (`host`, `content-length`, `transfer-encoding`, `connection`, …)
@@ -132,7 +144,7 @@ impl Upstream {
     /// A client with empty pools. Certificates are loaded at the first TLS connection.
     pub fn new(settings: UpstreamSettings) -> Self {
         let pool = pool::Pool::new(settings.max_idle, settings.idle_timeout);
-        Self(Arc::new(Shared { settings, pool, tls: tls::Client::new() }))
+        Self(Arc::new(Shared { settings, pool, tls: tls::Client::new(), names: names::Names::default() }))
     }
 
     /// Sends `request` and waits for the head of the reply, both until `deadline`.

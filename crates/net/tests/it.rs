@@ -12,6 +12,8 @@ mod bed;
 mod client;
 #[path = "it/drain.rs"]
 mod drain;
+#[path = "it/names.rs"]
+mod names;
 #[path = "it/pool.rs"]
 mod pool;
 #[path = "it/round.rs"]

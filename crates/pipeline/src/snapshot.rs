@@ -226,6 +226,7 @@ impl Ready {
     fn new(config: &Compiled, endpoint: Endpoint, permit: Permit) -> Result<Self, BadSnapshot> {
         let (origin, _) = Origin::parse(endpoint.origin(), permit).map_err(|error| BadSnapshot(error.to_string()))?;
         let times = *config.times(&endpoint.backend);
+        let origin = origin.connect_within(times.connect);
         Ok(Self { endpoint: endpoint.into(), origin, times, own: OnceLock::new() })
     }
 

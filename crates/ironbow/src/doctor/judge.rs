@@ -196,7 +196,7 @@ fn unreachable(check: &'static str, exchange: &Exchange, error: &NetError) -> Fi
         NetErrorKind::AddressRefused => format!("The name leads to a private address. Write the address itself into {setting} if that is meant."),
         NetErrorKind::ConnectRefused => format!("Nothing listens there: check {setting} and the firewall."),
         NetErrorKind::ConnectTimeout => "Packets are lost on the way: check the firewall; this machine must reach port 443 outside.".to_owned(),
-        NetErrorKind::Tls => "Check this machine's clock and certificates; a proxy that opens TLS must be trusted by the system.".to_owned(),
+        NetErrorKind::Tls | NetErrorKind::CertificateDate | NetErrorKind::CertificateName | NetErrorKind::CertificateIssuer => "Check this machine's clock and certificates; a proxy that opens TLS must be trusted by the system.".to_owned(),
         NetErrorKind::Timeout => "It accepted the connection and said nothing: try again; if it stays so, look at https://status.huggingface.co.".to_owned(),
         _ => format!("What answers there breaks off or does not speak HTTP: check {setting}, and any proxy in between."),
     };

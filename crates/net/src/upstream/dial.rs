@@ -2,7 +2,8 @@
 
 use super::{Conn, Upstream, Way, h2::H2Conn};
 use crate::{NetError, NetErrorKind, Origin, Scheme, guard, io::Io, origin::Host};
-use rustls::pki_types::ServerName;
+use rustls::{CertificateError, pki_types::ServerName};
+use socket2::{SockRef, TcpKeepalive};
 use std::{
     future::{Future, poll_fn},
     io,
@@ -21,10 +22,10 @@ const HEAD_START: Duration = Duration::from_millis(250);
 impl Upstream {
     /// Makes a connection to `origin`, or gets a share of one that somebody else has just made.
     pub(super) async fn dial(&self, origin: &Origin, deadline: Instant) -> Result<Way, NetError> {
-        let limit = Instant::now() + self.0.settings.connect_timeout;
+        let limit = Instant::now() + origin.connect_limit().unwrap_or(self.0.settings.connect_timeout);
         let dialing = async {
             match origin.scheme() {
-                Scheme::Http => Ok(Way::H1(Conn::new(Io::Plain(connect(origin).await?)))),
+                Scheme::Http => Ok(Way::H1(Conn::new(Io::Plain(self.connect(origin).await?)))),
                 Scheme::Https => self.dial_tls(origin).await,
             }
         };
@@ -51,14 +52,14 @@ impl Upstream {
             (!memory.speaks_h1.load(Relaxed)).then_some(turn)
         };
         let config = self.0.tls.config(&self.0.settings).await?;
-        let tcp = connect(origin).await?;
+        let tcp = self.connect(origin).await?;
         let name = match origin.host_ref() {
             Host::Ip(ip) => ServerName::IpAddress((*ip).into()),
             Host::Name(name) => ServerName::try_from(name.to_string())
                 .map_err(|_| NetError::new(NetErrorKind::Tls, "the host is not a name that a certificate can have"))?,
         };
         let tls = TlsConnector::from(config).connect(name, tcp).await;
-        let tls = tls.map_err(|error| NetError::new(NetErrorKind::Tls, format!("{origin}: {error}")))?;
+        let tls = tls.map_err(|error| NetError::new(distrust(&error), format!("{origin}: {error}")))?;
         if tls.get_ref().1.alpn_protocol() != Some(b"h2") {
             memory.speaks_h1.store(true, Relaxed);
             return Ok(Way::H1(Conn::new(Io::Tls(Box::new(tls.into())))));
@@ -70,25 +71,56 @@ impl Upstream {
         self.sweep_soon(self.0.pool.share(origin, conn));
         lease.map(Way::H2).ok_or_else(|| NetError::new(NetErrorKind::Closed, "closed right after the handshake"))
     }
+
+    /// Connects to the first allowed address that accepts. What is checked is what is connected to.
+    async fn connect(&self, origin: &Origin) -> Result<TcpStream, NetError> {
+        let (host, permit) = (origin.host_ref(), origin.permit());
+        if guard::refuses_name(host, permit) {
+            return Err(refused(origin));
+        }
+        let shared = &self.0;
+        let tcp = match host {
+            Host::Ip(ip) => connect_to(origin, vec![SocketAddr::new(*ip, origin.port())]).await?,
+            Host::Name(name) => {
+                let found = shared.names.look_up(name, origin.port(), &shared.settings).await;
+                let (addresses, fresh) =
+                    found.map_err(|error| NetError::new(NetErrorKind::Resolve, format!("{origin}: {error}")))?;
+                let tcp = connect_to(origin, addresses.clone()).await?;
+                if fresh {
+                    shared.names.reached(name, &addresses);
+                }
+                tcp
+            }
+        };
+        tcp.set_nodelay(true).ok();
+        end_with_silence(&tcp, shared.settings.silent);
+        Ok(tcp)
+    }
 }
 
-/// Connects to the first allowed address that accepts. What is checked is what is connected to.
-async fn connect(origin: &Origin) -> Result<TcpStream, NetError> {
-    let (host, permit) = (origin.host_ref(), origin.permit());
-    if guard::refuses_name(host, permit) {
-        return Err(refused(origin));
+/// Has the system end a connection whose other end is gone without a word: no router or machine answers any more.
+fn end_with_silence(tcp: &TcpStream, silent: Duration) {
+    let socket = SockRef::from(tcp);
+    let (first, again) = (silent / 2, (silent / 4).max(Duration::from_secs(1)));
+    // A system that does not know an option waits as long as it always did.
+    socket.set_tcp_keepalive(&TcpKeepalive::new().with_time(first).with_interval(again)).ok();
+    #[cfg(target_os = "linux")]
+    socket.set_tcp_user_timeout(Some(silent)).ok();
+}
+
+/// What is wrong with a peer whose handshake failed.
+fn distrust(error: &io::Error) -> NetErrorKind {
+    use CertificateError as C;
+    match error.get_ref().and_then(|cause| cause.downcast_ref()) {
+        Some(rustls::Error::InvalidCertificate(why)) => match why {
+            C::Expired | C::ExpiredContext { .. } | C::NotValidYet | C::NotValidYetContext { .. } => {
+                NetErrorKind::CertificateDate
+            }
+            C::NotValidForName | C::NotValidForNameContext { .. } => NetErrorKind::CertificateName,
+            _ => NetErrorKind::CertificateIssuer,
+        },
+        _ => NetErrorKind::Tls,
     }
-    let addresses: Vec<SocketAddr> = match host {
-        Host::Ip(ip) => vec![SocketAddr::new(*ip, origin.port())],
-        Host::Name(name) => tokio::net::lookup_host((&**name, origin.port()))
-            .await
-            .map_err(|error| NetError::new(NetErrorKind::Resolve, format!("{origin}: {error}")))?
-            .collect(),
-    };
-    if addresses.is_empty() {
-        return Err(NetError::new(NetErrorKind::Resolve, format!("{origin} has no address")));
-    }
-    connect_to(origin, addresses).await
 }
 
 /// Connects to the first of the addresses that a name led to and that are allowed. The name is not asked for again: what
@@ -99,9 +131,7 @@ async fn connect_to(origin: &Origin, mut addresses: Vec<SocketAddr>) -> Result<T
         return Err(refused(origin));
     }
     let tcp = race(alternate(addresses)).await;
-    let tcp = tcp.map_err(|error| NetError::new(NetErrorKind::ConnectRefused, format!("{origin}: {error}")))?;
-    tcp.set_nodelay(true).ok();
-    Ok(tcp)
+    tcp.map_err(|error| NetError::new(NetErrorKind::ConnectRefused, format!("{origin}: {error}")))
 }
 
 fn refused(origin: &Origin) -> NetError {

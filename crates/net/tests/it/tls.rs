@@ -126,9 +126,9 @@ async fn shake(trust: &Trust, server: &Running, alpn: &[&[u8]]) -> Shaken {
     tokio_rustls::TlsConnector::from(Arc::new(config)).connect(name, tcp).await.unwrap()
 }
 
-async fn refused(client: &Upstream, origin: &Origin) -> NetError {
+async fn refused(client: &Upstream, origin: &Origin, kind: NetErrorKind) -> NetError {
     let error = client.send(origin, get("/"), soon()).await.unwrap_err();
-    assert_eq!((error.kind, error.sent), (NetErrorKind::Tls, Sent::No), "{error}");
+    assert_eq!((error.kind, error.sent), (kind, Sent::No), "{error}");
     error
 }
 
@@ -244,19 +244,20 @@ async fn a_backend_without_alpn_is_spoken_to_in_http_1() {
 }
 
 #[tokio::test]
-async fn a_certificate_that_is_not_to_be_trusted_is_refused() {
+async fn a_certificate_that_is_not_to_be_trusted_is_refused_with_the_reason() {
+    use NetErrorKind::{CertificateDate, CertificateIssuer, CertificateName, Tls};
     let trust = Trust::new();
     trust.issue("localhost", |_| ());
     let (_server, origin) = trust.serve(echo());
     // Unknown authority.
-    refused(&trusting(None), &origin).await;
-    refused(&Trust::new().client(), &origin).await;
+    refused(&trusting(None), &origin, CertificateIssuer).await;
+    refused(&Trust::new().client(), &origin, CertificateIssuer).await;
     // Another name.
     let other = format!("https://127.0.0.1:{}", origin.port());
-    refused(&trust.client(), &Origin::parse(&other, Permit::Declared).unwrap().0).await;
+    refused(&trust.client(), &Origin::parse(&other, Permit::Declared).unwrap().0, CertificateName).await;
     trust.issue("other.example", |_| ());
     let (_server, origin) = trust.serve(echo());
-    refused(&trust.client(), &origin).await;
+    refused(&trust.client(), &origin, CertificateName).await;
     // Out of date, and not valid yet.
     for (from, to) in [(2001, 2002), (2090, 2091)] {
         trust.issue("localhost", |params| {
@@ -264,17 +265,17 @@ async fn a_certificate_that_is_not_to_be_trusted_is_refused() {
             params.not_after = rcgen::date_time_ymd(to, 1, 1);
         });
         let (_server, origin) = trust.serve(echo());
-        refused(&trust.client(), &origin).await;
+        refused(&trust.client(), &origin, CertificateDate).await;
     }
     // Signed by itself.
     let own = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).unwrap();
     trust.write(&own.cert.pem(), &own.signing_key.serialize_pem());
     let (_server, origin) = trust.serve(echo());
-    refused(&trust.client(), &origin).await;
+    refused(&trust.client(), &origin, CertificateIssuer).await;
     // No TLS at all.
     let plain = serve(echo());
     let url = format!("https://localhost:{}", plain.address().port());
-    refused(&trust.client(), &Origin::parse(&url, Permit::Declared).unwrap().0).await;
+    refused(&trust.client(), &Origin::parse(&url, Permit::Declared).unwrap().0, Tls).await;
 }
 
 #[tokio::test]
@@ -284,7 +285,7 @@ async fn a_file_of_authorities_that_cannot_be_used_is_an_error_that_names_it() {
     let (_server, origin) = trust.serve(echo());
     fs::write(trust.folder.file("bad.pem"), "nothing in here").unwrap();
     for name in ["missing.pem", "bad.pem", "key.pem"] {
-        let error = refused(&trusting(Some(trust.folder.file(name))), &origin).await;
+        let error = refused(&trusting(Some(trust.folder.file(name))), &origin, NetErrorKind::Tls).await;
         assert!(error.detail.contains(name), "{error}");
     }
 }

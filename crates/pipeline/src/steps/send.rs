@@ -13,7 +13,7 @@ use crate::{Gateway, trail::Trail};
 
 /// An error's body is read up to here; the rest says nothing more.
 const ERROR_BODY: usize = 64 * 1024;
-/// How long an error's body may take.
+/// How long an error's body may take, where its call has the time.
 const ERROR_TIME: Duration = Duration::from_secs(10);
 /// How soon a kept connection must break to count as dead before the call was sent.
 const STALE_WITHIN: Duration = Duration::from_secs(1);
@@ -40,7 +40,7 @@ pub(crate) async fn send(
     if reply.status.is_success() {
         Ok(reply)
     } else {
-        Err(Box::pin(refused(reply.status, &reply.headers, reply.body)).await)
+        Err(Box::pin(refused(reply.status, &reply.headers, reply.body, until)).await)
     }
 }
 
@@ -53,8 +53,8 @@ pub(crate) fn too_large(backend: &str, size: usize, limit: usize, offer: &str) -
 }
 
 /// A refusal in the backend's own words.
-pub(crate) async fn refused(status: StatusCode, headers: &Fields, body: RecvBody) -> Box<Fault> {
-    refusal(status, headers, &error_body(body).await)
+pub(crate) async fn refused(status: StatusCode, headers: &Fields, body: RecvBody, until: Instant) -> Box<Fault> {
+    refusal(status, headers, &error_body(body, until).await)
 }
 
 /// The fault that an error's head and body are.
@@ -63,9 +63,9 @@ pub(crate) fn refusal(status: StatusCode, headers: &Fields, text: &Bytes) -> Box
     wire::upstream_error::read(status.as_u16(), &header, text, now()).sent(Sent::Yes)
 }
 
-/// The start of an error's body; what cannot be read is left out.
-pub(crate) async fn error_body(mut body: RecvBody) -> Bytes {
-    let until = Instant::now() + ERROR_TIME;
+/// The start of an error's body, read until then at the latest; what cannot be read is left out.
+pub(crate) async fn error_body(mut body: RecvBody, until: Instant) -> Bytes {
+    let until = until.min(Instant::now() + ERROR_TIME);
     let mut text = Vec::new();
     while text.len() < ERROR_BODY {
         match tokio::time::timeout_at(until.into(), body.chunk()).await {

@@ -68,7 +68,7 @@ impl Default for Timeouts {
             between_events: Period::seconds(120),
             stream: Period::seconds(3600),
             answer: Period::seconds(600),
-            connect: Period::seconds(3),
+            connect: Period::seconds(2),
             body: Period::seconds(60),
             drain: Period::seconds(30),
         }

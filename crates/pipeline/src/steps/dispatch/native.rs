@@ -38,7 +38,7 @@ pub(super) async fn pass(
     let headers = shown_headers(&reply.headers);
     let content = if call.stream() {
         if !is_event_stream(&reply.headers) {
-            return Err(no_stream(&reply.headers, reply.body).await);
+            return Err(no_stream(&reply.headers, reply.body, attempt.deadline).await);
         }
         let decoder = Decoder::Native(native::Stream::new(call.dialect()));
         Content::Stream(begin(attempt, decoder, reply.body, trail).await?)
@@ -79,7 +79,7 @@ pub(super) async fn chat(
     let mut write = Writer::new(&attempt.model, show_usage);
     let content = if call.stream() {
         if !is_event_stream(&reply.headers) {
-            return Err(no_stream(&reply.headers, reply.body).await);
+            return Err(no_stream(&reply.headers, reply.body, attempt.deadline).await);
         }
         let decoder = Decoder::Heard(Box::new(Heard::new(backend::Stream::new(now()), Box::new(write))));
         Content::Stream(begin(attempt, decoder, reply.body, trail).await?)

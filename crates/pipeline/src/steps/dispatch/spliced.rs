@@ -123,7 +123,7 @@ async fn first_event(
     trail: &mut Trail,
 ) -> Result<Box<Live>> {
     if !is_event_stream(headers) {
-        return Err(Box::pin(no_stream(headers, body)).await);
+        return Err(Box::pin(no_stream(headers, body, attempt.deadline)).await);
     }
     let decoder = chat::Stream::new(chat::StreamContext {
         show_usage,
@@ -175,8 +175,8 @@ pub(super) fn is_event_stream(headers: &Fields) -> bool {
 }
 
 /// A stream was asked for and something else came with a good status: an error that says so, or a mistake.
-pub(super) async fn no_stream(headers: &Fields, body: RecvBody) -> Box<Fault> {
-    let text = error_body(body).await;
+pub(super) async fn no_stream(headers: &Fields, body: RecvBody, until: Instant) -> Box<Fault> {
+    let text = error_body(body, until).await;
     match chat::answer(&text, &chat::AnswerContext { id: "", model: "", created: 0 }) {
         Err(fault) if fault.kind != Kind::UpstreamBadReply => fault,
         _ => {
