@@ -10,6 +10,7 @@ mod it {
     mod doors;
     mod jobs;
     mod limits;
+    mod peer;
     mod process;
     mod raw;
     mod refusals;

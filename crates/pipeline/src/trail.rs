@@ -135,6 +135,15 @@ impl Trail {
         }
     }
 
+    /// The first piece of an answer is there; in a stream of events that is how soon its target is.
+    pub(crate) fn begun(&mut self, events: bool) {
+        let now = Instant::now();
+        self.record.first_event = Some(now);
+        if let Some(flight) = self.flight.as_mut().filter(|_| events) {
+            flight.first_event(now);
+        }
+    }
+
     /// The answer has come to its end.
     pub(crate) fn served(&mut self) {
         if let Some(flight) = self.flight.take() {

@@ -28,9 +28,9 @@ use super::{
 use crate::{Gateway, call::Call, metrics::SERVED, trail::Trail, tried::Tried};
 
 /// How long a call that has nobody else waits while another one tries whoever was put aside.
-const PROBE_WAIT: Duration = Duration::from_secs(5);
+pub(crate) const PROBE_WAIT: Duration = Duration::from_secs(5);
 /// And how often it looks.
-const PROBE_LOOK: Duration = Duration::from_millis(20);
+pub(crate) const PROBE_LOOK: Duration = Duration::from_millis(20);
 
 /// What a backend answered.
 pub(crate) struct Reply {

@@ -1,32 +1,66 @@
 //! The transparent proxy under `/{backend}/…`: Hugging Face's own clients, pointed here instead of at the router. What
-//! they send goes on as it is, with the gateway's key; what comes back is passed on as it is, and counted.
+//! they send goes on as it is, with one of the gateway's keys, chosen as for every other call; what comes back is passed on
+//! as it is, and counted.
 
-use std::{
-    task::{Context, Poll},
-    time::{Duration, Instant},
-};
+mod keys;
+mod pump;
+
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use http::{
     HeaderMap, HeaderName, HeaderValue, Method, StatusCode,
-    header::{ACCEPT, CONTENT_TYPE, RETRY_AFTER, USER_AGENT},
+    header::{ACCEPT, CONTENT_ENCODING, CONTENT_TYPE, RETRY_AFTER, USER_AGENT},
 };
-use net::{Abort, Fields, Origin, Outgoing, Permit, RecvBody, Request, StreamBody};
-use policy::credentials::{Presented, Target as For, Way};
+use net::{Fields, Headers, Outgoing, Reply, Request};
+use policy::{
+    credentials::Presented,
+    health::{Flight, Outcome},
+    retry::{Facts, Next},
+};
 use providers::{Backend, Scheme};
-use types::{BackendName, Fault, Kind, Result, Secret};
+use types::{BackendName, Fault, Kind, Result, Secret, Sent};
 use wire::openai::chat;
 
-use super::{authenticate::authenticate, dispatch::Mask, pump::Patience, send};
+use super::{
+    authenticate::authenticate,
+    dispatch::{Mask, PROBE_LOOK, PROBE_WAIT},
+    send,
+};
 use crate::{
     Gateway,
     doors::{Answer, Ask, Flow, body_fault, dress},
-    snapshot::routing,
+    metrics::SERVED,
     trail::Trail,
+    tried::Tried,
 };
+pub(crate) use keys::Owners;
+use keys::{Lane, Lanes};
+pub(crate) use pump::{Passed, PassedPump};
 
 /// Headers of a caller that a backend may read.
 const FORWARDED: [HeaderName; 3] = [CONTENT_TYPE, ACCEPT, HeaderName::from_static("prefer")];
+
+/// What is passed on, the same at every attempt.
+struct Passing<'a> {
+    backend: &'static Backend,
+    method: Method,
+    /// Path and query behind the backend's base.
+    rest: String,
+    headers: &'a Fields,
+    body: Bytes,
+    /// What the table of health calls it, and what was asked for.
+    model: std::sync::Arc<str>,
+    mask: Mask,
+    until: Instant,
+}
+
+/// A refusal in the backend's own words.
+struct Refused {
+    status: StatusCode,
+    headers: Fields,
+    body: Bytes,
+}
 
 /// Passes a request on to a backend under its own path.
 ///
@@ -43,49 +77,226 @@ pub(crate) async fn pass(
     let id = BackendName::new(backend.id);
     trail.record.backend = Some(id.clone());
     let presented = Presented { token: caller.credential.as_ref(), bill_to: caller.bill_to.as_deref() };
-    let target = For::Backend { id: &id, routing: routing(backend), mapped: true };
-    let chosen = snapshot.config.keys.choose(target, presented)?;
-    let (base, permit) = match (chosen.way, snapshot.config.direct_base(&id)) {
-        (Way::Routed, _) => (format!("{}/{}", snapshot.config.router.as_str(), backend.id), Permit::Declared),
-        (Way::Direct, Some(own)) => (own.as_str().to_owned(), Permit::Declared),
-        (Way::Direct, None) => (backend.direct.unwrap_or_default().to_owned(), Permit::Public),
-    };
-    let bad_base = |_| Fault::new(Kind::Internal, "The backend's address cannot be used.");
-    let (origin, path) = Origin::parse(&base, permit).map_err(bad_base)?;
-    let target = format!("{path}{}{}", sound(rest)?, request.uri.query().map(|q| format!("?{q}")).unwrap_or_default());
-    let headers = headers(&request.headers, backend, chosen.secret.as_ref(), chosen.bill_to.as_deref())?;
-    let method = request.method.clone();
+    let usable = keys::usable(&snapshot, &id, backend, presented)?;
+    let limit = usable.iter().map(|chosen| snapshot.config.body_limit(&id, chosen.way)).max().unwrap_or_default();
+    let rest = format!("{}{}", sound(rest)?, request.uri.query().map(|q| format!("?{q}")).unwrap_or_default());
     let times = *snapshot.config.times(&id);
-    let until = request.received + times.body;
-    let held = request.body.collect(snapshot.config.body_limit(&id, chosen.way), until, &gateway.0.budget).await;
-    let held = held.map_err(body_fault)?;
-    let deadline = ask.received + ask.timeout.map_or(times.first_event, |asked| asked.min(times.first_event));
-    let outgoing = Outgoing { method, target, headers: headers.into(), body: held.bytes.into() };
-    trail.record.attempts += 1;
-    let mask = Mask::new(chosen.secret.into_iter().chain(caller.credential));
-    let reply = gateway.0.upstream.send(&origin, outgoing, deadline).await;
-    let reply = reply.map_err(|error| mask.apply(send::read_fault(error).backend(backend.id)))?;
-    trail.record.upstream_request_id = send::request_id(&reply.headers);
-    let mut headers = dress(send::shown_headers(&reply.headers), &[], trail);
-    for name in [CONTENT_TYPE, RETRY_AFTER] {
-        if let Some(value) = reply.headers.get(&name).and_then(|value| HeaderValue::from_bytes(value.as_bytes()).ok()) {
-            headers.insert(name, value);
+    let held =
+        request.body.collect(limit, request.received + times.body, &gateway.0.budget).await.map_err(body_fault)?;
+    let passing = Passing {
+        backend,
+        model: keys::model(&held.bytes, &snapshot.json_limits),
+        method: request.method.clone(),
+        mask: Mask::new(usable.iter().filter_map(|chosen| chosen.secret.clone()).chain(caller.credential.clone())),
+        rest,
+        headers: &request.headers,
+        body: held.bytes,
+        until: ask.received + ask.timeout.map_or(times.first_event, |asked| asked.min(times.first_event)),
+    };
+    let lanes = Lanes::of(gateway, &snapshot, &id, usable, &passing)?;
+    let reply = match walk(gateway, &passing, lanes, trail).await? {
+        Ok(reply) => reply,
+        Err(refused) => {
+            let mut headers = dress(send::shown_headers(&refused.headers), &[], trail);
+            carry(&refused.headers, &mut headers);
+            return Ok(Answer::Whole { status: refused.status, headers, body: refused.body.into() });
         }
+    };
+    gateway.0.metrics.attempt_ends(backend.id, SERVED);
+    if !trail.tried.is_empty() {
+        gateway.0.metrics.failed_over();
     }
-    if reply.status.is_client_error() || reply.status.is_server_error() {
-        // In the backend's own words: its clients read them.
-        let body = send::error_body(reply.body).await;
-        let fault = send::refusal(reply.status, &reply.headers, &body).backend(backend.id);
-        trail.fault(&mask.apply(fault));
-        return Ok(Answer::Whole { status: reply.status, headers, body: mask.bytes(body).into() });
-    }
+    let mut headers = dress(send::shown_headers(&reply.headers), &[], trail);
+    carry(&reply.headers, &mut headers);
     let events = reply.headers.get(CONTENT_TYPE).is_some_and(|kind| kind.as_bytes().starts_with(b"text/event-stream"));
+    trail.record.stream = events;
     let observer = events.then(|| chat::Stream::new(chat::StreamContext::default()));
     let (idle, until) = (times.between_events, ask.received + times.stream);
     Ok(Answer::Stream {
         headers,
         flow: Flow::Passed(Box::new(Passed { status: reply.status, body: reply.body, observer, idle, until })),
     })
+}
+
+/// Headers of an answer that its reader needs.
+fn carry(from: &Fields, to: &mut HeaderMap) {
+    for name in [CONTENT_TYPE, RETRY_AFTER] {
+        if let Some(value) = from.get(&name).and_then(|value| HeaderValue::from_bytes(value.as_bytes()).ok()) {
+            to.insert(name, value);
+        }
+    }
+}
+
+/// Tries one key after the other until one is answered. A call that may have been worked on is never sent again.
+///
+/// # Errors
+/// That no key may be used now, or that the backend cannot be reached.
+async fn walk(
+    gateway: &Gateway,
+    passing: &Passing<'_>,
+    mut lanes: Lanes,
+    trail: &mut Trail,
+) -> Result<Result<Reply, Refused>> {
+    let health = &gateway.0.health;
+    let mut last = None;
+    let mut waited = Duration::ZERO;
+    let nobody = loop {
+        let Some((turn, flight)) = lanes.tries.begin(health, &lanes.known, Instant::now()) else {
+            if waited < PROBE_WAIT && Instant::now() + PROBE_LOOK < passing.until && lanes.tries.comes_again() {
+                waited += PROBE_LOOK;
+                tokio::time::sleep(PROBE_LOOK).await;
+                continue;
+            }
+            break lanes.tries.nobody(&lanes.known);
+        };
+        let (lane, began) = (&lanes.known[turn].lane, Instant::now());
+        let failed = match attempt(gateway, passing, &lanes.lanes[turn], flight, trail).await {
+            Ok(reply) => {
+                if passing.refers() {
+                    gateway.0.owners.note(&passing.rest, lane.key.as_ref());
+                }
+                return Ok(Ok(reply));
+            }
+            Err(failed) => failed,
+        };
+        let Failed { flight, fault, refused } = failed;
+        let fault = passing.mask.apply(fault.backend(passing.backend.id));
+        // What was not found with one key may belong to another, and what one way cannot carry another may: that speaks
+        // against nobody.
+        let elsewhere = match fault.kind {
+            Kind::UpstreamNotFound | Kind::UpstreamForbidden => passing.refers(),
+            kind => kind == Kind::BodyTooLarge && refused.is_none(),
+        };
+        flight.end(if elsewhere { Outcome::Caller } else { Outcome::of(&fault) }, Instant::now());
+        if elsewhere {
+            last = Some(Last { fault, refused, noted: false });
+            continue;
+        }
+        let left = passing.until.saturating_duration_since(Instant::now());
+        let facts = Facts { submits: !passing.may_be_repeated(), left, now: Instant::now(), seed: fastrand::u64(..) };
+        let next = lanes.tries.after(turn, &fault, &facts, health, &lanes.known);
+        let noted = note(gateway, passing, &lanes.known[turn].lane, &fault, began, trail);
+        let failed = Last { fault, refused, noted };
+        match next {
+            Next::Other => {}
+            // Who refused said when to come again: its client reads that itself.
+            Next::Again(wait) if failed.refused.is_none() => tokio::time::sleep(wait).await,
+            _ => return failed.answer(trail),
+        }
+        last = Some(failed);
+    };
+    last.map_or(Err(nobody), |failed| failed.answer(trail))
+}
+
+/// The attempt that failed last.
+struct Last {
+    fault: Box<Fault>,
+    refused: Option<Refused>,
+    /// Whether it stands among those that failed.
+    noted: bool,
+}
+
+impl Last {
+    /// What the caller gets of it: the backend's own words, where there are any.
+    fn answer(self, trail: &mut Trail) -> Result<Result<Reply, Refused>> {
+        let Some(refused) = self.refused else { return Err(self.fault) };
+        trail.fault(&self.fault);
+        if self.noted {
+            // It is the answer now, not one of those before it.
+            trail.tried.pop();
+        }
+        Ok(Err(refused))
+    }
+}
+
+/// What came of an attempt that was not answered well.
+struct Failed {
+    flight: Flight,
+    fault: Box<Fault>,
+    refused: Option<Refused>,
+}
+
+/// One attempt with one key; its flight goes with the trail where it is answered, and comes back where it is not.
+async fn attempt(
+    gateway: &Gateway,
+    passing: &Passing<'_>,
+    lane: &Lane,
+    mut flight: Flight,
+    trail: &mut Trail,
+) -> Result<Reply, Failed> {
+    let headers = match headers(passing.headers, passing.backend, lane) {
+        Ok(headers) => Headers::from(headers),
+        Err(fault) => return Err(Failed { flight, fault, refused: None }),
+    };
+    if passing.body.len() > lane.body_limit {
+        let fault = send::too_large(passing.backend.id, passing.body.len(), lane.body_limit, "a smaller file");
+        return Err(Failed { flight, fault, refused: None });
+    }
+    let (method, target) = (passing.method.clone(), format!("{}{}", lane.path, passing.rest));
+    let outgoing = Outgoing { method, target, headers, body: passing.body.clone().into() };
+    trail.record.attempts += 1;
+    let reply = match gateway.0.upstream.send(&lane.origin, outgoing, passing.until).await {
+        Ok(reply) => reply,
+        Err(error) => return Err(Failed { flight, fault: send::read_fault(error), refused: None }),
+    };
+    trail.record.upstream_request_id = send::request_id(&reply.headers);
+    if let Some(quota) = super::quota::read(&reply.headers) {
+        flight.quota(quota, Instant::now());
+    }
+    if reply.status.is_client_error() || reply.status.is_server_error() {
+        let body = send::error_body(reply.body, passing.until).await;
+        let fault = send::refusal(reply.status, &reply.headers, &body);
+        // In the backend's own words: its clients read them.
+        let body = passing.mask.bytes(body);
+        let refused = Some(Refused { status: reply.status, headers: reply.headers, body });
+        return Err(Failed { flight, fault, refused });
+    }
+    if reply.headers.get(CONTENT_ENCODING).is_some_and(|packed| !packed.as_bytes().eq_ignore_ascii_case(b"identity")) {
+        let fault = Fault::new(Kind::UpstreamBadReply, "The backend compressed its answer, which nobody asked for.");
+        return Err(Failed { flight, fault: fault.sent(Sent::Yes), refused: None });
+    }
+    trail.flight = Some(flight);
+    Ok(reply)
+}
+
+impl Passing<'_> {
+    /// Whether it refers to something that an earlier call has made: a job, a prediction.
+    fn refers(&self) -> bool {
+        self.method != Method::POST
+    }
+
+    /// Whether doing it twice does no harm but cost: what is read, and what is answered at once and kept nowhere.
+    fn may_be_repeated(&self) -> bool {
+        let path = self.rest.split('?').next().unwrap_or_default();
+        self.refers() || ["/chat/completions", "/completions", "/embeddings"].iter().any(|end| path.ends_with(end))
+    }
+}
+
+/// Remembers an attempt that failed, where it says something about somebody else than the caller; whether it did.
+fn note(
+    gateway: &Gateway,
+    passing: &Passing<'_>,
+    lane: &policy::health::Lane,
+    fault: &Fault,
+    began: Instant,
+    trail: &mut Trail,
+) -> bool {
+    if fault.kind.origin() != types::Origin::Upstream {
+        return false;
+    }
+    let at = Instant::now();
+    let tried = Tried {
+        backend: lane.place.clone(),
+        key: lane.key.clone(),
+        model: passing.model.clone(),
+        kind: fault.kind,
+        status: fault.status,
+        at,
+        took: at.saturating_duration_since(began),
+    };
+    gateway.0.recent.note(&passing.model, tried.clone());
+    trail.tried(tried);
+    true
 }
 
 /// A path that cannot leave its backend's place.
@@ -98,7 +309,8 @@ fn sound(rest: &str) -> Result<&str> {
     Ok(rest)
 }
 
-fn headers(caller: &Fields, backend: &Backend, key: Option<&Secret>, payer: Option<&str>) -> Result<HeaderMap> {
+fn headers(caller: &Fields, backend: &Backend, lane: &Lane) -> Result<HeaderMap> {
+    let (key, payer): (Option<&Secret>, _) = (lane.secret.as_ref(), lane.bill_to.as_deref());
     let mut headers = HeaderMap::new();
     for name in &FORWARDED {
         if let Some(value) = caller.get(name).and_then(|value| HeaderValue::from_bytes(value.as_bytes()).ok()) {
@@ -121,78 +333,6 @@ fn headers(caller: &Fields, backend: &Backend, key: Option<&Secret>, payer: Opti
         headers.insert("x-hf-bill-to", payer);
     }
     Ok(headers)
-}
-
-/// An answer that is passed on as it comes.
-pub(crate) struct Passed {
-    status: StatusCode,
-    body: RecvBody,
-    /// Reads along, to learn what was used.
-    observer: Option<chat::Stream>,
-    idle: Duration,
-    until: Instant,
-}
-
-impl Passed {
-    /// The backend's status.
-    pub(crate) const fn status(&self) -> StatusCode {
-        self.status
-    }
-}
-
-/// A passed answer on its way to the caller.
-pub(crate) struct PassedPump {
-    passed: Passed,
-    patience: Patience,
-    trail: Option<Trail>,
-}
-
-impl PassedPump {
-    /// Takes an answer over, with the trail that it settles at its end.
-    pub(crate) fn new(passed: Passed, trail: Trail, leaving: net::Leaving) -> Self {
-        let patience = Patience::new(passed.idle, passed.until, leaving);
-        Self { passed, patience, trail: Some(trail) }
-    }
-
-    fn settle(&mut self, fault: Option<Box<Fault>>) {
-        let Some(mut trail) = self.trail.take() else { return };
-        if let Some(seen) = &self.passed.observer {
-            trail.record.usage = seen.usage();
-            trail.record.finish = seen.finish();
-        }
-        if let Some(fault) = fault {
-            trail.fault(&fault);
-        }
-        trail.settle();
-    }
-}
-
-impl StreamBody for PassedPump {
-    fn poll_chunk(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, Abort>>> {
-        let Poll::Ready(read) = self.passed.body.poll_chunk(cx) else {
-            let fault = std::task::ready!(self.patience.poll(cx));
-            self.settle(Some(fault));
-            return Poll::Ready(Some(Err(Abort)));
-        };
-        match read {
-            Some(Ok(chunk)) => {
-                self.patience.progress();
-                let failed = |seen: &mut chat::Stream| seen.push(chunk.clone(), &mut |_| {}).is_err();
-                if self.passed.observer.as_mut().is_some_and(failed) {
-                    self.passed.observer = None;
-                }
-                Poll::Ready(Some(Ok(chunk)))
-            }
-            Some(Err(error)) => {
-                self.settle(Some(send::read_fault(error)));
-                Poll::Ready(Some(Err(Abort)))
-            }
-            None => {
-                self.settle(None);
-                Poll::Ready(None)
-            }
-        }
-    }
 }
 
 /// Which backend a path names, if no door does: its first segment, and the rest.

@@ -9,7 +9,7 @@ const KEYS: &str = "[[huggingface.keys]]\nname = \"one\"\nvalue = \"env:ONE\"\nb
     [[huggingface.keys]]\nname = \"three\"\nvalue = \"env:THREE\"\n";
 
 /// A gateway with three tokens, of which the first two are paid for by the same account.
-fn three() -> World {
+pub(super) fn three() -> World {
     let env = vec![("ONE", "hf_one".to_owned()), ("TWO", "hf_two".to_owned()), ("THREE", "hf_three".to_owned())];
     let world = World::with(With { config: KEYS, env, without_token: true });
     let token = |name: &str| json!({"name": name, "value": format!("hf_{name}")});
@@ -22,11 +22,11 @@ fn groq() -> Value {
 }
 
 /// The names of the keys with which chats arrived, oldest first.
-fn keys(world: &World) -> Vec<String> {
+pub(super) fn keys(world: &World) -> Vec<String> {
     world.upstream_chats().iter().map(|chat| chat["authorization_is"].as_str().unwrap_or("?").to_owned()).collect()
 }
 
-fn refuse(world: &World, key: &str, status: u16) {
+pub(super) fn refuse(world: &World, key: &str, status: u16) {
     world.fault(&json!({"match": {"key": key, "area": "routed"}, "fault": {"kind": "status", "status": status}}));
 }
 
