@@ -10,7 +10,10 @@ use wire::{
     anthropic::{self, Sealer},
     events::Reader,
     json::Limits,
-    openai::chat::{AnswerContext, Ask, Call, Dialect, Stream, StreamContext, answer, encode},
+    openai::{
+        chat::{AnswerContext, Ask, Call, Dialect, Stream, StreamContext, answer, encode},
+        embeddings,
+    },
     sse::Splitter,
 };
 
@@ -21,11 +24,12 @@ type Step = Box<dyn FnMut()>;
 type Made = fn() -> Step;
 
 /// Names, and what makes the step.
-const STEPS: [(&str, Made); 7] = [
+const STEPS: [(&str, Made); 8] = [
     ("envelope, 0.5 KB", || envelope(512)),
     ("envelope, 100 KB of source code", || envelope(100 << 10)),
     ("splice, 0.5 KB", splice),
     ("answer, 0.6 KB", whole_answer),
+    ("embeddings, an answer of 20 KB", vectors),
     ("stream, a chunk that passes", chunk),
     ("stream, where a frame ends", boundary),
     ("translation, a chunk for Anthropic", translation),
@@ -74,6 +78,20 @@ fn whole_answer() -> Step {
     ));
     let ours = AnswerContext { id: "x", model: "m", created: 0 };
     Box::new(move || drop(black_box(answer(black_box(&body), &ours).unwrap())))
+}
+
+fn vectors() -> Step {
+    let numbers: Vec<String> =
+        (0..1536_u32).map(|n| format!("{:.9}", f64::from(n * 7919 % 2000) / 1e4 - 0.1)).collect();
+    let vector = numbers.join(",");
+    let body = Bytes::from(format!(
+        "{{\"object\":\"list\",\"data\":[{{\"object\":\"embedding\",\"index\":0,\"embedding\":[{vector}]}}],\"model\":\"m\",\"usage\":{{\"prompt_tokens\":8,\"total_tokens\":8}}}}"
+    ));
+    let call = embeddings::Call::read("{\"model\":\"m\",\"input\":\"a\"}".into(), &Limits::default()).unwrap();
+    Box::new(move || {
+        let context = embeddings::Context::of(&call, "m");
+        drop(black_box(embeddings::answer(black_box(&body), &context).unwrap()));
+    })
 }
 
 fn frame() -> Bytes {

@@ -9,7 +9,8 @@ use serde_json::Value;
 /// What each crate may use of ours. A crate that is not in this table does not belong to the workspace; one that is may still be to come.
 const MAY_USE: &[(&str, &[&str])] = &[
     ("types", &[]),
-    ("wire", &["types"]),
+    ("scan", &[]),
+    ("wire", &["types", "scan"]),
     ("policy", &["types"]),
     ("net", &["types"]),
     ("media", &["types"]),
@@ -27,6 +28,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
 /// The binary assembles, so it may use everything.
 const ALL: &[&str] = &[
     "types",
+    "scan",
     "wire",
     "policy",
     "net",
@@ -42,8 +44,11 @@ const ALL: &[&str] = &[
 ];
 
 /// What a pure crate must not be able to do: open sockets, wait, or know a protocol library.
-const PURE: &[&str] = &["types", "wire", "policy", "media", "providers"];
+const PURE: &[&str] = &["types", "scan", "wire", "policy", "media", "providers"];
 const IMPURE: &[&str] = &["tokio", "hyper", "hyper-util", "rustls", "tokio-rustls", "socket2"];
+
+/// The crate that may hold unsafe code, and says why.
+const MAY_BE_UNSAFE: &str = "scan";
 
 /// The crates whose code may name a backend.
 const MAY_NAME_BACKENDS: &[&str] = &["providers", "sandbox"];
@@ -104,11 +109,19 @@ fn the_sandbox_shares_no_codec_with_the_gateway() {
 }
 
 #[test]
-fn every_crate_takes_the_lints_of_the_workspace() {
+fn every_crate_takes_the_lints_of_the_workspace_and_only_one_may_hold_unsafe_code() {
+    let read = |path: &Path| std::fs::read_to_string(path).unwrap().parse::<toml::Table>().unwrap();
+    let mut lints = read(&root().join("Cargo.toml"))["workspace"]["lints"].clone();
     for name in crates().keys() {
-        let manifest = std::fs::read_to_string(root().join("crates").join(name).join("Cargo.toml")).unwrap();
-        assert!(manifest.contains("[lints]\nworkspace = true"), "{name} has lints of its own");
+        let manifest = read(&root().join("crates").join(name).join("Cargo.toml"));
+        if name != MAY_BE_UNSAFE {
+            assert_eq!(manifest["lints"]["workspace"].as_bool(), Some(true), "{name} has lints of its own");
+        }
     }
+    assert_eq!(lints["rust"]["unsafe_code"].as_str(), Some("forbid"));
+    // The same lints, but that it may say where it must.
+    lints["rust"]["unsafe_code"] = "deny".into();
+    assert_eq!(read(&root().join("crates").join(MAY_BE_UNSAFE).join("Cargo.toml"))["lints"], lints);
 }
 
 #[test]

@@ -10,17 +10,36 @@ const HIGH: u128 = u128::from_ne_bytes([128; BLOCK]);
 const BLOCK: usize = 16;
 
 impl<'a> Reader<'a> {
-    /// Takes an array that holds numbers only and hands each of them out as it is written; gives their count.
+    /// Takes an array that holds numbers only, and gives their count.
     ///
     /// # Errors
     /// When it is no array, or holds anything else.
-    pub fn numbers(&mut self, mut each: impl FnMut(&'a [u8])) -> Result<usize, Error> {
+    pub fn count_numbers(&mut self) -> Result<usize, Error> {
         self.open_array()?;
         if !self.next_item()? {
             return Ok(0);
         }
-        let bytes = self.bytes;
-        let (mut at, mut count) = (self.at, 0_usize);
+        let (place, count) = scan::numbers(self.bytes, self.at);
+        self.at = place;
+        self.next_byte()?;
+        self.rest_of_numbers(count, |_| {})
+    }
+
+    /// The same, and hands each of them out as it is written.
+    ///
+    /// # Errors
+    /// When it is no array, or holds anything else.
+    pub fn numbers(&mut self, each: impl FnMut(&'a [u8])) -> Result<usize, Error> {
+        self.open_array()?;
+        if !self.next_item()? {
+            return Ok(0);
+        }
+        self.rest_of_numbers(0, each)
+    }
+
+    /// The numbers from the next one on, `count` of them being taken already.
+    fn rest_of_numbers(&mut self, mut count: usize, mut each: impl FnMut(&'a [u8])) -> Result<usize, Error> {
+        let (bytes, mut at) = (self.bytes, self.at);
         loop {
             let start = at;
             at = number(bytes, at)?;

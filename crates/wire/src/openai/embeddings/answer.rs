@@ -62,11 +62,11 @@ pub(super) const ALL: Limits = Limits { max_depth: 127, max_members: usize::MAX 
 /// too few or too many vectors, an index twice, something that is no number in a vector.
 pub fn answer(body: &Bytes, context: &Context<'_>) -> Result<Answer> {
     let not_json = |error: json::Error| bad_reply("The backend's answer is not JSON.").detail(error.to_string());
-    let kind = Reader::new(body, ALL).and_then(|mut reader| reader.peek()).map_err(not_json)?;
-    if kind == Kind::Array {
-        return pool::answer(body, context);
+    let mut reader = Reader::new(body, ALL).map_err(not_json)?;
+    if reader.peek().map_err(not_json)? == Kind::Array {
+        return pool::answer(reader, body, context);
     }
-    let mut said = Said::read(body, context.wanted).map_err(not_json)?;
+    let mut said = Said::read(reader, context.wanted).map_err(not_json)?;
     let Some(items) = &mut said.items else {
         return Err(if said.error || upstream_error::speaks_of_one(body) {
             upstream_error::in_good_status(body)
@@ -141,8 +141,8 @@ pub(super) struct Counted {
 
 impl Said {
     /// Reads it. Numbers become base64 on the way if that is what is wanted.
-    pub(super) fn read(body: &[u8], wanted: Encoding) -> Result<Self, json::Error> {
-        let mut reader = Reader::new(body, ALL)?;
+    pub(super) fn read(mut reader: Reader<'_>, wanted: Encoding) -> Result<Self, json::Error> {
+        let body = reader.bytes();
         let mut said = Self { alone: true, ..Self::default() };
         reader.open_object()?;
         said.inside = reader.at();

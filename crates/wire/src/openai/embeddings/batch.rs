@@ -112,6 +112,7 @@ fn append(joint: &mut SendBody, answer: &Answer, index: usize) -> Result<usize> 
 
 fn read(body: &[u8]) -> Result<Said> {
     // The vectors are as the caller wants them already.
-    Said::read(body, Encoding::Float)
+    Reader::new(body, ALL)
+        .and_then(|reader| Said::read(reader, Encoding::Float))
         .map_err(|error| bad_reply("The backend's answer is not JSON.").detail(error.to_string()))
 }

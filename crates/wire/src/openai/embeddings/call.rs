@@ -187,7 +187,7 @@ fn estimate(reader: &mut Reader<'_>, input: Input) -> std::result::Result<u64, c
         return Ok(text(string, reader.bytes()));
     }
     if input == Input::Tokens {
-        return Ok(reader.numbers(|_| {})? as u64);
+        return Ok(reader.count_numbers()? as u64);
     }
     let mut sum = 0;
     reader.open_array()?;
@@ -196,7 +196,7 @@ fn estimate(reader: &mut Reader<'_>, input: Input) -> std::result::Result<u64, c
             let string = reader.string()?;
             text(string, reader.bytes())
         } else {
-            reader.numbers(|_| {})? as u64
+            reader.count_numbers()? as u64
         };
     }
     Ok(sum)

@@ -129,7 +129,7 @@ impl Embedding {
         let mut whole = reader.clone();
         let start = reader.at();
         let (count, base64) = match wanted {
-            Encoding::Float => (reader.numbers(|_| {}), None),
+            Encoding::Float => (reader.count_numbers(), None),
             Encoding::Base64 => base64(reader),
         };
         match count {

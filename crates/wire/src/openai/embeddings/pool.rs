@@ -16,9 +16,9 @@ use crate::json::{self, Edits, Kind, Reader, Span, text};
 /// Deepest nesting that has a meaning.
 const DEEPEST: usize = 4;
 
-/// Reads a bare array.
-pub(super) fn answer(body: &Bytes, context: &Context<'_>) -> Result<Answer> {
-    let groups = groups(body, context)?;
+/// Reads a bare array, before which the reader stands.
+pub(super) fn answer(reader: Reader<'_>, body: &Bytes, context: &Context<'_>) -> Result<Answer> {
+    let groups = groups(reader, context)?;
     if groups.len() != context.inputs {
         return Err(bad_reply(format!("The backend sent {} vectors for {} inputs.", groups.len(), context.inputs)));
     }
@@ -69,9 +69,8 @@ impl Group {
 }
 
 /// Cuts the answer into what belongs to each input.
-fn groups(body: &[u8], context: &Context<'_>) -> Result<Vec<Group>> {
+fn groups(mut reader: Reader<'_>, context: &Context<'_>) -> Result<Vec<Group>> {
     let not_json = |error: json::Error| bad_reply("The backend's answer is not JSON.").detail(error.to_string());
-    let mut reader = Reader::new(body, ALL).map_err(not_json)?;
     let whole = {
         let mut reader = reader.clone();
         let whole = reader.skip().map_err(not_json)?;
@@ -80,7 +79,7 @@ fn groups(body: &[u8], context: &Context<'_>) -> Result<Vec<Group>> {
     };
     let depth = depth(&reader);
     if depth == 1 {
-        let count = reader.numbers(|_| {}).map_err(|_| no_vector(0))?;
+        let count = reader.count_numbers().map_err(|_| no_vector(0))?;
         return if count == 0 { Ok(Vec::new()) } else { Ok(vec![Group { span: whole, plain: true }]) };
     }
     if !(2..=DEEPEST).contains(&depth) {
@@ -102,7 +101,7 @@ fn rows(reader: &mut Reader<'_>, depth: usize) -> Result<Vec<Group>> {
         let start = reader.at();
         let plain = if depth == 2 {
             let index = rows.len();
-            let count = reader.numbers(|_| {}).ok().filter(|count| *count > 0);
+            let count = reader.count_numbers().ok().filter(|count| *count > 0);
             count.ok_or_else(|| no_vector(index))?;
             true
         } else {
