@@ -66,7 +66,7 @@ impl Models {
         tenant: Tenant,
         credential: Option<&Secret>,
     ) -> Option<Arc<ModelEntry>> {
-        match self.cache.read(name, tenant, Instant::now()) {
+        match self.cache.read(name, tenant, net::now()) {
             Seen::Fresh(entry) => Some(entry),
             Seen::Stale { entry, refresh } => {
                 if refresh {
@@ -89,7 +89,7 @@ impl Models {
             return Ok(Lookup::Unknown);
         }
         self.saver.restored(deadline).await;
-        let last_known = match self.cache.read(name, tenant, Instant::now()) {
+        let last_known = match self.cache.read(name, tenant, net::now()) {
             Seen::Fresh(entry) => return Ok(Lookup::Known(entry)),
             Seen::Stale { entry, refresh } => {
                 if refresh {

@@ -12,12 +12,25 @@ use std::fmt;
 pub struct Fields {
     bytes: Bytes,
     list: Vec<Field>,
+    /// A bit for each length of a name (modulo 64) that there is: most look-ups are for headers that are not there.
+    lengths: u64,
 }
 
+const fn bit(length: u32) -> u64 {
+    1 << (length & 63)
+}
+
+/// Where a header's name and value begin and end.
 #[derive(Clone, Copy)]
-struct Field {
+pub(crate) struct Field {
     name: (u32, u32),
     value: (u32, u32),
+}
+
+impl Field {
+    pub(crate) const fn new(name: (usize, usize), value: (usize, usize)) -> Self {
+        Self { name: (name.0 as u32, name.1 as u32), value: (value.0 as u32, value.1 as u32) }
+    }
 }
 
 /// The value of a header: visible characters, spaces, tabs, and whatever is beyond ASCII.
@@ -66,7 +79,13 @@ pub struct NotText;
 impl Fields {
     /// No headers.
     pub const fn new() -> Self {
-        Self { bytes: Bytes::new(), list: Vec::new() }
+        Self { bytes: Bytes::new(), list: Vec::new(), lengths: 0 }
+    }
+
+    /// The headers that stand at these places of a head, with their names in lower case.
+    pub(crate) fn at(bytes: Bytes, list: Vec<Field>) -> Self {
+        let lengths = list.iter().fold(0, |all, field| all | bit(field.name.1 - field.name.0));
+        Self { bytes, list, lengths }
     }
 
     /// The headers of `head`, which is HTTP/1 and was parsed.
@@ -75,15 +94,13 @@ impl Fields {
         let at = |part: &[u8]| {
             // An empty value may be anywhere.
             let from = if part.is_empty() { 0 } else { part.as_ptr() as usize - head.as_ptr() as usize };
-            (from as u32, (from + part.len()) as u32)
+            (from, from + part.len())
         };
-        let list =
-            parsed.iter().map(|field| Field { name: at(field.name.as_bytes()), value: at(field.value) }).collect();
-        let this = Self { bytes: Bytes::new(), list };
-        for field in &this.list {
+        let list: Vec<_> = parsed.iter().map(|field| Field::new(at(field.name.as_bytes()), at(field.value))).collect();
+        for field in &list {
             bytes[field.name.0 as usize..field.name.1 as usize].make_ascii_lowercase();
         }
-        Self { bytes: bytes.into(), ..this }
+        Self::at(bytes.into(), list)
     }
 
     /// The bytes at `part` of the head that was parsed.
@@ -100,7 +117,7 @@ impl Fields {
     /// The first header of this name; `name` is in lower case.
     pub fn get(&self, name: impl AsRef<str>) -> Option<Value<'_>> {
         let name = name.as_ref().as_bytes();
-        let field = self.list.iter().find(|field| self.is(field, name))?;
+        let field = self.named(name).iter().find(|field| self.is(field, name))?;
         Some(Value(self.part(field.value)))
     }
 
@@ -110,7 +127,7 @@ impl Fields {
         name: &'n N,
     ) -> impl Iterator<Item = Value<'a>> + use<'a, 'n, N> {
         let name = name.as_ref().as_bytes();
-        self.list.iter().filter(move |field| self.is(field, name)).map(|field| Value(self.part(field.value)))
+        self.named(name).iter().filter(move |field| self.is(field, name)).map(|field| Value(self.part(field.value)))
     }
 
     /// Whether there is a header of this name, which is in lower case.
@@ -144,6 +161,12 @@ impl Fields {
         map
     }
 
+    /// All headers, if one of them may have this name.
+    #[inline]
+    fn named(&self, name: &[u8]) -> &[Field] {
+        if self.lengths & bit(name.len() as u32) == 0 { &[] } else { &self.list }
+    }
+
     /// Their lengths first: most names differ in it.
     #[inline]
     fn is(&self, field: &Field, name: &[u8]) -> bool {
@@ -167,7 +190,7 @@ impl From<&HeaderMap> for Fields {
         let list =
             map.iter().map(|(name, value)| Field { name: add(name.as_str().as_bytes()), value: add(value.as_bytes()) });
         let list = list.collect();
-        Self { bytes: bytes.into(), list }
+        Self::at(bytes.into(), list)
     }
 }
 

@@ -4,6 +4,7 @@
 //! * [`Upstream`]: sends an [`Outgoing`] request to an [`Origin`] in the caller's own task and gives the [`Reply`].
 //! * [`Fields`]: the headers of a message that came in.
 //! * [`RecvBody`]: a body that arrives, from either side. [`Body`]: one that leaves.
+//! * [`now`]: the time, read once for all that a connection does in one go.
 //! * [`ByteBudget`]: how much may be held. [`Drain`]: who owns the tasks, and how all of it ends.
 //!
 //! It knows nothing of JSON, backends or tenants. Which HTTP implementation is underneath stays inside.
@@ -22,7 +23,9 @@ mod origin;
 mod recv;
 mod sending;
 mod server;
+mod turn;
 mod upstream;
+mod usual;
 
 pub use budget::{ByteBudget, BytePermit};
 pub use drain::{Drain, Drained, Leaving, Ticket};
@@ -32,4 +35,5 @@ pub use message::{Abort, Body, Request, Response, Service, StreamBody};
 pub use origin::{BadOrigin, Origin, Permit, Scheme};
 pub use recv::{CollectError, Held, RecvBody};
 pub use server::{Listener, ServeError, Server, ServerLimits, Serving, TlsSettings, serve};
+pub use turn::now;
 pub use upstream::{Headers, Outgoing, Reply, Resolver, Upstream, UpstreamSettings};

@@ -273,13 +273,14 @@ impl Routes {
                     Route::Model(Shape::OpenAi) if beneath && method == Method::POST => Route::Call(Door::Gemini),
                     route => route,
                 };
-                let allowed = route.allows().split(", ").any(|allowed| method == allowed)
+                let allowed = *method == route.method()
+                    || route.allows().split(", ").any(|allowed| method == allowed)
                     || (method == Method::HEAD && route.method() == Method::GET);
                 if allowed {
                     let id = hit.params.get("id").unwrap_or("");
                     // An item stands behind its conversation: the handler takes both.
-                    let both = path.find("/conversations/").map(|at| &path[at + "/conversations/".len()..]);
-                    Found::Route(route, both.filter(|_| route == Route::ConversationItem).unwrap_or(id))
+                    let both = (route == Route::ConversationItem).then(|| path.split_once("/conversations/")).flatten();
+                    Found::Route(route, both.map_or(id, |(_, both)| both))
                 } else {
                     Found::WrongMethod(route.allows())
                 }

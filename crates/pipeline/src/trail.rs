@@ -131,7 +131,7 @@ impl Trail {
             self.record.upstream_request_id.clone_from(&fault.upstream_request_id);
         }
         if let Some(flight) = self.flight.take() {
-            flight.end(Outcome::of(fault), Instant::now());
+            flight.end(Outcome::of(fault), net::now());
         }
     }
 
@@ -147,7 +147,7 @@ impl Trail {
     /// The answer has come to its end.
     pub(crate) fn served(&mut self) {
         if let Some(flight) = self.flight.take() {
-            flight.end(Outcome::Served { output_tokens: self.record.usage.map(|usage| usage.output) }, Instant::now());
+            flight.end(Outcome::Served { output_tokens: self.record.usage.map(|usage| usage.output) }, net::now());
         }
     }
 

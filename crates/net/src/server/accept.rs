@@ -1,10 +1,11 @@
 //! Accepts connections, up to the limit, until the drain starts.
 
 use super::{Common, connection};
-use crate::Service;
+use crate::{Service, turn::in_turns};
 use std::{
     io,
     net::SocketAddr,
+    pin::pin,
     sync::{Arc, atomic::Ordering::Relaxed},
     time::Duration,
 };
@@ -50,7 +51,7 @@ fn admit<S: Service>(tcp: TcpStream, peer: SocketAddr, common: &Arc<Common<S>>) 
     }
     let slot = Slot(Arc::clone(common));
     common.drain.spawn("connection", async move {
-        connection::serve(tcp, peer, &slot.0).await;
+        in_turns(pin!(connection::serve(tcp, peer, &slot.0))).await;
     });
 }
 

@@ -22,7 +22,6 @@ use std::{
     pin::Pin,
     sync::Arc,
     task::{Context, Poll},
-    time::Instant,
 };
 
 /// Who is connected.
@@ -120,15 +119,23 @@ fn request(head: Head, body: RecvBody, peer: Peer) -> Request {
         headers: head.headers,
         peer: peer.address,
         tls: peer.tls,
-        received: Instant::now(),
+        received: crate::now(),
         body,
     }
 }
 
+/// The service's work on a request, in a box: the connection would keep the room of it as long as it lives, and a stream is
+/// held long. The box is there before the work is, which then begins in it; made first, it would be moved, kilobytes for
+/// each call.
+#[inline(never)]
+fn boxed<S: Service>(service: &S, request: Request) -> Pin<Box<impl Future<Output = Response>>> {
+    let room = Box::new_uninit();
+    Box::into_pin(Box::write(room, service.call(request)))
+}
+
 /// The service's answer; `None` if the caller left before. Whatever the service does, the worker goes on.
 async fn ask<S: Service>(line: &Line, request: Request, common: &Arc<Common<S>>) -> Option<Response> {
-    // In a box: the connection would keep the room of this future as long as it lives, and a stream is held long.
-    let mut call = Box::pin(common.service.call(request));
+    let mut call = boxed(&common.service, request);
     poll_fn(|cx| match catch_unwind(AssertUnwindSafe(|| call.as_mut().poll(cx))) {
         Ok(Poll::Ready(response)) => Poll::Ready(Some(response)),
         Ok(Poll::Pending) => line.lock().poll_gone(cx).map(|()| None),

@@ -1,7 +1,7 @@
 //! Heads of HTTP/1.1: a request's is written, a reply's is read; both strictly.
 
 use super::Outgoing;
-use crate::{Fields, NetError, NetErrorKind, chunked::ChunkDecoder, framing::Framing};
+use crate::{Fields, NetError, NetErrorKind, chunked::ChunkDecoder, framing::Framing, usual};
 use http::{HeaderName, Method, StatusCode, header};
 use std::{io::Write as _, mem::MaybeUninit};
 use types::SendBody;
@@ -76,6 +76,11 @@ pub(super) struct Head {
 
 /// Reads the head of a reply to a `method` request; `None` if it is not complete yet.
 pub(super) fn read(input: &[u8], method: &Method) -> Result<Option<Head>, NetError> {
+    if let Some(usual) = usual::read(input, MAX_HEADERS)
+        && let Some(status) = usual_status(usual.first)
+    {
+        return finish(status, true, method, usual.headers, usual.len).map(Some);
+    }
     let mut fields = [const { MaybeUninit::uninit() }; MAX_HEADERS];
     let mut reply = httparse::Response::new(&mut []);
     let parsed = httparse::ParserConfig::default().parse_response_with_uninit_headers(&mut reply, input, &mut fields);
@@ -88,8 +93,25 @@ pub(super) fn read(input: &[u8], method: &Method) -> Result<Option<Head>, NetErr
         Err(error) => return Err(NetError::new(NetErrorKind::BadHead, error.to_string())),
     };
     let status = reply.code.and_then(|code| StatusCode::from_u16(code).ok()).ok_or_else(|| bad("a bad status"))?;
-    let http_11 = reply.version == Some(1);
-    let mut headers = Fields::parsed(&input[..len], reply.headers);
+    let headers = Fields::parsed(&input[..len], reply.headers);
+    finish(status, reply.version == Some(1), method, headers, len).map(Some)
+}
+
+/// The status of a first line as everybody writes it.
+fn usual_status(line: &[u8]) -> Option<StatusCode> {
+    let (digits, reason) = line.strip_prefix(b"HTTP/1.1 ")?.split_first_chunk::<3>()?;
+    let status = StatusCode::from_bytes(digits).ok()?;
+    (reason.first() == Some(&b' ') && usual::text(reason) == reason.len()).then_some(status)
+}
+
+/// Looks at what the headers say of the message's frame and the connection.
+fn finish(
+    status: StatusCode,
+    http_11: bool,
+    method: &Method,
+    mut headers: Fields,
+    len: usize,
+) -> Result<Head, NetError> {
     let mut facts = Facts { keep: http_11, ..Facts::default() };
     let mut hops = false;
     for (name, value) in headers.iter() {
@@ -100,7 +122,7 @@ pub(super) fn read(input: &[u8], method: &Method) -> Result<Option<Head>, NetErr
     }
     let framing = facts.framing(status, method, http_11)?;
     let keep = facts.keep && !facts.close && !matches!(framing, Framing::UntilClose);
-    Ok(Some(Head { status, headers, framing, keep, len }))
+    Ok(Head { status, headers, framing, keep, len })
 }
 
 fn bad(why: &'static str) -> NetError {

@@ -63,7 +63,7 @@ impl Pool {
             return Some(Way::H2(lease));
         }
         while let Some(mut idle) = ways.h1.pop_back() {
-            if idle.since.elapsed() > self.idle_timeout {
+            if crate::now().saturating_duration_since(idle.since) > self.idle_timeout {
                 // Whatever lies deeper is older.
                 ways.h1.clear();
                 return None;
@@ -81,7 +81,7 @@ impl Pool {
             if ways.h1.len() >= self.max_idle {
                 ways.h1.pop_front();
             }
-            ways.h1.push_back(Idle { conn, since: Instant::now() });
+            ways.h1.push_back(Idle { conn, since: crate::now() });
         })
     }
 

@@ -25,6 +25,7 @@ use crate::{
     Gateway, Snapshot, assets, conversion,
     doors::{Answer, Flow, Wants, dress, name_dropped},
     trail::Trail,
+    workers::Diary,
 };
 
 const JSON: &str = "application/json";
@@ -53,10 +54,7 @@ pub(crate) async fn deliver(
         dropped.extend_from_slice(before);
     }
     let mut headers = dress(reply.headers, &dropped, trail);
-    let expires = match &trail.diary {
-        Some(diary) => diary.expires(),
-        None => crate::clock().after(snapshot.config.assets.keep),
-    };
+    let expires = trail.diary.as_ref().map(Diary::expires);
     let site = Site { gateway, snapshot, until, expires };
     match (reply.content, wants) {
         (Content::Whole(body), Wants::Translated { mut write, keeping, .. }) => {
@@ -117,8 +115,8 @@ struct Site<'a> {
     gateway: &'a Gateway,
     snapshot: &'a Arc<Snapshot>,
     until: Instant,
-    /// When what is kept is forgotten.
-    expires: Moment,
+    /// When what is kept is forgotten, where a job has set that.
+    expires: Option<Moment>,
 }
 
 impl Site<'_> {
@@ -195,7 +193,8 @@ impl Site<'_> {
     async fn keep(&self, bytes: Bytes, base: &str) -> Result<Made> {
         let now = crate::clock();
         let kind = media::sniff(&bytes).map_or("application/octet-stream", media::Kind::media_type);
-        let file = NewFile { media_type: kind.to_owned(), body: bytes.into(), expires: self.expires };
+        let expires = self.expires.unwrap_or_else(|| now.after(self.snapshot.config.assets.keep));
+        let file = NewFile { media_type: kind.to_owned(), body: bytes.into(), expires };
         let kept = self.gateway.0.kept.put(file, now).await?;
         Ok(Made::Url(format!("{base}/v1/files/{}", kept.id)))
     }

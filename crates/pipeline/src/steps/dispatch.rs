@@ -98,7 +98,7 @@ pub(crate) async fn dispatch(gateway: &Gateway, mut plan: Plan, call: &Call, tra
     let mut waited = Duration::ZERO;
     loop {
         let Some((turn, flight)) = plan.begin(health) else {
-            if waited < PROBE_WAIT && Instant::now() + PROBE_LOOK < plan.until() && plan.comes_again() {
+            if waited < PROBE_WAIT && net::now() + PROBE_LOOK < plan.until() && plan.comes_again() {
                 waited += PROBE_LOOK;
                 tokio::time::sleep(PROBE_LOOK).await;
                 continue;
@@ -106,10 +106,10 @@ pub(crate) async fn dispatch(gateway: &Gateway, mut plan: Plan, call: &Call, tra
             break;
         };
         let (attempt, began) = match plan.attempt(turn) {
-            Ok(attempt) => (attempt, Instant::now()),
+            Ok(attempt) => (attempt, net::now()),
             // A name that cannot stand in this backend's path may stand in another's.
             Err(fault) if plan.pass() => {
-                flight.end(Outcome::Caller, Instant::now());
+                flight.end(Outcome::Caller, net::now());
                 last = Some(fault);
                 continue;
             }
@@ -127,7 +127,7 @@ pub(crate) async fn dispatch(gateway: &Gateway, mut plan: Plan, call: &Call, tra
         };
         let Ended { turn, mut flight, attempt, began, reply } = ended;
         if let Some(quota) = trail.quota.take() {
-            flight.quota(quota, Instant::now());
+            flight.quota(quota, net::now());
         }
         let fault = match reply {
             Ok(reply) => {
@@ -137,13 +137,13 @@ pub(crate) async fn dispatch(gateway: &Gateway, mut plan: Plan, call: &Call, tra
             Err(fault) => fault,
         };
         if is_unable(&fault) && plan.pass() {
-            flight.end(Outcome::Caller, Instant::now());
+            flight.end(Outcome::Caller, net::now());
             last = Some(fault);
             continue;
         }
         let submits = attempt.endpoint.flow().is_some_and(Flow::is_kept_upstream);
         let next = plan.after(turn, &fault, submits, attempt.until, health);
-        flight.end(if next == Next::LookUp { Outcome::Caller } else { Outcome::of(&fault) }, Instant::now());
+        flight.end(if next == Next::LookUp { Outcome::Caller } else { Outcome::of(&fault) }, net::now());
         note(gateway, &plan, turn, &attempt, &fault, began, trail);
         match next {
             Next::Fail => return Err(fault),
@@ -176,7 +176,7 @@ struct Ended {
 /// An answer is there: what becomes of it is told when it has ended.
 fn served(gateway: &Gateway, reply: &Reply, mut flight: Flight, trail: &mut Trail) {
     if matches!(reply.content, Content::Stream(_) | Content::Sound(_)) {
-        flight.first_event(Instant::now());
+        flight.first_event(net::now());
     }
     trail.flight = Some(flight);
     gateway.0.metrics.attempt_ends(trail.record.backend.as_ref().map_or("-", |backend| backend.as_str()), SERVED);
@@ -215,7 +215,7 @@ fn note(
     if fault.kind.origin() != types::Origin::Upstream {
         return;
     }
-    let at = Instant::now();
+    let at = net::now();
     let tried = Tried {
         backend: attempt.endpoint.backend.clone(),
         key: attempt.key_name.clone(),

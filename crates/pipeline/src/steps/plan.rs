@@ -59,7 +59,7 @@ pub(crate) fn plan(gateway: &Gateway, ticket: Ticket, found: Candidates, call: &
 /// Why each one was left out, when nobody is left.
 fn ordered(gateway: &Gateway, ticket: &Ticket, lanes: &Lanes, call: &Call) -> Result<Order> {
     let health = &gateway.0.health;
-    let now = Instant::now();
+    let now = net::now();
     lanes::with_ask(ticket, lanes, call, |ask| {
         let order = order::choose(&lanes.policy, ask, health, now);
         order.usable(&lanes.policy)?;
@@ -76,7 +76,7 @@ impl Plan {
 
     /// The next attempt that may be made now.
     pub(crate) fn begin(&mut self, health: &Health) -> Option<(usize, Flight)> {
-        self.tries.begin(health, &self.lanes.policy, Instant::now())
+        self.tries.begin(health, &self.lanes.policy, net::now())
     }
 
     /// Nobody may be asked only because other calls are trying everybody just now: whether to begin again a moment later.
@@ -104,7 +104,7 @@ impl Plan {
     /// When the whole answer, or the first event of a stream, must be there.
     pub(crate) fn until(&self) -> Instant {
         let spot = &self.lanes.spots[self.tries.first()];
-        spot.ready(&self.ticket).map_or_else(|_| Instant::now(), |ready| attempt::until(&self.ticket, ready))
+        spot.ready(&self.ticket).map_or_else(|_| net::now(), |ready| attempt::until(&self.ticket, ready))
     }
 
     /// The fault when nobody may be asked now.
@@ -114,7 +114,7 @@ impl Plan {
 
     /// What follows the fault of an attempt.
     pub(crate) fn after(&mut self, turn: usize, fault: &Fault, submits: bool, until: Instant, health: &Health) -> Next {
-        let now = Instant::now();
+        let now = net::now();
         let left = until.saturating_duration_since(now);
         let facts = Facts { submits, left, now, seed: fastrand::u64(..) };
         self.tries.after(turn, fault, &facts, health, &self.lanes.policy)
@@ -136,7 +136,7 @@ impl Plan {
 
     /// The second attempt, if there may be one.
     pub(crate) fn hedge(&mut self, turn: usize, health: &Health) -> Option<(usize, Flight)> {
-        self.tries.hedge(turn, health, &self.lanes.policy, Instant::now())
+        self.tries.hedge(turn, health, &self.lanes.policy, net::now())
     }
 
     /// Takes new candidates; what was tried still counts.

@@ -1,9 +1,6 @@
 //! Where the asked model can be had, and under which name. The only step that may wait for the catalogue.
 
-use std::{
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::{sync::Arc, time::Duration};
 
 use catalog::{Found, Lookup, ModelEntry, Serving, State};
 use policy::{order::MarketState, rules::AliasTarget};
@@ -302,7 +299,7 @@ fn vendor(ticket: &Ticket, model: &str) -> Option<Candidate> {
 }
 
 async fn look_up(gateway: &Gateway, ticket: &Ticket, model: &str) -> Result<Lookup> {
-    let until = ticket.until(LOOK_UP_TIME).max(Instant::now() + Duration::from_millis(1));
+    let until = ticket.until(LOOK_UP_TIME).max(net::now() + Duration::from_millis(1));
     gateway.0.catalog.model(model, ticket.own_token(), until).await
 }
 

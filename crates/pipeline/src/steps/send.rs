@@ -29,10 +29,10 @@ pub(crate) async fn send(
     trail: &mut Trail,
 ) -> Result<Reply> {
     trail.record.attempts += 1;
-    let begun = Instant::now();
+    let begun = net::now();
     let reply = gateway.0.upstream.send(origin, outgoing, until).await.map_err(|error| {
         // What dies late was not dead before: the backend may have worked on the call.
-        let late = begun.elapsed() > STALE_WITHIN;
+        let late = net::now().saturating_duration_since(begun) > STALE_WITHIN;
         read_fault(NetError { reused: error.reused && !late, ..error })
     })?;
     trail.record.upstream_request_id = request_id(&reply.headers);

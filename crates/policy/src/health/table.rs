@@ -8,10 +8,14 @@ use std::{
     },
 };
 
+use foldhash::fast::RandomState;
 use types::BackendName;
 
 use super::{Lane, Settings, Tick, gate::Gate, quota::Left, target::Target};
 use crate::retry::Budget;
+
+/// Names come from callers: the hash has a seed of its own in each process.
+type Map<K, V> = HashMap<K, V, RandomState>;
 
 /// A target's name.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -46,24 +50,24 @@ impl Entry {
 #[derive(Debug)]
 pub(crate) struct Table {
     pub(super) settings: Arc<Settings>,
-    pub(super) lanes: HashMap<Lane, Arc<Entry>>,
-    pub(super) targets: HashMap<TargetName, Arc<Target>>,
-    pub(super) keys: HashMap<Arc<str>, Arc<Gate>>,
-    pub(super) key_models: HashMap<(Arc<str>, Arc<str>), Arc<Gate>>,
-    pub(super) accounts: HashMap<Arc<str>, Arc<Gate>>,
-    budgets: HashMap<Arc<str>, Arc<Budget>>,
+    pub(super) lanes: Map<Lane, Arc<Entry>>,
+    pub(super) targets: Map<TargetName, Arc<Target>>,
+    pub(super) keys: Map<Arc<str>, Arc<Gate>>,
+    pub(super) key_models: Map<(Arc<str>, Arc<str>), Arc<Gate>>,
+    pub(super) accounts: Map<Arc<str>, Arc<Gate>>,
+    budgets: Map<Arc<str>, Arc<Budget>>,
 }
 
 impl Table {
     pub(super) fn new(settings: Arc<Settings>) -> Self {
         Self {
             settings,
-            lanes: HashMap::new(),
-            targets: HashMap::new(),
-            keys: HashMap::new(),
-            key_models: HashMap::new(),
-            accounts: HashMap::new(),
-            budgets: HashMap::new(),
+            lanes: Map::default(),
+            targets: Map::default(),
+            keys: Map::default(),
+            key_models: Map::default(),
+            accounts: Map::default(),
+            budgets: Map::default(),
         }
     }
 

@@ -2,6 +2,7 @@
 
 use std::{collections::HashMap, sync::Arc};
 
+use foldhash::fast::RandomState;
 use types::{Asked, BackendName};
 
 use crate::{
@@ -12,8 +13,8 @@ use crate::{
 /// All names of one configuration. Built once, shared by every request.
 #[derive(Debug, Default)]
 pub struct Names {
-    routes: HashMap<Box<str>, Route>,
-    aliases: HashMap<Box<str>, Meaning>,
+    routes: HashMap<Box<str>, Route, RandomState>,
+    aliases: HashMap<Box<str>, Meaning, RandomState>,
 }
 
 /// What an alias stands for.

@@ -1,10 +1,10 @@
 //! Reads the head of a request, strictly: what two readers in a chain could take differently is refused.
 //!
-//! `httparse` reads the lines; what it lets through and RFC 9112 forbids, or what is known to be read in two ways, is
+//! Usual heads are read in one pass (`usual`). Of the others `httparse` reads the lines; what it lets through and RFC 9112 forbids, or what is known to be read in two ways, is
 //! refused here: lines that end with a bare line feed, more than one length, a length together with chunks, any other
 //! transfer coding, framing headers written with an underscore, no host, two of them, or a target that names another.
 
-use crate::{Fields, chunked::ChunkDecoder, framing::Framing, server::ServerLimits, upstream::decimal};
+use crate::{Fields, chunked::ChunkDecoder, framing::Framing, server::ServerLimits, upstream::decimal, usual};
 use http::{Method, StatusCode, Uri, Version};
 use httparse::Status;
 use std::mem::MaybeUninit;
@@ -45,12 +45,31 @@ const fn too_large(why: &'static str) -> Refused {
 
 /// The head at the start of `input`; `None` if it is not complete yet.
 pub(super) fn read(input: &[u8], limits: &ServerLimits) -> Result<Option<Head>, Refused> {
+    if let Some(head) = usual(input, limits)? {
+        return Ok(Some(head));
+    }
     let mut usual = [const { MaybeUninit::uninit() }; USUAL_HEADERS];
     if limits.max_headers <= USUAL_HEADERS {
         return parse(input, &mut usual[..limits.max_headers], limits.max_head);
     }
     let mut many: Vec<_> = (0..limits.max_headers).map(|_| MaybeUninit::uninit()).collect();
     parse(input, &mut many, limits.max_head)
+}
+
+/// A head as everybody writes it; `None` leaves it to [`parse`].
+fn usual(input: &[u8], limits: &ServerLimits) -> Result<Option<Head>, Refused> {
+    let Some(usual) = usual::read(input, limits.max_headers) else { return Ok(None) };
+    let Some(line) = usual.first.strip_suffix(b" HTTP/1.1") else { return Ok(None) };
+    let Some(space) = memchr::memchr(b' ', line) else { return Ok(None) };
+    // Without an early end: that is one pass of vectors.
+    let plain = line[space + 1..].iter().fold(true, |plain, byte| plain & byte.is_ascii_graphic());
+    let Ok(method) = Method::from_bytes(&line[..space]) else { return Ok(None) };
+    if !plain || usual.len > limits.max_head {
+        return Ok(None);
+    }
+    let target = usual.headers.slice(space + 1, line.len());
+    let Ok(uri) = Uri::from_maybe_shared(target) else { return Ok(None) };
+    finish(method, uri, true, usual.headers, usual.len).map(Some)
 }
 
 fn parse<'a>(
@@ -66,27 +85,29 @@ fn parse<'a>(
         Err(error) => return Err(unreadable(error)),
     };
     let head = &input[..len];
-    // A sum over all pairs is one pass of vectors; looking for each line's end is not.
-    let bare = head.windows(2).map(|pair| u32::from(pair[1] == b'\n' && pair[0] != b'\r')).sum::<u32>();
-    if bare > 0 || head.starts_with(b"\n") {
+    if head.windows(2).any(|pair| pair[1] == b'\n' && pair[0] != b'\r') || head.starts_with(b"\n") {
         return Err(bad("a line ends without a carriage return"));
     }
     let (Some(method), Some(target), Some(minor)) = (request.method, request.path, request.version) else {
         return Err(bad("the request line is not complete"));
     };
     let headers = Fields::parsed(head, request.headers);
-    let http_11 = minor == 1;
-    let mut facts = Facts::default();
-    for (name, value) in headers.iter() {
-        facts.note(name, value.as_bytes())?;
-    }
     let method = Method::from_bytes(method.as_bytes()).map_err(|_| bad("the method is none"))?;
     let from = target.as_ptr() as usize - input.as_ptr() as usize;
     let target = headers.slice(from, from + target.len());
     let uri = Uri::from_maybe_shared(target).map_err(|_| bad("the target is none"))?;
+    finish(method, uri, minor == 1, headers, len).map(Some)
+}
+
+/// Looks at what the headers say of the message's frame, its host and the connection.
+fn finish(method: Method, uri: Uri, http_11: bool, headers: Fields, len: usize) -> Result<Head, Refused> {
+    let mut facts = Facts::default();
+    for (name, value) in headers.iter() {
+        facts.note(name, value.as_bytes())?;
+    }
     check_target(&method, &uri, http_11, &headers)?;
     let framing = facts.framing(http_11)?;
-    Ok(Some(Head {
+    Ok(Head {
         method,
         uri,
         version: if http_11 { Version::HTTP_11 } else { Version::HTTP_10 },
@@ -95,7 +116,7 @@ fn parse<'a>(
         expects: facts.expects && http_11 && framing.is_some(),
         framing,
         len,
-    }))
+    })
 }
 
 fn unreadable(error: httparse::Error) -> Refused {
@@ -310,6 +331,18 @@ mod tests {
             for (at, byte) in noise {
                 let at = at.index(input.len());
                 input[at] = byte;
+            }
+            let limits = ServerLimits::default();
+            let mut room = [const { MaybeUninit::uninit() }; USUAL_HEADERS];
+            let mut strict = || parse(&input, &mut room, limits.max_head);
+            let all = |head: Head| {
+                let fields = head.headers.iter().map(|(name, value)| (name.to_vec(), value.as_bytes().to_vec()));
+                (head.method.clone(), head.uri.clone(), head.version, head.keep, head.len, fields.collect::<Vec<_>>())
+            };
+            match usual(&input, &limits) {
+                Ok(None) => {}
+                Ok(Some(head)) => proptest::prop_assert_eq!(Some(all(head)), strict().ok().flatten().map(all)),
+                Err(refused) => proptest::prop_assert_eq!(Some(refused), strict().err()),
             }
             if let Ok(Some(head)) = see(&input) {
                 let text = &input[..head.len];

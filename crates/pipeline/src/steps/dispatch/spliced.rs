@@ -1,7 +1,7 @@
 //! Chat and embeddings: one request whose body is the caller's, spliced, and an answer that passes as it came where
 //! nothing in it must change.
 
-use std::{collections::VecDeque, time::Instant};
+use std::collections::VecDeque;
 
 use bytes::Bytes;
 use http::{HeaderMap, Method, header::CONTENT_TYPE};
@@ -110,7 +110,7 @@ pub(super) async fn post(
 /// Reads a whole answer under the gateway's limits.
 pub(super) async fn whole(gateway: &Gateway, attempt: &Attempt, body: RecvBody, trail: &mut Trail) -> Result<Held> {
     let held = body.collect(attempt.answer_limit, attempt.deadline, &gateway.0.budget).await.map_err(answer_fault)?;
-    trail.record.first_event.get_or_insert_with(Instant::now);
+    trail.record.first_event.get_or_insert_with(net::now);
     Ok(held)
 }
 
@@ -158,7 +158,7 @@ pub(super) async fn begin(
             }
         }
     }
-    trail.record.first_event = Some(Instant::now());
+    trail.record.first_event = Some(net::now());
     Ok(Box::new(Live {
         body,
         decoder,

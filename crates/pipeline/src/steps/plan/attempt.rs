@@ -122,7 +122,7 @@ pub(super) fn until(ticket: &Ticket, ready: &Ready) -> Instant {
 /// While somebody else can still be asked, nobody may use up all the time: half of what is left, and a stream no longer
 /// than the patience that the configuration has for its first event.
 fn sooner(ticket: &Ticket, until: Instant) -> Instant {
-    let now = Instant::now();
+    let now = net::now();
     let half = until.saturating_duration_since(now) / 2;
     now + if ticket.stream { half.min(ticket.snapshot.config.routing.patience) } else { half }
 }
