@@ -65,12 +65,15 @@ def node_folder(source: pathlib.Path) -> pathlib.Path:
 def debian_program(program: str, packages: list) -> list:
     """The command that runs `program`: the installed one, or one unpacked from Debian's packages without installing anything."""
     found = shutil.which(program, path=os.environ.get("PATH", "") + ":/usr/sbin:/sbin")
-    if found:
-        return [found]
+    return [found] if found else debian_unpacked(program, packages, "usr/bin", "usr/sbin")
+
+
+def debian_unpacked(program: str, packages: list, *folders: str) -> list:
+    """The command that runs `program` out of these folders of Debian's packages, which are unpacked into the cache folder."""
     place = places.CACHE / "debian" / packages[0]
     if not (place / ".complete").exists():
         _unpack(program, packages, place)
-    inside = next((place / d / program for d in ("usr/bin", "usr/sbin") if (place / d / program).exists()), None)
+    inside = next((place / d / program for d in folders if (place / d / program).exists()), None)
     if inside is None:
         raise Skip(f"the package {packages[0]} holds no {program}")
     libraries = ":".join(str(p) for p in place.glob("usr/lib/*") if p.is_dir())

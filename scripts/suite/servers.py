@@ -91,9 +91,9 @@ FORGIVING["IRONBOW_ROUTING__HEALTH__FAILED_AFTER"] = "0"
 
 
 @contextlib.contextmanager
-def gateway(name="gateway", arguments=("--sandbox",), extra_env=None):
+def gateway(name="gateway", arguments=("--sandbox",), extra_env=None, binary=places.BINARY):
     """`ironbow serve` with these arguments on a free port."""
-    command = [places.BINARY, "serve", "--listen", "127.0.0.1:0", *arguments]
+    command = [binary, "serve", "--listen", "127.0.0.1:0", *arguments]
     env = places.environment() | {"IRONBOW_LOG__FORMAT": "json", "IRONBOW_DATA__FOLDER": "none"} | (extra_env or {})
     with started(name, command, _listening, env=env) as (process, (url, sandbox)):
         yield Gateway(process, url, sandbox)
