@@ -1,7 +1,7 @@
 //! Chat and embeddings: one request whose body is the caller's, spliced, and an answer that passes as it came where
 //! nothing in it must change.
 
-use std::collections::VecDeque;
+use std::{collections::VecDeque, time::Instant};
 
 use bytes::Bytes;
 use http::{HeaderMap, Method, header::CONTENT_TYPE};
