@@ -249,6 +249,10 @@ pub struct RoutingRules {
     pub hedging: bool,
     /// How long a stream may be without its first event while somebody else could serve it.
     pub patience: Duration,
+    /// How long a call that has nobody else waits while another one tries whoever was put aside.
+    pub probe_wait: Duration,
+    /// How often it looks.
+    pub probe_look: Duration,
     /// Rules for every call, the first true one counts.
     pub rules: Vec<Rule>,
     /// The constants of the health table.

@@ -6,6 +6,7 @@
 
 mod flight;
 mod gate;
+mod pace;
 mod quota;
 mod reason;
 mod settings;
@@ -186,7 +187,8 @@ impl Health {
 
     /// The time in which this share of the first events of this lane's target came; none while too few are known.
     pub fn first_event_within(&self, lane: &Lane, share: f64) -> Option<Duration> {
-        self.read().target(lane)?.first_event_within(share)
+        let table = self.read();
+        table.target(lane)?.first_event_within(share, table.settings())
     }
 
     /// All that is known, for people and metrics.

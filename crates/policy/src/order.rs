@@ -9,6 +9,7 @@ mod dice;
 mod explain;
 mod fault;
 mod fit;
+mod key;
 
 use std::time::{Duration, Instant};
 
@@ -175,8 +176,12 @@ pub fn choose(candidates: &[Candidate], ask: &Ask<'_>, health: &Health, now: Ins
         },
         settings,
     );
-    order.explores = first.explores;
-    arrange(&able, first.target, first.lane, &mut order.attempts);
+    let key = match first.lane {
+        None => key::choose(&able[..group], first.target, candidates, ask, &mut dice, tick, settings),
+        Some(index) => Some((index, false)),
+    };
+    order.explores = first.explores || key.is_some_and(|(_, explores)| explores);
+    arrange(&able, first.target, key.map(|(index, _)| index), &mut order.attempts);
     order
 }
 
@@ -208,10 +213,11 @@ fn kin(able: &[Able], candidates: &[Candidate], index: usize) -> (usize, Option<
 }
 
 /// Among lanes of one target: the one that tries, then a backend's own key, then the one with the least under way for what
-/// its key may do.
+/// its key may do, then the one that was used longest ago.
 fn lanes(a: &Able, b: &Able) -> std::cmp::Ordering {
     let load = |one: &Able| f64::from(one.sight.lane_in_flight + 1) * one.sight.pressure;
-    b.sight.tries.cmp(&a.sight.tries).then(a.routed.cmp(&b.routed)).then(load(a).total_cmp(&load(b)))
+    let kind = b.sight.tries.cmp(&a.sight.tries).then(a.routed.cmp(&b.routed));
+    kind.then(load(a).total_cmp(&load(b))).then(a.sight.used.cmp(&b.sight.used))
 }
 
 /// Whom a call goes to first.
@@ -274,11 +280,7 @@ fn pair(targets: &[&Able], dice: &mut Dice, sharpness: u32) -> usize {
     let (Some(one), Some(other)) = (targets.get(a), targets.get(b)) else {
         return targets.first().map_or(0, |one| one.target);
     };
-    let power = |cost: f64| (0..sharpness).fold(1.0, |power, _| power * cost);
-    // Costs are brought near one, so that their powers stay in range.
-    let (x, y) = (one.cost / (one.cost + other.cost), other.cost / (one.cost + other.cost));
-    let chance = power(y) / (power(x) + power(y));
-    if dice.unit() < chance { one.target } else { other.target }
+    if dice.prefers(one.cost, other.cost, sharpness) { one.target } else { other.target }
 }
 
 fn draw(targets: &[&Able], mut point: f64, without: usize) -> usize {

@@ -36,8 +36,12 @@ pub struct Settings {
     pub backoff_max: Duration,
     /// Attempts at a model that is still loading.
     pub loading: u32,
+    /// The wait between them, where none is named.
+    pub loading_first: Duration,
     /// The longest wait between them.
     pub loading_wait: Duration,
+    /// The share of a call's time that one attempt may use while somebody else could serve, 0 to 1.
+    pub share: f64,
     /// The share of first events after which one is late, 0 to 1.
     pub late: f64,
 }
@@ -54,7 +58,9 @@ impl Settings {
             backoff: retries.backoff.get(),
             backoff_max: retries.backoff_max.get(),
             loading: retries.loading,
+            loading_first: retries.loading_first.get(),
             loading_wait: retries.loading_wait.get(),
+            share: f64::from(retries.share) / 100.0,
         }
     }
 }
@@ -382,7 +388,7 @@ impl Tries {
     }
 
     fn wait_for_loading(&mut self, index: usize, fault: &Fault, facts: &Facts) -> Next {
-        let wait = fault.retry_after.unwrap_or(Duration::from_secs(1)).min(self.settings.loading_wait);
+        let wait = fault.retry_after.unwrap_or(self.settings.loading_first).min(self.settings.loading_wait);
         if self.loading + 1 >= self.settings.loading || wait >= facts.left {
             return Next::Fail;
         }

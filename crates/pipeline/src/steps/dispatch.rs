@@ -27,11 +27,6 @@ use super::{
 };
 use crate::{Gateway, call::Call, metrics::SERVED, trail::Trail, tried::Tried};
 
-/// How long a call that has nobody else waits while another one tries whoever was put aside.
-pub(crate) const PROBE_WAIT: Duration = Duration::from_secs(5);
-/// And how often it looks.
-pub(crate) const PROBE_LOOK: Duration = Duration::from_millis(20);
-
 /// What a backend answered.
 pub(crate) struct Reply {
     /// Headers of the backend that a caller may read.
@@ -98,9 +93,11 @@ pub(crate) async fn dispatch(gateway: &Gateway, mut plan: Plan, call: &Call, tra
     let mut waited = Duration::ZERO;
     loop {
         let Some((turn, flight)) = plan.begin(health) else {
-            if waited < PROBE_WAIT && net::now() + PROBE_LOOK < plan.until() && plan.comes_again() {
-                waited += PROBE_LOOK;
-                tokio::time::sleep(PROBE_LOOK).await;
+            let routing = &plan.ticket.snapshot.config.routing;
+            let (most, look) = (routing.probe_wait, routing.probe_look);
+            if waited < most && net::now() + look < plan.until() && plan.comes_again() {
+                waited += look;
+                tokio::time::sleep(look).await;
                 continue;
             }
             break;

@@ -22,11 +22,7 @@ use providers::{Backend, Scheme};
 use types::{BackendName, Fault, Kind, Result, Secret, Sent};
 use wire::openai::chat;
 
-use super::{
-    authenticate::authenticate,
-    dispatch::{Mask, PROBE_LOOK, PROBE_WAIT},
-    send,
-};
+use super::{authenticate::authenticate, dispatch::Mask, send};
 use crate::{
     Gateway,
     doors::{Answer, Ask, Flow, body_fault, dress},
@@ -53,6 +49,8 @@ struct Passing<'a> {
     model: std::sync::Arc<str>,
     mask: Mask,
     until: Instant,
+    /// How long a call waits for another one's try, and how often it looks.
+    probe: (Duration, Duration),
 }
 
 /// A refusal in the backend's own words.
@@ -83,8 +81,10 @@ pub(crate) async fn pass(
     let times = *snapshot.config.times(&id);
     let held =
         request.body.collect(limit, request.received + times.body, &gateway.0.budget).await.map_err(body_fault)?;
+    let routing = &snapshot.config.routing;
     let passing = Passing {
         backend,
+        probe: (routing.probe_wait, routing.probe_look),
         model: keys::model(&held.bytes, &snapshot.json_limits),
         method: request.method.clone(),
         mask: Mask::new(usable.iter().filter_map(|chosen| chosen.secret.clone()).chain(caller.credential.clone())),
@@ -142,9 +142,10 @@ async fn walk(
     let mut waited = Duration::ZERO;
     let nobody = loop {
         let Some((turn, flight)) = lanes.tries.begin(health, &lanes.known, Instant::now()) else {
-            if waited < PROBE_WAIT && Instant::now() + PROBE_LOOK < passing.until && lanes.tries.comes_again() {
-                waited += PROBE_LOOK;
-                tokio::time::sleep(PROBE_LOOK).await;
+            let (most, look) = passing.probe;
+            if waited < most && Instant::now() + look < passing.until && lanes.tries.comes_again() {
+                waited += look;
+                tokio::time::sleep(look).await;
                 continue;
             }
             break lanes.tries.nobody(&lanes.known);

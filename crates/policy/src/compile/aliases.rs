@@ -66,7 +66,9 @@ pub(super) fn routing(check: &mut Checker<'_, '_>, from: &config::Routing, names
         hedging: from.hedging,
         patience: check.wait(&path.key("patience"), from.patience),
         rules: around.rules(check, &path.key("rules"), &from.rules),
-        health: health::Settings::of(&from.health, &from.asides),
+        health: health::Settings::of(from),
+        probe_wait: from.health.probe_wait.get(),
+        probe_look: from.health.probe_look.get(),
         retries: Arc::new(retry::Settings::of(from)),
     }
 }
@@ -98,15 +100,21 @@ fn times(check: &mut Checker<'_, '_>, from: &config::Routing) {
         (&health, "open_max", h.open_max),
         (&health, "probe", h.probe),
         (&health, "slow_start", h.slow_start),
+        (&health, "spare_wait", h.spare_wait),
+        (&health, "probe_look", h.probe_look),
+        (&health, "first_event", h.first_event),
+        (&health, "per_token", h.per_token),
         (&health, "explore_after", h.explore_after),
         (&asides, "unauthenticated", a.unauthenticated),
         (&asides, "forbidden", a.forbidden),
         (&asides, "payment", a.payment),
         (&asides, "rate_limited", a.rate_limited),
         (&asides, "rate_limited_max", a.rate_limited_max),
+        (&asides, "quota", a.quota),
         (&asides, "not_found", a.not_found),
         (&retries, "backoff", r.backoff),
         (&retries, "backoff_max", r.backoff_max),
+        (&retries, "loading_first", r.loading_first),
         (&retries, "loading_wait", r.loading_wait),
     ] {
         check.wait(&path.key(name), time);
@@ -115,11 +123,14 @@ fn times(check: &mut Checker<'_, '_>, from: &config::Routing) {
         (&health, "open_max", h.open_max, h.open),
         (&asides, "rate_limited_max", a.rate_limited_max, a.rate_limited),
         (&retries, "backoff_max", r.backoff_max, r.backoff),
+        (&retries, "loading_wait", r.loading_wait, r.loading_first),
     ] {
         if longer < shorter {
             check.report.add(&path.key(name), format!("expected at least {shorter}, with which it begins"));
         }
     }
+    // No length is meant: then such a call does not wait.
+    check.period(&health.key("probe_wait"), h.probe_wait, Duration::ZERO, super::checks::DAY);
 }
 
 impl Around<'_> {

@@ -21,7 +21,7 @@ use crate::{
 };
 
 const MILLISECOND: Duration = Duration::from_millis(1);
-const DAY: Duration = Duration::from_secs(86_400);
+pub(super) const DAY: Duration = Duration::from_secs(86_400);
 
 /// What every check shares: the sources, and where to put what it finds.
 pub(crate) struct Checker<'a, 's> {
@@ -281,7 +281,7 @@ impl Checker<'_, '_> {
         self.period(path, period, MILLISECOND, DAY)
     }
 
-    fn period(&mut self, path: &Path, period: Period, min: Duration, max: Duration) -> Duration {
+    pub(super) fn period(&mut self, path: &Path, period: Period, min: Duration, max: Duration) -> Duration {
         let time = period.get();
         if time < min || time > max {
             let (min, max) = (Period::from(min), Period::from(max));

@@ -1,7 +1,7 @@
 //! One attempt under way: what it counts while it runs, and what its end says.
 
 use std::{
-    sync::{Arc, PoisonError, atomic::Ordering},
+    sync::{Arc, atomic::Ordering},
     time::{Duration, Instant},
 };
 
@@ -120,15 +120,15 @@ impl Flight {
             }
         }
         let (mark, tries_target) = {
-            let mut left = entry.left.lock().unwrap_or_else(PoisonError::into_inner);
+            let left = &mut entry.own().left;
             if let Some(reason) = left.spent(now) {
                 return refuse(reason);
             }
             if ajar && !take_all(&entry, now, &settings) {
                 return refuse(Reason::Probing);
             }
-            match entry.target.begin(now, settings.probe, alone) {
-                Ok(begun) => (left.spend(u64::from(settings.typical_output), now), begun.tries),
+            match entry.target.begin(now, alone, &settings) {
+                Ok(begun) => (left.spend(u64::from(settings.typical_output), now, &settings), begun.tries),
                 Err(reason) => {
                     if ajar {
                         entry.gates().for_each(Gate::give_back);
@@ -156,8 +156,8 @@ impl Flight {
     /// What the head of the answer says about limits.
     pub fn quota(&mut self, quota: Quota, now: Instant) {
         if let Some(running) = &self.0 {
-            let mut left = running.entry.left.lock().unwrap_or_else(PoisonError::into_inner);
-            left.told(quota, running.mark, running.tick(now), running.settings.rate_limited_max);
+            let left = &mut running.entry.own().left;
+            left.told(quota, running.mark, running.tick(now), &running.settings);
         }
     }
 
@@ -183,7 +183,7 @@ impl Drop for Flight {
 fn take_all(entry: &Entry, now: Tick, settings: &Settings) -> bool {
     let mut taken: Vec<&Gate> = Vec::new();
     for gate in entry.gates().filter(|gate| gate.standing(now) != Standing::Open) {
-        if !matches!(gate.standing(now), Standing::Shut(_)) && gate.take(now, settings.probe) {
+        if !matches!(gate.standing(now), Standing::Shut(_)) && gate.take(now, settings) {
             taken.push(gate);
         } else {
             taken.iter().for_each(|gate| gate.give_back());
@@ -207,6 +207,7 @@ impl Running {
         self.first = Some(took);
         self.entry.target.heard(tick);
         self.entry.target.first_event(took, tick, &self.settings);
+        self.entry.own().pace.first_event(took, tick, &self.settings);
         self.let_through(tick);
     }
 
@@ -233,11 +234,13 @@ impl Running {
                 let first = self.first;
                 self.let_through(now);
                 self.entry.target.served(took, first, output_tokens, now, &self.settings);
+                self.entry.own().pace.served(took, output_tokens, first.is_some(), now, &self.settings);
             }
             Outcome::Failed(failure) => self.failed(failure, now),
             Outcome::Caller => {}
             Outcome::Left if self.first.is_none() && took > 0 => {
                 self.entry.target.waited(took, now, &self.settings);
+                self.entry.own().pace.waited(took, now, &self.settings);
             }
             Outcome::Left => {}
         }
@@ -270,6 +273,7 @@ impl Running {
             _ => {
                 let tried = std::mem::take(&mut self.tries_target);
                 entry.target.failed(tried, now.since(self.begun), now, settings);
+                entry.own().pace.failed(now, settings);
                 if let Some(wait) = told {
                     entry.target.gate.shut_as_told(Cause::Unavailable, now, wait);
                 }

@@ -8,7 +8,7 @@ use std::{
     time::Duration,
 };
 
-use super::{Tick, reason::Reason};
+use super::{Settings, Tick, reason::Reason};
 
 /// Why a gate was shut.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -20,11 +20,6 @@ pub(crate) enum Cause {
     RateLimited,
     Unavailable,
 }
-
-/// So many tries of what was put aside for no told time follow one another at once, for calls that have nobody else.
-pub(super) const SPARES: u32 = 10;
-/// The wait before the next one; doubled each time.
-const SPARE: Duration = Duration::from_secs(1);
 
 impl Cause {
     const fn reason(self, wait: Duration) -> Reason {
@@ -90,16 +85,16 @@ impl Gate {
     }
 
     /// Takes the one try of a gate that stands ajar, or that is shut and is tried by a call that has nobody else.
-    pub(crate) fn take(&self, now: Tick, hold: Duration) -> bool {
+    pub(crate) fn take(&self, now: Tick, settings: &Settings) -> bool {
         let mut shut = self.lock();
         if now < shut.tried_until {
             return false;
         }
-        shut.tried_until = now.after(hold);
+        shut.tried_until = now.after(settings.probe);
         if now.0 < self.until.load(Ordering::Relaxed) {
             shut.spares = shut.spares.saturating_add(1);
-            if let Some(waits) = shut.spares.checked_sub(SPARES) {
-                shut.spare_from = now.after(SPARE.saturating_mul(1 << waits.min(16)));
+            if let Some(waits) = shut.spares.checked_sub(settings.spares) {
+                shut.spare_from = now.after(settings.spare_wait.saturating_mul(1 << waits.min(16)));
             }
         }
         true

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Tick, reason::Reason};
+use super::{Settings, Tick, reason::Reason};
 
 /// The rate-limit headers of one answer.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -23,9 +23,6 @@ pub struct Bucket {
     /// When it is full again.
     pub reset: Option<Duration>,
 }
-
-/// A limit without a time to come back is believed for so long.
-const NO_RESET: Duration = Duration::from_secs(60);
 
 /// Where a call stands in the count.
 #[derive(Clone, Copy, Debug, Default)]
@@ -53,8 +50,8 @@ struct Known {
 
 impl Left {
     /// Counts a call that goes out now.
-    pub(crate) fn spend(&mut self, tokens: u64, now: Tick) -> Mark {
-        self.renew(now);
+    pub(crate) fn spend(&mut self, tokens: u64, now: Tick, settings: &Settings) -> Mark {
+        self.renew(now, settings.quota);
         self.calls += 1;
         self.tokens += tokens;
         for (known, spent) in self.known.iter_mut().zip([1, tokens]) {
@@ -66,7 +63,7 @@ impl Left {
     }
 
     /// Takes what the answer to a call said. What went out after that call is not in it yet.
-    pub(crate) fn told(&mut self, quota: Quota, mark: Mark, now: Tick, longest: Duration) {
+    pub(crate) fn told(&mut self, quota: Quota, mark: Mark, now: Tick, settings: &Settings) {
         if mark.calls < self.told_by {
             return;
         }
@@ -74,7 +71,7 @@ impl Left {
         let later = [self.calls - mark.calls, self.tokens - mark.tokens];
         for ((known, bucket), later) in self.known.iter_mut().zip([quota.requests, quota.tokens]).zip(later) {
             if let Some(bucket) = bucket {
-                let reset = now.after(bucket.reset.unwrap_or(NO_RESET).min(longest));
+                let reset = now.after(bucket.reset.unwrap_or(settings.quota).min(settings.rate_limited_max));
                 *known = Some(Known { left: bucket.remaining.saturating_sub(later), limit: bucket.limit, reset });
             }
         }
@@ -87,21 +84,21 @@ impl Left {
         Some(Reason::QuotaSpent { wait })
     }
 
-    /// How scarce it is: 1 with more than the share `low` of it, 10 with next to nothing.
-    pub(crate) fn pressure(&self, now: Tick, low: f64) -> f64 {
+    /// How scarce it is: 1 with more than the share `quota_low` of it, `quota_pressure` with next to nothing.
+    pub(crate) fn pressure(&self, now: Tick, settings: &Settings) -> f64 {
+        let (low, most) = (settings.quota_low, settings.quota_pressure);
         let scarce = |known: &Known| {
             let limit = known.limit.filter(|_| now < known.reset)?;
             let share = known.left as f64 / limit.max(1) as f64;
-            (share < low).then(|| 1.0 + 9.0 * (low - share) / low)
+            (share < low).then(|| 1.0 + (most - 1.0) * (low - share) / low)
         };
         self.known.iter().flatten().filter_map(scarce).fold(1.0, f64::max)
     }
 
     /// What was used up is there again, as far as the limit is known.
-    fn renew(&mut self, now: Tick) {
+    fn renew(&mut self, now: Tick, period: Duration) {
         for known in &mut self.known {
-            let full =
-                |known: Known| known.limit.map(|limit| Known { left: limit, reset: now.after(NO_RESET), ..known });
+            let full = |known: Known| known.limit.map(|limit| Known { left: limit, reset: now.after(period), ..known });
             *known = known.and_then(|known| if now < known.reset { Some(known) } else { full(known) });
         }
     }

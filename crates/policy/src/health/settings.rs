@@ -13,6 +13,12 @@ pub struct Settings {
     pub baseline: Duration,
     /// The least weight of a time above the average, 0 to 1.
     pub rise: f64,
+    /// The least weight of a time below half of the average, 0 to 1.
+    pub fall: f64,
+    /// Times that weigh alike at first.
+    pub warm_up: u32,
+    /// Times from which a high share of them is known.
+    pub late_calls: u32,
     /// How many times longer than usual a silence must be to count.
     pub silence: f64,
     /// Failures in a row that make a target fail; 0: never.
@@ -31,8 +37,12 @@ pub struct Settings {
     pub room: f64,
     /// The power of the costs' ratio by which the better of two is preferred.
     pub sharpness: u32,
+    /// How many times the fastest key's time a key may take and is as good as that one.
+    pub key_slack: f64,
     /// The share of a quota below which it is scarce, 0 to 1.
     pub quota_low: f64,
+    /// How many times slower a key looks of which next to nothing is left.
+    pub quota_pressure: f64,
     /// How long a failed target is left alone at first.
     pub open: Duration,
     /// And at most.
@@ -43,6 +53,12 @@ pub struct Settings {
     pub probes: u32,
     /// How long its share grows then.
     pub slow_start: Duration,
+    /// The share that it gets at once, 0 to 1.
+    pub slow_start_floor: f64,
+    /// Tries that follow one another at once, of what was put aside for no told time.
+    pub spares: u32,
+    /// The wait before the next one; doubled each time.
+    pub spare_wait: Duration,
     /// How old what is known of a target may get.
     pub explore_after: Duration,
     /// The share of calls that may go out to learn, 0 to 1.
@@ -51,6 +67,10 @@ pub struct Settings {
     pub speed: f64,
     /// Tokens of an answer for comparing.
     pub typical_output: u32,
+    /// What is taken of a target of which nothing is known, when nothing is known of any: to its first event.
+    pub first_event: Duration,
+    /// And for a token.
+    pub per_token: Duration,
     /// Lanes remembered.
     pub entries: usize,
     /// After 401.
@@ -63,17 +83,23 @@ pub struct Settings {
     pub rate_limited: Duration,
     /// The longest time that is believed.
     pub rate_limited_max: Duration,
+    /// With a quota that is used up and does not say when it comes back.
+    pub quota: Duration,
     /// After 404.
     pub not_found: Duration,
 }
 
 impl Settings {
     /// The checked document's numbers.
-    pub(crate) fn of(health: &config::Health, asides: &config::Asides) -> Self {
+    pub(crate) fn of(routing: &config::Routing) -> Self {
+        let (health, asides) = (&routing.health, &routing.asides);
         Self {
             window: health.window.get(),
             baseline: health.baseline.get(),
             rise: f64::from(health.rise) / 100.0,
+            fall: f64::from(health.fall) / 100.0,
+            warm_up: health.warm_up,
+            late_calls: routing.late_calls,
             silence: f64::from(health.silence),
             failed_after: health.failed_after,
             failed_errors: f64::from(health.failed_errors) / 100.0,
@@ -83,22 +109,30 @@ impl Settings {
             error_weight: f64::from(health.error_weight),
             room: f64::from(health.room),
             sharpness: health.sharpness,
+            key_slack: f64::from(health.key_slack) / 100.0,
             quota_low: f64::from(health.quota_low) / 100.0,
+            quota_pressure: f64::from(health.quota_pressure),
             open: health.open.get(),
             open_max: health.open_max.get(),
             probe: health.probe.get(),
             probes: health.probes,
             slow_start: health.slow_start.get(),
+            slow_start_floor: f64::from(health.slow_start_floor) / 100.0,
+            spares: health.spares,
+            spare_wait: health.spare_wait.get(),
             explore_after: health.explore_after.get(),
             exploration: f64::from(health.exploration) / 1000.0,
             speed: f64::from(health.speed) / 100.0,
             typical_output: health.typical_output,
+            first_event: health.first_event.get(),
+            per_token: health.per_token.get(),
             entries: health.entries as usize,
             unauthenticated: asides.unauthenticated.get(),
             forbidden: asides.forbidden.get(),
             payment: asides.payment.get(),
             rate_limited: asides.rate_limited.get(),
             rate_limited_max: asides.rate_limited_max.get(),
+            quota: asides.quota.get(),
             not_found: asides.not_found.get(),
         }
     }
@@ -106,6 +140,6 @@ impl Settings {
 
 impl Default for Settings {
     fn default() -> Self {
-        Self::of(&config::Health::default(), &config::Asides::default())
+        Self::of(&config::Routing::default())
     }
 }

@@ -1,10 +1,11 @@
 //! What a choice sees of a candidate: copied out of the table at one moment.
 
-use std::sync::{PoisonError, atomic::Ordering};
+use std::sync::atomic::Ordering;
 
 use super::{
-    Lane, Tick,
+    Lane, Settings, Tick,
     gate::{Gate, Standing},
+    pace::Paced,
     reason::Reason,
     table::{Entry as LaneEntry, Table, TargetName},
     target::{Entry, Known, State},
@@ -21,6 +22,9 @@ pub(crate) struct Sight {
     pub(crate) lane_in_flight: u32,
     /// When the target was asked last.
     pub(crate) asked: Tick,
+    /// When the lane was, and how it does by itself.
+    pub(crate) used: Tick,
+    pub(crate) paced: Paced,
     /// How scarce this lane's quota is, from 1.
     pub(crate) pressure: f64,
     /// Why it may not be asked now.
@@ -56,11 +60,11 @@ impl Table {
             sight.asked = target.asked();
             // A caller's own key adds nothing to what is known, so it cannot try; it is not held off either.
             if lane.whose == Whose::Operator {
-                match target.entry(now, false) {
+                match target.entry(now, false, &self.settings) {
                     Entry::Free => {}
                     Entry::Try => sight.tries = true,
                     Entry::Reserve => sight.reserve = true,
-                    Entry::No(reason) if target.entry(now, true) == Entry::Reserve => {
+                    Entry::No(reason) if target.entry(now, true, &self.settings) == Entry::Reserve => {
                         sight.spare_target = true;
                         sight.note(reason);
                     }
@@ -75,7 +79,8 @@ impl Table {
             Some(entry) => {
                 entry.gates().for_each(|gate| sight.pass(gate, now));
                 sight.lane_in_flight = entry.in_flight.load(Ordering::Relaxed);
-                sight.quota(entry, now, self.settings.quota_low);
+                sight.used = Tick(entry.used.load(Ordering::Relaxed));
+                sight.own(entry, now, &self.settings);
             }
             None => {
                 if let Some(target) = target {
@@ -111,10 +116,11 @@ impl Sight {
         }
     }
 
-    fn quota(&mut self, entry: &LaneEntry, now: Tick, low: f64) {
-        let left = entry.left.lock().unwrap_or_else(PoisonError::into_inner);
-        self.pressure = left.pressure(now, low);
-        if let Some(reason) = left.spent(now) {
+    fn own(&mut self, entry: &LaneEntry, now: Tick, settings: &Settings) {
+        let own = entry.own();
+        self.pressure = own.left.pressure(now, settings);
+        self.paced = own.pace.seen(now, settings);
+        if let Some(reason) = own.left.spent(now) {
             self.shut_by(reason);
         }
     }

@@ -3,7 +3,7 @@
 use std::{
     collections::HashMap,
     sync::{
-        Arc, Mutex,
+        Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicU32, AtomicU64, Ordering},
     },
 };
@@ -11,7 +11,7 @@ use std::{
 use foldhash::fast::RandomState;
 use types::BackendName;
 
-use super::{Lane, Settings, Tick, gate::Gate, quota::Left, target::Target};
+use super::{Lane, Settings, Tick, gate::Gate, pace::Pace, quota::Left, target::Target};
 use crate::retry::Budget;
 
 /// Names come from callers: the hash has a seed of its own in each process.
@@ -34,12 +34,24 @@ pub(super) struct Entry {
     pub(super) account: Option<Arc<Gate>>,
     /// Shut by 429.
     pub(super) gate: Gate,
-    pub(super) left: Mutex<Left>,
+    own: Mutex<Own>,
     pub(super) in_flight: AtomicU32,
     pub(super) used: AtomicU64,
 }
 
+/// What is a lane's own.
+#[derive(Debug, Default)]
+pub(super) struct Own {
+    pub(super) left: Left,
+    pub(super) pace: Pace,
+}
+
 impl Entry {
+    /// What is its own, for a few instructions.
+    pub(super) fn own(&self) -> MutexGuard<'_, Own> {
+        self.own.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Every gate on the way.
     pub(super) fn gates(&self) -> impl Iterator<Item = &Gate> {
         let shared = [&self.account, &self.key, &self.key_model];
@@ -97,7 +109,7 @@ impl Table {
                 .map(|key| self.key_models.entry((key, lane.model.clone())).or_default().clone()),
             account: lane.account.clone().map(|account| self.accounts.entry(account).or_default().clone()),
             gate: Gate::default(),
-            left: Mutex::default(),
+            own: Mutex::default(),
             in_flight: AtomicU32::new(0),
             used: AtomicU64::new(now.0),
         });

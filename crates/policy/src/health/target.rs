@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     Settings, Tick,
-    gate::{Gate, SPARES},
+    gate::Gate,
     micros,
     reason::Reason,
     track::{Errors, Spread, Track},
@@ -126,14 +126,14 @@ impl Target {
     }
 
     /// Whether it may be asked now; `alone` by a call for which there is no other target.
-    pub(crate) fn entry(&self, now: Tick, alone: bool) -> Entry {
-        self.lock().entry(now, alone)
+    pub(crate) fn entry(&self, now: Tick, alone: bool, settings: &Settings) -> Entry {
+        self.lock().entry(now, alone, settings)
     }
 
     /// Begins a call, as a try where the target failed; or says why not.
-    pub(crate) fn begin(&self, now: Tick, hold: Duration, alone: bool) -> Result<Begun, Reason> {
+    pub(crate) fn begin(&self, now: Tick, alone: bool, settings: &Settings) -> Result<Begun, Reason> {
         let mut stats = self.lock();
-        let begun = match stats.entry(now, alone) {
+        let begun = match stats.entry(now, alone, settings) {
             Entry::No(reason) => return Err(reason),
             Entry::Free => Begun { tries: false },
             Entry::Try | Entry::Reserve => {
@@ -145,7 +145,8 @@ impl Target {
                     Circuit::Open { tries, .. } => (0, 0, tries),
                     Circuit::Closed => (0, 0, 0),
                 };
-                stats.circuit = Circuit::HalfOpen { good, trying: trying + 1, tried_until: now.after(hold), tries };
+                stats.circuit =
+                    Circuit::HalfOpen { good, trying: trying + 1, tried_until: now.after(settings.probe), tries };
                 Begun { tries: true }
             }
         };
@@ -244,8 +245,8 @@ impl Target {
     }
 
     /// The time in which this share of first events came.
-    pub(crate) fn first_event_within(&self, share: f64) -> Option<Duration> {
-        self.lock().spread.quantile(share)
+    pub(crate) fn first_event_within(&self, share: f64, settings: &Settings) -> Option<Duration> {
+        self.lock().spread.quantile(share, settings.late_calls)
     }
 
     pub(crate) fn in_flight(&self) -> u32 {
@@ -285,10 +286,10 @@ impl Stats {
         }
     }
 
-    fn entry(&self, now: Tick, alone: bool) -> Entry {
+    fn entry(&self, now: Tick, alone: bool, settings: &Settings) -> Entry {
         match self.circuit {
             Circuit::Closed => Entry::Free,
-            Circuit::Open { tries, fast: true, .. } if alone && tries < SPARES => Entry::Reserve,
+            Circuit::Open { tries, fast: true, .. } if alone && tries < settings.spares => Entry::Reserve,
             Circuit::Open { soonest, until, .. } if now < soonest => {
                 Entry::No(Reason::Failed { wait: now.until(until.min(soonest)) })
             }
@@ -313,12 +314,12 @@ impl Stats {
     fn ramp(&self, now: Tick, settings: &Settings) -> f64 {
         let Some(since) = self.well_since else { return 1.0 };
         let whole = micros(settings.slow_start).max(1) as f64;
-        (now.since(since) as f64 / whole).clamp(0.1, 1.0)
+        (now.since(since) as f64 / whole).clamp(settings.slow_start_floor, 1.0)
     }
 
     fn is_degraded(&self, errors: f64, now: Tick, settings: &Settings) -> bool {
         let enough = self.errors.calls(now, settings.window) >= settings.min_calls;
-        let slow = self.first.rise().max(self.whole.rise()) >= settings.slow_factor;
+        let slow = self.first.rise(settings).max(self.whole.rise(settings)) >= settings.slow_factor;
         (enough && errors >= settings.degraded_errors) || slow
     }
 

@@ -29,12 +29,12 @@ impl Track {
         } else {
             let age = now.since(self.at);
             // While little is known, each observation counts like those before it together.
-            let few = if self.seen < 8 { 1.0 / f64::from(self.seen + 1) } else { 0.0 };
+            let few = if self.seen < settings.warm_up { 1.0 / f64::from(self.seen + 1) } else { 0.0 };
             let fast = weight(age, settings.window).max(few);
             // What comes in less than half of the time is well again: once in a while it is asked, and that has to show.
             let step = match value {
                 value if value > self.fast => fast.max(settings.rise),
-                value if value * 2.0 < self.fast => fast.max(0.5),
+                value if value * 2.0 < self.fast => fast.max(settings.fall),
                 _ => fast,
             };
             self.fast += (value - self.fast) * step;
@@ -55,8 +55,8 @@ impl Track {
     }
 
     /// How many times the value is above its baseline.
-    pub(crate) fn rise(&self) -> f64 {
-        if self.seen < 8 || self.base <= 0.0 { 1.0 } else { self.fast / self.base }
+    pub(crate) fn rise(&self, settings: &Settings) -> f64 {
+        if self.seen < settings.warm_up || self.base <= 0.0 { 1.0 } else { self.fast / self.base }
     }
 }
 
@@ -107,8 +107,6 @@ impl Spread {
     const FIRST: f64 = 1000.0;
     /// When so many are counted, all are halved.
     const FULL: u32 = 1000;
-    /// Below this nothing is said.
-    const ENOUGH: u32 = 20;
 
     pub(crate) fn count(&mut self, value: f64) {
         let (mut step, mut bound) = (0, Self::FIRST);
@@ -124,9 +122,9 @@ impl Spread {
         }
     }
 
-    /// The bound below which `share` of all are.
-    pub(crate) fn quantile(&self, share: f64) -> Option<Duration> {
-        if self.total < Self::ENOUGH {
+    /// The bound below which `share` of all are; nothing where there are fewer than `enough`.
+    pub(crate) fn quantile(&self, share: f64, enough: u32) -> Option<Duration> {
+        if self.total < enough {
             return None;
         }
         let wanted = f64::from(self.total) * share;

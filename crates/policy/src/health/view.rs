@@ -83,8 +83,7 @@ impl Table {
             look(&|| lane_name(entry), &entry.gate);
         }
         for entry in self.lanes.values() {
-            let left = entry.left.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-            if let Some(reason) = left.spent(now) {
+            if let Some(reason) = entry.own().left.spent(now) {
                 shut.push(GateView { what: lane_name(entry), reason });
             }
         }

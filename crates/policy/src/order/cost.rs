@@ -1,11 +1,7 @@
 //! What a call costs at a target, in time: for comparing, lower is better.
 
 use super::{Candidate, Need};
-use crate::health::{Settings, Sight};
-
-/// What is taken of a target of which nothing is known, when nothing is known of any, in microseconds.
-const FIRST: f64 = 500_000.0;
-const PER_TOKEN: f64 = 20_000.0;
+use crate::health::{Settings, Sight, micros};
 
 /// What stands in for what is not known: the best of what is known of the others, so that new ones get their chance.
 pub(super) struct Costs {
@@ -33,8 +29,8 @@ impl Costs {
             let whole = sight.known.whole.unwrap_or(f64::INFINITY);
             costs.whole = Some(costs.whole.unwrap_or(f64::INFINITY).min(whole)).filter(|whole| whole.is_finite());
         }
-        costs.first = if costs.first.is_finite() { costs.first } else { FIRST };
-        costs.per_token = if costs.per_token.is_finite() { costs.per_token } else { PER_TOKEN };
+        costs.first = if costs.first.is_finite() { costs.first } else { micros(settings.first_event) as f64 };
+        costs.per_token = if costs.per_token.is_finite() { costs.per_token } else { micros(settings.per_token) as f64 };
         costs
     }
 
@@ -63,7 +59,7 @@ impl Costs {
 
 /// When the first event is expected: as seen, else as the router's list says.
 pub(super) fn first(candidate: &Candidate, sight: &Sight) -> Option<f64> {
-    sight.known.first.or_else(|| candidate.first_event.map(|time| crate::health::micros(time) as f64))
+    sight.known.first.or_else(|| candidate.first_event.map(|time| micros(time) as f64))
 }
 
 fn per_token(candidate: &Candidate, sight: &Sight) -> Option<f64> {

@@ -19,6 +19,14 @@ impl Dice {
     pub(super) fn unit(&mut self) -> f64 {
         unit(self.next())
     }
+
+    /// Whether the first of two is taken: softly, the nearer their costs, the more often it is the dearer one.
+    pub(super) fn prefers(&mut self, cost: f64, other: f64, sharpness: u32) -> bool {
+        let power = |cost: f64| (0..sharpness).fold(1.0, |power, _| power * cost);
+        // Costs are brought near one, so that their powers stay in range.
+        let (x, y) = (cost / (cost + other), other / (cost + other));
+        self.unit() < power(y) / (power(x) + power(y))
+    }
 }
 
 const fn mixed(mut bits: u64) -> u64 {
@@ -43,6 +51,11 @@ pub(super) fn place(number: u64, lane: &Lane, weight: f64) -> f64 {
     let own = unit(mixed(number ^ sticky(lane.place.as_str()) ^ sticky(&lane.model).rotate_left(32)));
     // As with -weight / ln(x), but of divisions only: the order among equal weights is the same.
     weight * own / (1.0 - own).max(f64::MIN_POSITIVE)
+}
+
+/// The same among the keys of one target.
+pub(super) fn key_place(number: u64, lane: &Lane) -> u64 {
+    mixed(number ^ sticky(lane.key.as_deref().unwrap_or_default()))
 }
 
 /// A number below 100 for rules that choose a share of calls; the same text always has the same one.

@@ -8,6 +8,9 @@ use super::table::World;
 
 /// A good configuration that uses every kind of setting.
 fn whole() -> Value {
+    let health = json!({ "window": "1s", "baseline": "1m", "rise": 50, "fall": 60, "warm_up": 4, "silence": 4, "sharpness": 2, "quota_low": 5, "quota_pressure": 4, "key_slack": 120, "failed_after": 2, "failed_errors": 60, "degraded_errors": 5, "min_calls": 3,
+        "slow_factor": 4, "error_weight": 5, "open": "1s", "open_max": "2s", "probe": "1s", "probes": 1, "slow_start": "1s", "slow_start_floor": 20, "spares": 3, "spare_wait": "2s", "probe_wait": "1s", "probe_look": "5ms", "first_event": "1s", "per_token": "1ms",
+        "explore_after": "1s", "exploration": 10, "room": 4, "speed": 10, "typical_output": 5, "entries": 100 });
     json!({
         "listener": { "address": "127.0.0.1:1", "allow_remote": false, "hosts": ["gw"], "workers": 2, "max_connections": 5,
             "max_head": "8KiB", "max_headers": 20, "head_time": "1s", "idle_time": "1s", "tls": { "cert": "/c", "key": "/k" } },
@@ -22,13 +25,11 @@ fn whole() -> Value {
         "aliases": { "gpt-4o": "huggingface/groq/x", "smart": { "targets": ["huggingface/mine/m", { "model": "huggingface/groq/x", "weight": 2, "priority": 1 }],
             "strategy": "cheapest", "max_price": "0.5", "max_first_event": "1s", "own_servers_first": true, "fallbacks": ["huggingface/auto/a/b"],
             "failover": true, "hedging": true, "sticky": "x-session", "rules": [{ "when": "percent < 5.0", "targets": ["huggingface/auto/a/b"] }] } },
-        "routing": { "strategy": "fastest", "preferred": ["groq"], "own_servers_first": true, "failover": true, "hedging": true, "late": 90, "patience": "1s",
+        "routing": { "strategy": "fastest", "preferred": ["groq"], "own_servers_first": true, "failover": true, "hedging": true, "late": 90, "late_calls": 5, "patience": "1s",
             "rules": [{ "when": "headers[\"x-a\"] == \"b\"", "targets": [{ "model": "huggingface/auto/a/b" }] }],
-            "health": { "window": "1s", "baseline": "1m", "rise": 50, "silence": 4, "sharpness": 2, "quota_low": 5, "failed_after": 2, "failed_errors": 60, "degraded_errors": 5, "min_calls": 3,
-                "slow_factor": 4, "error_weight": 5, "open": "1s", "open_max": "2s", "probe": "1s", "probes": 1, "slow_start": "1s",
-                "explore_after": "1s", "exploration": 10, "room": 4, "speed": 10, "typical_output": 5, "entries": 100 },
-            "asides": { "unauthenticated": "1s", "forbidden": "1s", "payment": "1s", "rate_limited": "1s", "rate_limited_max": "2s", "not_found": "1s" },
-            "retries": { "attempts": 2, "budget": 5, "saved": 10, "floor": 1, "backoff": "1ms", "backoff_max": "2ms", "loading": 1, "loading_wait": "1s" } },
+            "health": health,
+            "asides": { "unauthenticated": "1s", "forbidden": "1s", "payment": "1s", "rate_limited": "1s", "rate_limited_max": "2s", "quota": "9s", "not_found": "1s" },
+            "retries": { "attempts": 2, "budget": 5, "saved": 10, "floor": 1, "backoff": "1ms", "backoff_max": "2ms", "loading": 1, "share": 40, "loading_first": "1s", "loading_wait": "1s" } },
         "log": { "format": "json", "level": "warn" },
         "data": { "folder": "/data" },
         "catalog": { "fresh": "1s", "keep": "1m", "unknown": "1s", "timeout": "1s", "entries": 100 }

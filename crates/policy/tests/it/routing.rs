@@ -1,6 +1,7 @@
 //! The health table, the order and the further attempts, one behaviour at a time.
 
 mod health;
+mod keys;
 mod order;
 mod properties;
 mod retries;

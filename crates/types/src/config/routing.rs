@@ -22,6 +22,9 @@ pub struct Routing {
     /// Late is later than the first events of so many of 100 calls.
     #[schemars(range(min = 50, max = 99))]
     pub late: u32,
+    /// What is late is known from so many first events on.
+    #[schemars(range(min = 1, max = 1000))]
+    pub late_calls: u32,
     /// How long a stream may be without its first event at one target while another one could still serve it; then that one is tried.
     pub patience: Period,
     /// Rules that choose targets, for every call; the first that is true counts.
@@ -43,6 +46,7 @@ impl Default for Routing {
             failover: false,
             hedging: false,
             late: 95,
+            late_calls: 20,
             patience: Period::seconds(30),
             rules: Vec::new(),
             health: Health::default(),
@@ -90,6 +94,12 @@ pub struct Health {
     /// How far a time above the average moves it, at least, in hundredths: a rise shows at once, a fall with the window.
     #[schemars(range(min = 1, max = 100))]
     pub rise: u32,
+    /// How far a time below half of the average moves it, at least, in hundredths: who is well again is seen in a few calls.
+    #[schemars(range(min = 1, max = 100))]
+    pub fall: u32,
+    /// So many first times weigh alike, and before them nothing counts as slower than its baseline.
+    #[schemars(range(min = 1, max = 1000))]
+    pub warm_up: u32,
     /// So many times longer without a sign of life than usual while calls wait, and the silence counts as the target's time.
     #[schemars(range(min = 1, max = 1000))]
     pub silence: u32,
@@ -117,9 +127,15 @@ pub struct Health {
     /// How sharply the better of two targets is preferred: the power of their costs' ratio.
     #[schemars(range(min = 1, max = 16))]
     pub sharpness: u32,
-    /// Below so many hundredths of what a key may do, its targets look slower, up to ten times.
+    /// A key is as good as a target's others until it takes so many hundredths of the fastest one's time.
+    #[schemars(range(min = 100, max = 10_000))]
+    pub key_slack: u32,
+    /// Below so many hundredths of what a key may do, it looks slower, up to `quota_pressure`.
     #[schemars(range(min = 0, max = 100))]
     pub quota_low: u32,
+    /// So many times slower looks a key of which next to nothing is left.
+    #[schemars(range(min = 1, max = 1000))]
+    pub quota_pressure: u32,
     /// How long a failed target is left alone before one call may try it.
     pub open: Period,
     /// That time doubles with each try that fails, up to this; it is never less than twice what the try took.
@@ -131,6 +147,18 @@ pub struct Health {
     pub probes: u32,
     /// How long a target that is well again takes to get its full share.
     pub slow_start: Period,
+    /// The share that it gets at once, in hundredths.
+    #[schemars(range(min = 1, max = 100))]
+    pub slow_start_floor: u32,
+    /// So many tries of what was put aside for no told time follow one another at once, for calls that have nobody else.
+    #[schemars(range(min = 0, max = 1000))]
+    pub spares: u32,
+    /// The wait before the next such try; it doubles with each.
+    pub spare_wait: Period,
+    /// How long a call that has nobody else waits while another one tries whoever was put aside.
+    pub probe_wait: Period,
+    /// How often it looks.
+    pub probe_look: Period,
     /// A target that nobody asked for this long gets a call, so that what is known of it stays true.
     pub explore_after: Period,
     /// At most so many of 1,000 calls go out for that reason.
@@ -142,6 +170,10 @@ pub struct Health {
     /// Tokens of an answer, where times of different targets are compared and the call names no smaller limit.
     #[schemars(range(min = 1, max = 1_000_000))]
     pub typical_output: u32,
+    /// The time to a first event that is taken where nothing is known of any target.
+    pub first_event: Period,
+    /// The same for the time of a token.
+    pub per_token: Period,
     /// How many targets and keys are remembered.
     #[schemars(range(min = 16, max = 1_000_000))]
     pub entries: u32,
@@ -153,6 +185,8 @@ impl Default for Health {
             window: Period::seconds(10),
             baseline: Period::seconds(600),
             rise: 25,
+            fall: 50,
+            warm_up: 8,
             silence: 3,
             failed_after: 5,
             failed_errors: 50,
@@ -162,16 +196,25 @@ impl Default for Health {
             error_weight: 20,
             room: 16,
             sharpness: 4,
+            key_slack: 200,
             quota_low: 10,
+            quota_pressure: 10,
             open: Period::seconds(1),
             open_max: Period::seconds(5),
             probe: Period::seconds(10),
             probes: 3,
             slow_start: Period::seconds(10),
+            slow_start_floor: 10,
+            spares: 10,
+            spare_wait: Period::seconds(1),
+            probe_wait: Period::seconds(5),
+            probe_look: Period::millis(20),
             explore_after: Period::seconds(5),
             exploration: 50,
             speed: 25,
             typical_output: 200,
+            first_event: Period::millis(500),
+            per_token: Period::millis(20),
             entries: 20_000,
         }
     }
@@ -191,6 +234,8 @@ pub struct Asides {
     pub rate_limited: Period,
     /// The longest `Retry-After` that is believed.
     pub rate_limited_max: Period,
+    /// A key whose quota is used up, where nothing says when it comes back.
+    pub quota: Period,
     /// A target that does not know the model (404), for which others are better.
     pub not_found: Period,
 }
@@ -203,6 +248,7 @@ impl Default for Asides {
             payment: Period::seconds(300),
             rate_limited: Period::seconds(1),
             rate_limited_max: Period::seconds(300),
+            quota: Period::seconds(60),
             not_found: Period::seconds(60),
         }
     }
@@ -228,10 +274,15 @@ pub struct Retries {
     pub backoff: Period,
     /// The longest such wait.
     pub backoff_max: Period,
+    /// While somebody else could serve, one attempt may use so many hundredths of the time that a call has left.
+    #[schemars(range(min = 1, max = 100))]
+    pub share: u32,
     /// How often one call is sent to a model that is still loading.
     #[schemars(range(min = 1, max = 20))]
     pub loading: u32,
-    /// The longest wait for a loading model between two of these.
+    /// The wait for a loading model between two of these, where the backend names none.
+    pub loading_first: Period,
+    /// The longest such wait.
     pub loading_wait: Period,
 }
 
@@ -244,7 +295,9 @@ impl Default for Retries {
             floor: 10,
             backoff: Period::millis(100),
             backoff_max: Period::seconds(2),
+            share: 50,
             loading: 3,
+            loading_first: Period::seconds(1),
             loading_wait: Period::seconds(60),
         }
     }

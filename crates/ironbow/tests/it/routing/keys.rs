@@ -1,8 +1,11 @@
 //! Several keys: each is tried, and what a backend says of one is remembered for as long as it says.
 
+use std::time::{Duration, Instant};
+
 use serde_json::{Value, json};
 
-use crate::it::world::{EVERYWHERE, With, World, ask};
+use super::at_once;
+use crate::it::world::{EVERYWHERE, With, World, and, ask};
 
 const KEYS: &str = "[[huggingface.keys]]\nname = \"one\"\nvalue = \"env:ONE\"\nbill_to = \"acme\"\n\
     [[huggingface.keys]]\nname = \"two\"\nvalue = \"env:TWO\"\nbill_to = \"acme\"\n\
@@ -31,18 +34,50 @@ pub(super) fn refuse(world: &World, key: &str, status: u16) {
 }
 
 #[test]
-fn every_key_takes_its_part() {
+fn every_key_takes_its_part_from_the_first_calls_on() {
     let world = three();
-    world.fault(&json!({"match": {"area": "routed"}, "delay_ms": 20, "fault": {"kind": "delay"}}));
-    std::thread::scope(|scope| {
-        for _ in 0..6 {
-            scope.spawn(|| (0..10).for_each(|_| assert_eq!(world.chat(&groq()).status, 200)));
-        }
-    });
+    for _ in 0..60 {
+        assert_eq!(world.chat(&groq()).status, 200);
+    }
     let keys = keys(&world);
     for name in ["one", "two", "three"] {
-        assert!(keys.iter().any(|key| key == name), "{name} was never used: {keys:?}");
+        let part = keys.iter().filter(|key| *key == name).count();
+        assert!((8..=36).contains(&part), "{name} was used {part} times: {keys:?}");
     }
+}
+
+#[test]
+fn a_key_that_takes_two_seconds_more_loses_its_share_and_has_it_back() {
+    let world = three();
+    let part = |calls: usize| {
+        world.sandbox.clear_journal();
+        at_once(8, calls, |number| {
+            let reply = world.chat(&and(groq(), json!({"stream": number % 2 == 0})));
+            assert_eq!(reply.status, 200, "{}", reply.text());
+        });
+        let keys = keys(&world);
+        keys.iter().filter(|key| *key == "one").count() * 100 / keys.len()
+    };
+    let until = |limit: u64, good: &dyn Fn(usize) -> bool| {
+        let began = Instant::now();
+        loop {
+            let part = part(100);
+            if good(part) {
+                return;
+            }
+            assert!(began.elapsed() < Duration::from_secs(limit), "its share is {part} of 100");
+        }
+    };
+    let usual = json!({"match": {"area": "routed"}, "delay_ms": 100, "fault": {"kind": "delay"}});
+    world.fault(&usual);
+    part(60);
+    world.sandbox.clear_faults();
+    world.fault(&json!({"match": {"key": "one", "area": "routed"}, "delay_ms": 2100, "fault": {"kind": "delay"}}));
+    world.fault(&usual);
+    until(10, &|part| part < 10);
+    world.sandbox.clear_faults();
+    world.fault(&usual);
+    until(30, &|part| part > 25);
 }
 
 #[test]

@@ -77,6 +77,8 @@ fn calls_over_every_keys_rate_become_one_try_for_each_key_in_each_interval() {
     world.fault(&json!({"match": {"area": "routed"}, "fault": {"kind": "rate_limited", "retry_after": "1"}}));
     let (calls, waits) = (AtomicUsize::new(0), Mutex::new(Vec::new()));
     let began = Instant::now();
+    // The first call is told by all three; nobody is under way beside it who could not know yet.
+    assert_eq!(world.chat(&ask(&format!("huggingface/groq/{EVERYWHERE}"), "hi")).status, 429);
     // Three intervals long, four callers who do not care what they are told.
     at_once(4, 100_000, |number| {
         if began.elapsed() > Duration::from_secs(3) {

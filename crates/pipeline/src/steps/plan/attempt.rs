@@ -119,12 +119,12 @@ pub(super) fn until(ticket: &Ticket, ready: &Ready) -> Instant {
     ticket.ask.job_until.unwrap_or_else(|| ticket.until(limit))
 }
 
-/// While somebody else can still be asked, nobody may use up all the time: half of what is left, and a stream no longer
+/// While somebody else can still be asked, nobody may use up all the time: a share of what is left, and a stream no longer
 /// than the patience that the configuration has for its first event.
 fn sooner(ticket: &Ticket, until: Instant) -> Instant {
-    let now = net::now();
-    let half = until.saturating_duration_since(now) / 2;
-    now + if ticket.stream { half.min(ticket.snapshot.config.routing.patience) } else { half }
+    let (now, routing) = (net::now(), &ticket.snapshot.config.routing);
+    let share = until.saturating_duration_since(now).mul_f64(routing.retries.share);
+    now + if ticket.stream { share.min(routing.patience) } else { share }
 }
 
 /// The headers with those of the caller that the vendor reads.

@@ -176,18 +176,6 @@ fn calls_that_belong_together_stay_together_and_only_those_of_a_failed_target_mo
 }
 
 #[test]
-fn of_several_keys_the_one_with_the_least_under_way_is_taken() {
-    let (scene, need) = (Scene::new(), Need::default());
-    let candidates: Vec<Candidate> = ["one", "two"].map(|key| Candidate::new(lane("alpha", key))).into();
-    let one = scene.health.begin(&candidates[0].lane, scene.now).unwrap();
-    assert_eq!(choose(&candidates, &Ask::new(&need, 1), &scene.health, scene.now).attempts, [1, 0]);
-    let two = scene.health.begin(&candidates[1].lane, scene.now).unwrap();
-    let three = scene.health.begin(&candidates[1].lane, scene.now).unwrap();
-    assert_eq!(choose(&candidates, &Ask::new(&need, 1), &scene.health, scene.now).attempts, [0, 1]);
-    drop([one, two, three]);
-}
-
-#[test]
 fn a_backends_own_key_is_taken_before_tokens_for_the_router() {
     let (mut scene, need) = (Scene::new(), Need::default());
     let routed = Candidate::new(lane("alpha", "token"));
