@@ -137,7 +137,7 @@ impl Trail {
 
     /// The first piece of an answer is there; in a stream of events that is how soon its target is.
     pub(crate) fn begun(&mut self, events: bool) {
-        let now = Instant::now();
+        let now = net::now();
         self.record.first_event = Some(now);
         if let Some(flight) = self.flight.as_mut().filter(|_| events) {
             flight.first_event(now);

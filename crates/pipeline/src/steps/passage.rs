@@ -141,16 +141,16 @@ async fn walk(
     let mut last = None;
     let mut waited = Duration::ZERO;
     let nobody = loop {
-        let Some((turn, flight)) = lanes.tries.begin(health, &lanes.known, Instant::now()) else {
+        let Some((turn, flight)) = lanes.tries.begin(health, &lanes.known, net::now()) else {
             let (most, look) = passing.probe;
-            if waited < most && Instant::now() + look < passing.until && lanes.tries.comes_again() {
+            if waited < most && net::now() + look < passing.until && lanes.tries.comes_again() {
                 waited += look;
                 tokio::time::sleep(look).await;
                 continue;
             }
             break lanes.tries.nobody(&lanes.known);
         };
-        let (lane, began) = (&lanes.known[turn].lane, Instant::now());
+        let (lane, began) = (&lanes.known[turn].lane, net::now());
         let failed = match attempt(gateway, passing, &lanes.lanes[turn], flight, trail).await {
             Ok(reply) => {
                 if passing.refers() {
@@ -168,13 +168,13 @@ async fn walk(
             Kind::UpstreamNotFound | Kind::UpstreamForbidden => passing.refers(),
             kind => kind == Kind::BodyTooLarge && refused.is_none(),
         };
-        flight.end(if elsewhere { Outcome::Caller } else { Outcome::of(&fault) }, Instant::now());
+        flight.end(if elsewhere { Outcome::Caller } else { Outcome::of(&fault) }, net::now());
         if elsewhere {
             last = Some(Last { fault, refused, noted: false });
             continue;
         }
-        let left = passing.until.saturating_duration_since(Instant::now());
-        let facts = Facts { submits: !passing.may_be_repeated(), left, now: Instant::now(), seed: fastrand::u64(..) };
+        let left = passing.until.saturating_duration_since(net::now());
+        let facts = Facts { submits: !passing.may_be_repeated(), left, now: net::now(), seed: fastrand::u64(..) };
         let next = lanes.tries.after(turn, &fault, &facts, health, &lanes.known);
         let noted = note(gateway, passing, &lanes.known[turn].lane, &fault, began, trail);
         let failed = Last { fault, refused, noted };
@@ -242,7 +242,7 @@ async fn attempt(
     };
     trail.record.upstream_request_id = send::request_id(&reply.headers);
     if let Some(quota) = super::quota::read(&reply.headers) {
-        flight.quota(quota, Instant::now());
+        flight.quota(quota, net::now());
     }
     if reply.status.is_client_error() || reply.status.is_server_error() {
         let body = send::error_body(reply.body, passing.until).await;
@@ -285,7 +285,7 @@ fn note(
     if fault.kind.origin() != types::Origin::Upstream {
         return false;
     }
-    let at = Instant::now();
+    let at = net::now();
     let tried = Tried {
         backend: lane.place.clone(),
         key: lane.key.clone(),

@@ -3,7 +3,6 @@
 use std::{
     collections::VecDeque,
     sync::{Arc, Mutex, PoisonError},
-    time::Instant,
 };
 
 use net::{Origin, Permit};
@@ -75,7 +74,7 @@ impl Lanes {
         let known: Vec<Candidate> = usable.into_iter().map(|chosen| candidate(id, &passing.model, chosen)).collect();
         let need = Need::default();
         let mut order =
-            order::choose(&known, &order::Ask::new(&need, fastrand::u64(..)), &gateway.0.health, Instant::now());
+            order::choose(&known, &order::Ask::new(&need, fastrand::u64(..)), &gateway.0.health, net::now());
         order.usable(&known)?;
         // What an earlier call has made is looked for with the key that found it before.
         if let Some(owner) = passing.refers().then(|| gateway.0.owners.of(&passing.rest)).flatten() {
