@@ -2,10 +2,10 @@
 //!
 //! | Bedrock | OpenAI |
 //! |---|---|
-//! | `inferenceConfig` | `max_tokens`, `temperature`, `top_p`, `stop` |
+//! | `inferenceConfig` | `max_completion_tokens`, `temperature`, `top_p`, `stop` |
 //! | `toolUse`, `toolResult` | `tool_calls`, messages of role `tool`; images of a result in a message of the user behind them |
 //! | `toolChoice` `any`, `tool` | `tool_choice` `"required"`, the function's name |
-//! | `reasoningContent` | `reasoning_content` |
+//! | `reasoningContent` | `reasoning_content`; with a signature, or redacted, also `thinking_blocks`, for who wrote them |
 //! | `outputConfig.textFormat` | `response_format` |
 //! | `additionalModelRequestFields` | members at the top |
 //!
@@ -107,8 +107,12 @@ pub fn read(
 }
 
 fn sampling(mut config: Fields, chat: &mut Map<String, Value>, notes: &mut Notes) -> Result<()> {
-    let names =
-        [("maxTokens", "max_tokens"), ("temperature", "temperature"), ("topP", "top_p"), ("stopSequences", "stop")];
+    let names = [
+        ("maxTokens", "max_completion_tokens"),
+        ("temperature", "temperature"),
+        ("topP", "top_p"),
+        ("stopSequences", "stop"),
+    ];
     for (theirs, ours) in names {
         if let Some(value) = config.take(theirs).filter(|value| value.as_array().is_none_or(|list| !list.is_empty())) {
             chat.insert(ours.into(), value);

@@ -69,7 +69,7 @@ fn model(call: &mut Fields, path_model: Option<&str>) -> Result<String> {
 
 fn sampling(call: &mut Fields, chat: &mut Map<String, Value>) {
     let names = [
-        ("max_tokens", "max_tokens"),
+        ("max_tokens", "max_completion_tokens"),
         ("stop_sequences", "stop"),
         ("temperature", "temperature"),
         ("seed", "seed"),

@@ -9,8 +9,8 @@
 //! | `toolConfig` with mode `ANY` | `tool_choice: "required"`; `allowedFunctionNames` leave only these tools |
 //! | `thinkingConfig` | `reasoning_effort`; thoughts are shown unless `includeThoughts` is false |
 //!
-//! Member names are taken in camel case and in snake case. Thought signatures and safety settings are taken out and
-//! named; what cannot be said in OpenAI's chat is refused by name. Members at the top that are not Google's go on to the
+//! Member names are taken in camel case and in snake case. A thought that another vendor signed travels whole in its
+//! `thoughtSignature`; other signatures and safety settings are taken out and named; what cannot be said in OpenAI's chat is refused by name. Members at the top that are not Google's go on to the
 //! backend.
 
 mod config;
@@ -21,6 +21,7 @@ mod fault;
 mod models;
 mod schema;
 mod target;
+mod thought;
 mod tools;
 mod write;
 

@@ -3,13 +3,15 @@
 use serde_json::{Value, json};
 use types::Result;
 
-use crate::heard::{Fields, Notes, bad, part_of, standard_base64};
+use crate::heard::{Fields, Notes, bad, part_of, standard_base64, text_in_base64};
 
 /// What one message holds.
 #[derive(Default)]
 pub(super) struct Turn {
     pub parts: Vec<Value>,
     pub thoughts: String,
+    /// Blocks of thought as their vendor signed them.
+    pub signed: Vec<Value>,
     pub calls: Vec<Value>,
     pub results: Vec<Value>,
 }
@@ -133,14 +135,16 @@ fn tool_result(mut result: Fields, turn: &mut Turn, notes: &mut Notes) -> Result
 
 fn reasoning(mut thought: Fields, turn: &mut Turn, notes: &mut Notes) -> Result<()> {
     if let Some(mut text) = thought.object("reasoningText")? {
-        turn.thoughts.push_str(&text.text("text")?.unwrap_or_default());
-        if text.take("signature").is_some() {
-            notes.took_out("signature");
+        let said = text.text("text")?.unwrap_or_default();
+        turn.thoughts.push_str(&said);
+        if let Some(signature) = text.text("signature")? {
+            turn.signed.push(json!({"type": "thinking", "thinking": said, "signature": signature}));
         }
         notes.refuse_rest(text)?;
     }
-    if thought.take("redactedContent").is_some() {
-        notes.refuse(thought.at("redactedContent"), "only the model that wrote it can read it")?;
+    if let Some(redacted) = thought.text("redactedContent")? {
+        let data = text_in_base64(&redacted).ok_or_else(|| bad(thought.at("redactedContent"), "must be as it came"))?;
+        turn.signed.push(json!({"type": "redacted_thinking", "data": data}));
     }
     notes.refuse_rest(thought)
 }

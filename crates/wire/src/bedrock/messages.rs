@@ -45,6 +45,9 @@ fn of_the_model(turn: Turn) -> Value {
     if !turn.thoughts.is_empty() {
         message.insert("reasoning_content".into(), turn.thoughts.into());
     }
+    if !turn.signed.is_empty() {
+        message.insert("thinking_blocks".into(), turn.signed.into());
+    }
     if !turn.calls.is_empty() {
         message.insert("tool_calls".into(), Value::Array(turn.calls));
     }

@@ -1,5 +1,6 @@
 //! Answers as Bedrock writes them: whole, or as binary messages.
 
+use base64::{Engine as _, engine::general_purpose::STANDARD};
 use bytes::Bytes;
 use serde_json::{Map, Value, json};
 use types::{Fault, SendBody, Usage};
@@ -25,6 +26,7 @@ pub(super) struct Writer {
 enum Open {
     Text,
     Thinking,
+    Redacted,
     Call(u32),
 }
 
@@ -70,6 +72,12 @@ impl Writer {
                 self.open(Open::Thinking, out);
                 self.delta(&json!({"reasoningContent": {"text": text}}), out);
             }
+            Event::Thought { choice: 0, block } => {
+                let (kind, delta) = signed(block);
+                self.open(kind, out);
+                self.delta(&json!({ "reasoningContent": delta }), out);
+                self.close(out);
+            }
             Event::ToolStart { choice: 0, index, id, name } => {
                 self.open(Open::Call(*index), out);
                 let start = json!({"toolUse": {"toolUseId": id, "name": name}});
@@ -113,15 +121,25 @@ impl Write for Writer {
     fn whole(&mut self, events: &[Event]) -> SendBody {
         let mut gathered = Gathered::of(events);
         let said = gathered.choice(0).clone();
-        let mut content = Vec::new();
+        let mut content: Vec<Value> = Vec::new();
         for piece in &said.pieces {
-            content.push(match piece {
+            let block = match piece {
                 Piece::Text(text) | Piece::Refusal(text) => json!({ "text": text }),
                 Piece::Reasoning(text) => json!({"reasoningContent": {"reasoningText": {"text": text}}}),
+                Piece::Signed(block) => match signed(block) {
+                    (Open::Redacted, redacted) => json!({ "reasoningContent": redacted }),
+                    (_, said) => {
+                        let unsigned = |last: &mut Value| last["reasoningContent"]["reasoningText"].is_object();
+                        let mut thought = content.pop_if(unsigned).unwrap_or_default();
+                        thought["reasoningContent"]["reasoningText"]["signature"] = said["signature"].clone();
+                        thought
+                    }
+                },
                 Piece::Tool { id, name, arguments: json, .. } => {
                     json!({"toolUse": {"toolUseId": id, "name": name, "input": arguments(json)}})
                 }
-            });
+            };
+            content.push(block);
         }
         let answer = json!({
             "output": {"message": {"role": "assistant", "content": content}},
@@ -135,6 +153,15 @@ impl Write for Writer {
     fn stream_type(&self) -> &'static str {
         "application/vnd.amazon.eventstream"
     }
+}
+
+/// What a signed block of thought adds to the text that was told: its signature, or that what was thought is secret.
+fn signed(block: &Value) -> (Open, Value) {
+    let text = |name: &str| block[name].as_str().unwrap_or_default();
+    if block["type"] == "redacted_thinking" {
+        return (Open::Redacted, json!({ "redactedContent": STANDARD.encode(text("data")) }));
+    }
+    (Open::Thinking, json!({ "signature": text("signature") }))
 }
 
 const fn stop(finish: Option<Finish>, refused: bool) -> &'static str {

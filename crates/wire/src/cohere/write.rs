@@ -152,6 +152,8 @@ impl Write for Writer {
             match piece {
                 Piece::Text(text) | Piece::Refusal(text) => content.push(json!({"type": "text", "text": text})),
                 Piece::Reasoning(text) => content.push(json!({"type": "thinking", "thinking": text})),
+                // It has no place for another vendor's signature.
+                Piece::Signed(_) => {}
                 Piece::Tool { id, name, arguments, .. } => calls
                     .push(json!({"id": id, "type": "function", "function": {"name": name, "arguments": arguments}})),
             }

@@ -25,7 +25,7 @@ const SAME: &[(&str, &str)] = &[
 ];
 
 const WHOLE: &[(&str, &str)] =
-    &[("topK", "top_k"), ("candidateCount", "n"), ("maxOutputTokens", "max_tokens"), ("seed", "seed")];
+    &[("topK", "top_k"), ("candidateCount", "n"), ("maxOutputTokens", "max_completion_tokens"), ("seed", "seed")];
 
 pub(super) fn read(mut config: Fields, chat: &mut Map<String, Value>, notes: &mut Notes) -> Result<Thoughts> {
     for (theirs, ours) in SAME {

@@ -3,6 +3,7 @@
 use serde_json::{Map, Value, json};
 use types::Result;
 
+use super::thought;
 use crate::heard::{Fields, Notes, bad, content, part_of, standard_base64};
 
 /// The messages: what the system is told, and the turns.
@@ -39,6 +40,8 @@ struct Turns<'a> {
 struct Turn {
     parts: Vec<Value>,
     thoughts: String,
+    /// Blocks of thought as another vendor signed them.
+    signed: Vec<Value>,
     calls: Vec<Value>,
     answers: Vec<Value>,
 }
@@ -90,6 +93,9 @@ impl Turns<'_> {
         if !turn.thoughts.is_empty() {
             message.insert("reasoning_content".into(), turn.thoughts.into());
         }
+        if !turn.signed.is_empty() {
+            message.insert("thinking_blocks".into(), turn.signed.into());
+        }
         if !turn.calls.is_empty() {
             message.insert("tool_calls".into(), Value::Array(turn.calls));
         } else if message["content"].is_null() {
@@ -137,7 +143,13 @@ impl Turns<'_> {
     fn part(&mut self, path: String, said: Value, turn: &mut Turn) -> Result<()> {
         let mut part = Fields::of(path, said)?;
         let thought = part.flag("thought")?.unwrap_or(false);
-        for advisory in ["thoughtSignature", "partMetadata", "mediaResolution"] {
+        if let Some(signature) = part.take("thoughtSignature") {
+            match thought::block(&signature) {
+                Some(block) => turn.signed.push(block),
+                None => self.notes.took_out("thoughtSignature"),
+            }
+        }
+        for advisory in ["partMetadata", "mediaResolution"] {
             if part.take(advisory).is_some() {
                 self.notes.took_out(advisory);
             }

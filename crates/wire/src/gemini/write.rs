@@ -4,7 +4,7 @@ use bytes::Bytes;
 use serde_json::{Map, Value, json};
 use types::{Fault, SendBody, Usage};
 
-use super::{Way, config::Thoughts, fault};
+use super::{Way, config::Thoughts, fault, thought};
 use crate::{
     events::{Event, Write},
     heard::{Gathered, Order, Piece, arguments},
@@ -96,7 +96,10 @@ impl Writer {
     /// Writes an event whose turn it is.
     fn write(&mut self, event: &Event, out: &mut dyn FnMut(Bytes)) {
         match event {
-            Event::Text { choice, .. } | Event::Reasoning { choice, .. } | Event::Refusal { choice, .. } => {
+            Event::Text { choice, .. }
+            | Event::Reasoning { choice, .. }
+            | Event::Thought { choice, .. }
+            | Event::Refusal { choice, .. } => {
                 self.release(*choice, out);
                 if matches!(event, Event::Refusal { .. }) {
                     self.refused.push(*choice);
@@ -123,8 +126,6 @@ impl Writer {
                 self.put(&item, out);
             }
             Event::Done => self.end(out),
-            // It has no place for another vendor's signature.
-            Event::Thought { .. } => {}
             Event::Start { .. } | Event::ToolArguments { .. } | Event::Usage(_) => self.held.take(event),
         }
     }
@@ -176,6 +177,8 @@ fn part(piece: &Piece, thoughts: Thoughts) -> Option<Value> {
     match piece {
         Piece::Text(text) | Piece::Refusal(text) => Some(json!({ "text": text })),
         Piece::Reasoning(text) => (thoughts == Thoughts::Shown).then(|| json!({"text": text, "thought": true})),
+        Piece::Signed(block) => (thoughts == Thoughts::Shown)
+            .then(|| json!({"text": "", "thought": true, "thoughtSignature": thought::signature(block)})),
         Piece::Tool { id, name, arguments: json, .. } => {
             Some(json!({"functionCall": {"id": id, "name": name, "args": arguments(json)}}))
         }

@@ -31,7 +31,14 @@ pub(crate) enum Piece {
     Text(String),
     Reasoning(String),
     Refusal(String),
-    Tool { index: u32, id: String, name: String, arguments: String },
+    /// A whole block of thought, as Anthropic signed it; its text was said before.
+    Signed(Value),
+    Tool {
+        index: u32,
+        id: String,
+        name: String,
+        arguments: String,
+    },
 }
 
 impl Gathered {
@@ -66,7 +73,8 @@ impl Gathered {
             Event::Finish { choice, reason } => self.choice(*choice).finish = Some(*reason),
             Event::Usage(usage) => self.usage = Some(*usage),
             Event::Logprobs { choice, tokens } => self.choice(*choice).logprobs.extend_from_slice(tokens),
-            Event::Thought { .. } | Event::Done => {}
+            Event::Thought { choice, block } => self.choice(*choice).pieces.push(Piece::Signed(block.clone())),
+            Event::Done => {}
         }
     }
 

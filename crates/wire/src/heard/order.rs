@@ -32,6 +32,7 @@ impl Order {
             Event::Text { choice, .. }
             | Event::Reasoning { choice, .. }
             | Event::Refusal { choice, .. }
+            | Event::Thought { choice, .. }
             | Event::Logprobs { choice, .. } => self.choice(*choice).take(Held::Said(event.clone()), *choice, out),
             Event::ToolStart { choice, index, .. } => {
                 let held = Held::Call { start: event.clone(), index: *index, arguments: String::new() };
@@ -42,7 +43,7 @@ impl Order {
                 self.choice(*choice).flush(*choice, out);
                 out(event);
             }
-            Event::Start { .. } | Event::Thought { .. } | Event::Usage(_) | Event::Done => out(event),
+            Event::Start { .. } | Event::Usage(_) | Event::Done => out(event),
         }
     }
 

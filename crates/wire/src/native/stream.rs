@@ -64,12 +64,18 @@ impl Stream {
     /// `UpstreamTruncated` when the end came before the answer's end.
     pub fn end(&mut self, out: &mut dyn FnMut(Bytes)) -> Result<()> {
         let rest = self.splitter.rest();
-        if !rest.is_empty() && (self.closed || self.judge(&rest).is_ok()) {
-            out(rest);
-        }
+        // A piece of an event is none: a fault that follows would be taken for the rest of it. The last event may lack
+        // the blank line that ends it.
         if self.closed {
             return Ok(());
         }
+        let (events, read) = (self.events, self.judge(&rest));
+        if self.closed && read.is_ok() {
+            out(rest);
+            out(Bytes::from_static(b"\n\n"));
+            return Ok(());
+        }
+        self.events = events;
         let message = if self.events == 0 {
             "The backend's stream ended before its first event."
         } else {
@@ -148,7 +154,11 @@ impl Stream {
 
     fn response(&mut self, kind: &str, said: &Value, data: &[u8]) -> Result<()> {
         match kind {
-            "error" => return Err(upstream_error::in_good_status(data)),
+            "error" => {
+                // Its number goes to what is written in its place.
+                self.events -= 1;
+                return Err(upstream_error::in_good_status(data));
+            }
             "response.completed" | "response.incomplete" | "response.failed" | "response.cancelled" => {
                 let told = of_response(&said["response"]);
                 (self.usage, self.finish, self.closed) = (told.usage, told.finish, true);

@@ -45,6 +45,10 @@ pub fn read(
         chat.insert("top_logprobs".into(), how_many.into());
     }
     let mut usage = StreamUsage::Hidden;
+    if let Some(limit) = call.take("max_tokens") {
+        // The name that all of OpenAI's own models take.
+        chat.insert("max_completion_tokens".into(), limit);
+    }
     for (name, value) in call.rest() {
         if name == "stream_options" && value["include_usage"] == true {
             usage = StreamUsage::Shown;
@@ -63,6 +67,9 @@ fn prompt(prompt: Option<Value>) -> Result<String> {
             [Value::String(text)] => Ok(std::mem::take(text)),
             [] => Err(bad("prompt", "is empty; send a text")),
             [Value::String(_), ..] => Err(cannot("holds several texts; send one call for each")),
+            [Value::Object(_), ..] => {
+                Err(bad("prompt", "must be a text; parts of a message go to `/v1/chat/completions`"))
+            }
             _ => Err(cannot("is made of tokens, which belong to one model's own vocabulary; send a text")),
         },
         Some(_) => Err(bad("prompt", "must be a text")),
@@ -84,7 +91,7 @@ fn refused(call: &mut Fields, notes: &mut Notes) -> Result<()> {
     if call.whole("best_of")?.is_some_and(|best| best > 1) {
         notes.refuse("best_of", "a chat does not choose among answers; ask for `n` of them")?;
     }
-    for name in ["messages", "tools", "tool_choice", "functions", "function_call"] {
+    for name in ["messages", "tools", "tool_choice", "parallel_tool_calls", "functions", "function_call"] {
         if call.take(name).is_some() {
             notes.refuse(name, "completions have no such member; call `/v1/chat/completions`")?;
         }
@@ -235,7 +242,7 @@ impl Write for Writer {
                 match piece {
                     Piece::Text(more) | Piece::Refusal(more) => text.push_str(more),
                     Piece::Reasoning(more) => thoughts.push_str(more),
-                    Piece::Tool { .. } => {}
+                    Piece::Signed(_) | Piece::Tool { .. } => {}
                 }
             }
             let sureness =

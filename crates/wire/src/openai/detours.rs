@@ -16,7 +16,7 @@ const MEMBERS: [&str; 2] = ["models", "fallbacks"];
 pub const MOST: usize = 16;
 
 /// Whether a member is one of them.
-pub(super) fn is_one(name: &[u8]) -> bool {
+pub(crate) fn is_one(name: &[u8]) -> bool {
     MEMBERS.iter().any(|known| known.as_bytes() == name)
 }
 

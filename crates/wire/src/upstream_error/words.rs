@@ -47,7 +47,8 @@ impl Words {
     fn of_json(value: &Value) -> Self {
         let error = &value["error"];
         let first = |places: &[&Value]| places.iter().find_map(|place| scalar(place));
-        let code = first(&[&error["code"], &value["code"]]);
+        // A status is no code.
+        let code = first(&[&error["code"], &value["code"]]).filter(|code| !is_status(code));
         let mut message = [error, &value["message"], &value["detail"], &value["errors"], &value["title"], value]
             .into_iter()
             .find_map(|place| said(place, 0))
@@ -96,6 +97,10 @@ impl Words {
             || message.contains("loading model")
             || message.contains("model is loading")
     }
+}
+
+fn is_status(code: &str) -> bool {
+    code.parse::<u16>().is_ok_and(|number| (100..600).contains(&number))
 }
 
 /// The words in a place that may be text, a list or an object.

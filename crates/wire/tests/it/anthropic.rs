@@ -1,6 +1,6 @@
 //! Anthropic's Messages API at the front door. Golden files: `IRONBOW_GOLDEN=write` writes them anew.
 
-mod answers;
+pub(crate) mod answers;
 mod backend;
 mod calls;
 mod faults;
@@ -43,12 +43,22 @@ fn sealer() -> Arc<dyn Sealer> {
 }
 
 /// The signature that the writer gives a thought.
-fn signature(thought: &str) -> String {
+pub(crate) fn signature(thought: &str) -> String {
     Plain.seal(&[b"anthropic thinking 1\n", thought.as_bytes()].concat())
 }
 
 fn read(body: &str) -> Result<Heard> {
-    anthropic::read(&Bytes::copy_from_slice(body.as_bytes()), None, &|_| None, &Limits::default(), &sealer())
+    read_bytes(&Bytes::copy_from_slice(body.as_bytes()))
+}
+
+pub(crate) fn read_bytes(body: &Bytes) -> Result<Heard> {
+    anthropic::read(body, None, &|_| None, &Limits::default(), &sealer())
+}
+
+/// How a tool's result is said in a chat.
+pub(crate) fn failing(text: &str, failed: bool) -> String {
+    let tells = text.get(..5).is_some_and(|start| start.eq_ignore_ascii_case("error"));
+    if failed && !tells { format!("Error: {text}") } else { text.to_owned() }
 }
 
 fn read_leniently(body: &str) -> Result<Heard> {

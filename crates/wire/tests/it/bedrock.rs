@@ -60,7 +60,7 @@ fn show(stream: &[u8]) -> String {
     })
 }
 
-fn gather(stream: &[u8]) -> Value {
+pub(crate) fn gather(stream: &[u8]) -> Value {
     let mut answer = json!({"metrics": {"latencyMs": 0}});
     let mut content: Vec<Value> = Vec::new();
     let mut arguments: Vec<String> = Vec::new();
@@ -81,6 +81,9 @@ fn gather(stream: &[u8]) -> Value {
                 let block = &mut content[at];
                 if delta["text"].is_string() {
                     append(&mut block["text"], &delta["text"]);
+                } else if delta["reasoningContent"]["signature"].is_string() {
+                    let signature = delta["reasoningContent"]["signature"].clone();
+                    block["reasoningContent"]["reasoningText"]["signature"] = signature;
                 } else if delta["reasoningContent"].is_object() {
                     append(&mut block["reasoningContent"]["reasoningText"]["text"], &delta["reasoningContent"]["text"]);
                 } else {

@@ -25,7 +25,7 @@ fn writer() -> Box<dyn wire::events::Write> {
 }
 
 /// As Cohere's documentation tells to gather a stream. Blocks begin and end in order.
-fn gather(stream: &[u8]) -> Value {
+pub(crate) fn gather(stream: &[u8]) -> Value {
     assert!(stream.ends_with(b"data: [DONE]\n\n"));
     let (mut content, mut calls, mut answer, mut open) = (Vec::<Value>::new(), Vec::<Value>::new(), json!({}), false);
     for event in doors::data(stream) {

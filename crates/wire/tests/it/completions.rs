@@ -33,7 +33,7 @@ fn usage_in_a_stream_comes_only_when_asked_for() {
     assert!(doors::data(&out).iter().all(|chunk| chunk.get("usage").is_none() && chunk["choices"] != json!([])));
 }
 
-fn gather(stream: &[u8]) -> Value {
+pub(crate) fn gather(stream: &[u8]) -> Value {
     assert!(stream.ends_with(b"data: [DONE]\n\n"));
     let items = doors::data(stream);
     let mut whole = items[0].clone();

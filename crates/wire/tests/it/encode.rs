@@ -59,6 +59,22 @@ fn everything_else_goes_to_openai_as_it_came() {
 }
 
 #[test]
+fn a_refusal_that_is_played_back_stays_what_was_said() {
+    let replay = |message: &str| format!(r#"{{"model":"m","messages":[{{"role":"assistant",{message}}}]}}"#);
+    for (message, wanted) in [
+        (r#""content":null,"refusal":"I \"won't\".","annotations":[]"#, r#""content":"I \"won't\".""#),
+        (r#""refusal":"No.","content":null"#, r#""content":"No.""#),
+        (r#""content":"Well.","refusal":"No.""#, r#""content":"Well.""#),
+        (r#""content":null,"refusal":null"#, r#""content":null"#),
+        (r#""content":null,"refusal":"""#, r#""content":null"#),
+    ] {
+        let wanted = format!(r#"{{"model":"their/name","messages":[{{"role":"assistant",{wanted}}}]}}"#);
+        assert_eq!(sent(&replay(message), &Dialect::COMPATIBLE), wanted, "{message}");
+        assert!(sent(&replay(message), &Dialect::OPENAI).ends_with(&replay(message)[14..]), "{message}");
+    }
+}
+
+#[test]
 fn each_dialect_spells_a_json_schema_its_own_way() {
     let text = r#"{"model":"m","messages":[],"response_format":{"type":"json_schema","json_schema":{"name":"n","strict":true,"schema":{"type":"object", "x":1}}},"z":0}"#;
     let format = |dialect| {

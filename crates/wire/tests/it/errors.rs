@@ -52,13 +52,14 @@ fn the_words_are_found_wherever_they_stand() {
 }
 
 #[test]
-fn code_and_param_are_kept_and_numbers_become_text() {
+fn code_and_param_are_kept_numbers_become_text_and_a_status_is_no_code() {
     for (body, code, param) in [
         (r#"{"error":{"message":"m","type":"t","param":"p","code":"c"}}"#, Some("c"), Some("p")),
         (r#"{"error":{"message":"m","type":"t","param":null,"code":null}}"#, Some("t"), None),
         (r#"{"error":"m","error_type":"template_error"}"#, Some("template_error"), None),
         (r#"{"message":"m","code":"wrong_api_format","param":"store"}"#, Some("wrong_api_format"), Some("store")),
         (r#"{"object":"error","message":"m","code":40001}"#, Some("40001"), None),
+        (r#"{"object":"error","message":"m","type":"BadRequestError","code":400}"#, Some("BadRequestError"), None),
         (r#"{"detail":[{"loc":["body","loras",0,"path"],"msg":"m","type":"x"}]}"#, None, Some("loras.0.path")),
         ("text", None, None),
     ] {

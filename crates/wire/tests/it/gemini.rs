@@ -32,15 +32,20 @@ fn writer(way: Way) -> Box<dyn wire::events::Write> {
 }
 
 /// One answer of many pieces.
-fn gather(items: &[Value]) -> Value {
+pub(crate) fn gather(items: &[Value]) -> Value {
     let mut whole = items.last().unwrap().clone();
     let mut parts: Vec<Value> = Vec::new();
     for part in items.iter().flat_map(|item| item["candidates"][0]["content"]["parts"].as_array().unwrap()) {
-        if part["text"] == "" {
+        if part["text"] == "" && part["thoughtSignature"].is_null() {
             continue;
         }
         match parts.last_mut() {
-            Some(last) if !part["text"].is_null() && !last["text"].is_null() && last["thought"] == part["thought"] => {
+            Some(last)
+                if part["text"] != ""
+                    && !part["text"].is_null()
+                    && !last["text"].is_null()
+                    && last["thought"] == part["thought"] =>
+            {
                 append(&mut last["text"], &part["text"]);
             }
             _ => parts.push(part.clone()),

@@ -23,6 +23,7 @@ mod multipart;
 mod native;
 mod recordings;
 mod responses;
+mod round_trips;
 mod sse;
 mod stream;
 mod support;

@@ -82,6 +82,23 @@ fn a_stream_that_ends_early_or_tells_of_an_error_is_a_fault_after_what_was_good(
 }
 
 #[test]
+fn a_piece_of_an_event_is_not_passed_on_and_the_last_event_needs_no_blank_line() {
+    for (dialect, text) in [(Dialect::Messages, MESSAGES), (Dialect::Responses, RESPONSES)] {
+        let last = text.trim_end().rfind("event: ").unwrap();
+        for cut in 1..text.len() {
+            let (mut stream, mut out) = (Stream::new(dialect), Vec::new());
+            let mut pushed = |bytes: Bytes| out.extend_from_slice(&bytes);
+            stream.push(&Bytes::copy_from_slice(&text.as_bytes()[..cut]), &mut pushed).unwrap();
+            let ended = stream.end(&mut pushed);
+            let out = String::from_utf8(out).unwrap();
+            let whole = out.is_empty() || out.ends_with("\n\n") || out.ends_with("\r\n\r\n");
+            assert!(whole && text.starts_with(out.trim_end()), "cut at {cut}: {out}");
+            assert_eq!(ended.is_ok(), out.len() > last, "cut at {cut}");
+        }
+    }
+}
+
+#[test]
 fn only_the_value_of_model_is_replaced() {
     let limits = Limits::default();
     let read =

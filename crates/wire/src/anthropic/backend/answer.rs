@@ -47,10 +47,10 @@ pub fn of_answer(body: &[u8], created: u64) -> Result<Vec<Event>> {
     Ok(events)
 }
 
-/// How an answer begins.
+/// How an answer begins. Its id is made one of OpenAI's chat, whole and streamed.
 pub(super) fn start(message: &Value, created: u64) -> Event {
     let text = |name: &str| message[name].as_str().unwrap_or_default().to_owned();
-    Event::Start { id: text("id"), model: text("model"), created }
+    Event::Start { id: format!("chatcmpl-{}", text("id")), model: text("model"), created }
 }
 
 /// What a usage object says; what it does not say is as `before`. Anthropic counts what was read from and written to

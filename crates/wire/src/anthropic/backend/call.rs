@@ -17,7 +17,10 @@ use serde_json::{Map, Value, json};
 use types::{Fault, Kind, Result};
 
 use super::{messages, take, tools};
-use crate::openai::chat::{Ask, Call, Dropped, Encoded};
+use crate::openai::{
+    chat::{Ask, Call, Dropped, Encoded},
+    detours,
+};
 
 /// Members that advise the service; where they would be refused, they are taken out and named.
 const ADVISORY: &[&str] = &[
@@ -84,11 +87,12 @@ pub fn encode(call: &Call, model: &str, ask: Ask<'_>) -> Result<Encoded> {
     let mut members: Map<String, Value> = serde_json::from_slice(call.body())
         .map_err(|error| Fault::new(Kind::BadRequest, format!("The body is not valid JSON: {error}.")))?;
     let mut writing = Writing { ask, dropped: Vec::new() };
-    members.retain(|_, value| !value.is_null());
+    members.retain(|name, value| !value.is_null() && !detours::is_one(name.as_bytes()));
     let said = members.shift_remove("messages").unwrap_or_default();
     let turns = messages::read(said, &mut writing)?;
     let (tools, choice) = tools::read(&mut members, &mut writing)?;
-    let thought = thinking(&mut members, model, call.max_tokens(), &turns, &mut writing);
+    let forced = choice.as_ref().is_some_and(|choice| matches!(choice["type"].as_str(), Some("any" | "tool")));
+    let thought = thinking(&mut members, model, call.max_tokens(), turns.goes_on_unthought || forced, &mut writing);
     let mut body = Map::new();
     body.insert("model".into(), model.into());
     body.insert("max_tokens".into(), call.max_tokens().unwrap_or(MAX_TOKENS + thought.budget).into());
@@ -197,7 +201,7 @@ fn thinking(
     members: &mut Map<String, Value>,
     model: &str,
     limit: Option<u64>,
-    turns: &messages::Turns,
+    unable: bool,
     writing: &mut Writing<'_>,
 ) -> Thought {
     let mut thought = Thought::default();
@@ -213,8 +217,9 @@ fn thinking(
     let Some(effort) = effort.as_ref().and_then(Value::as_str).filter(|effort| *effort != "none") else {
         return thought;
     };
-    // The turn that goes on must begin with what was thought, and nobody kept it.
-    if turns.goes_on_unthought {
+    // A turn that goes on must begin with what was thought, and nobody kept it; or a tool must be called, which a model
+    // that thinks cannot be made to.
+    if unable {
         writing.took_out("reasoning_effort");
         return thought;
     }

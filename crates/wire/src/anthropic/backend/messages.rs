@@ -17,6 +17,14 @@ pub(super) struct Turns {
     pub(super) goes_on_unthought: bool,
 }
 
+/// Members of a message that are dealt with elsewhere, or that only an answer has.
+const SILENT: &[&str] = &["role", "annotations", "provider_specific_fields"];
+
+/// A member's name as it may stand in a header.
+fn shown(name: &str) -> String {
+    name.chars().filter(|c| c.is_ascii_graphic() && *c != ',').take(60).collect()
+}
+
 pub(super) fn read(said: Value, writing: &mut Writing<'_>) -> Result<Turns> {
     let mut turns = Turns::default();
     let Value::Array(said) = said else { return Err(bad("messages", "must be an array")) };
@@ -37,6 +45,12 @@ pub(super) fn read(said: Value, writing: &mut Writing<'_>) -> Result<Turns> {
             "tool" => turns.user([result(&mut message, content, &at, writing)?]),
             "assistant" => turns.assistant(&mut message, content, &at, writing)?,
             _ => return Err(bad(format!("{at}.role"), "must be system, developer, user, assistant or tool")),
+        }
+        for (name, said) in &message {
+            let silent = said.is_null() || *said == json!([]) || SILENT.contains(&name.as_str());
+            if !silent {
+                writing.took_out(format!("messages.{}", shown(name)));
+            }
         }
     }
     Ok(turns)
@@ -74,11 +88,10 @@ impl Turns {
             _ => Vec::new(),
         };
         let thought = !blocks.is_empty();
-        if !thought {
-            for name in ["reasoning_content", "reasoning"] {
-                if message.shift_remove(name).is_some_and(|said| said.as_str().is_none_or(|said| !said.is_empty())) {
-                    writing.took_out(format!("{at}.{name}"));
-                }
+        for name in ["reasoning_content", "reasoning"] {
+            let said = message.shift_remove(name).unwrap_or_default();
+            if !thought && !said.is_null() && said != "" {
+                writing.took_out(format!("messages.{name}"));
             }
         }
         blocks.extend(parts(content, at, writing)?);

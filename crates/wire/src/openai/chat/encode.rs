@@ -225,6 +225,8 @@ impl Writing<'_> {
                     }
                 }
                 MessageFlaw::Developer | MessageFlaw::Reasoning => {}
+                // Where nobody knows of refusals, it is what was said.
+                MessageFlaw::Refused(refusal) => self.edits.replace(spot.value, refusal),
                 MessageFlaw::Null | MessageFlaw::ReplayOnly => self.edits.remove(gone.span(&spot.slot)),
             }
         }

@@ -129,7 +129,7 @@ pub(super) fn frames(stream: &str) -> Vec<Value> {
 }
 
 /// Gathers a stream as the SDKs do, and checks the order of its events.
-pub(super) fn gathered(stream: &str) -> Value {
+pub(crate) fn gathered(stream: &str) -> Value {
     let frames: Vec<_> = frames(stream).into_iter().filter(|frame| frame["type"] != "ping").collect();
     let mut message = frames[0]["message"].clone();
     assert_eq!(frames[0]["type"], "message_start");

@@ -45,7 +45,7 @@ fn a_chat_with_everything_becomes_a_call_to_messages() {
             {"type": "function", "function": {"name": "bare"}},
             {"type": "custom", "custom": {"name": "g"}},
             {"type": "web_search"}],
-        "tool_choice": "required", "parallel_tool_calls": false, "stop": "x", "user": "u", "temperature": 0.5, "top_k": 4,
+        "tool_choice": "auto", "parallel_tool_calls": false, "stop": "x", "user": "u", "temperature": 0.5, "top_k": 4,
         "max_completion_tokens": 9000, "reasoning_effort": "medium", "stream": true, "stream_options": {"include_usage": true},
         "store": true, "n": 1, "logprobs": false,
         "response_format": {"type": "json_schema", "json_schema": {"name": "s", "schema": {"type": "object"}, "strict": true}},
@@ -93,6 +93,29 @@ fn what_anthropic_cannot_do_is_refused_by_name_or_left_out_when_that_is_allowed(
 }
 
 #[test]
+fn a_model_that_must_call_a_tool_does_not_think_and_that_is_named() {
+    let tools = json!([{"type": "function", "function": {"name": "f"}}]);
+    for choice in [json!("required"), json!({"type": "function", "function": {"name": "f"}})] {
+        let body = json!({"messages": [{"role": "user", "content": "x"}], "tools": tools, "tool_choice": choice,
+            "reasoning_effort": "high"});
+        let (sent, dropped) = encoded(body, "claude-sonnet-4-5", false).unwrap();
+        assert!(sent.get("thinking").is_none() && sent["tool_choice"].is_object());
+        assert_eq!(dropped, ["reasoning_effort"]);
+    }
+}
+
+#[test]
+fn what_is_for_the_gateway_and_what_a_message_has_besides_does_not_reach_anthropic() {
+    let body = json!({"models": ["a"], "fallbacks": ["b"], "messages": [
+        {"role": "user", "name": "ada", "content": "x"},
+        {"role": "assistant", "content": "y", "audio": {"id": "a"}, "annotations": [], "function_call": null},
+        {"role": "user", "name": "bob", "content": "z"}]});
+    let (sent, dropped) = encoded(body, "claude-opus-4-6", false).unwrap();
+    assert!(sent.get("models").is_none() && sent.get("fallbacks").is_none(), "{sent}");
+    assert_eq!(dropped, ["messages.name", "messages.audio"]);
+}
+
+#[test]
 fn a_turn_that_goes_on_without_its_thought_goes_on_without_thinking() {
     let call = json!({"id": "a", "type": "function", "function": {"name": "f", "arguments": "{}"}});
     let body = json!({"messages": [
@@ -101,7 +124,7 @@ fn a_turn_that_goes_on_without_its_thought_goes_on_without_thinking() {
         {"role": "tool", "tool_call_id": "a", "content": "y"}], "reasoning_effort": "high"});
     let (sent, dropped) = encoded(body, "claude-sonnet-4-5", false).unwrap();
     assert!(sent.get("thinking").is_none());
-    assert_eq!(dropped, ["messages[1].reasoning_content", "reasoning_effort"]);
+    assert_eq!(dropped, ["messages.reasoning_content", "reasoning_effort"]);
 }
 
 const STREAM: &str = concat!(

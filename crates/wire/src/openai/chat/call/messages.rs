@@ -27,6 +27,8 @@ pub(in super::super) enum MessageFlaw {
     ReplayOnly,
     /// What an assistant message thought, under the name `reasoning_content`.
     Reasoning,
+    /// The null content of an assistant message that refused, in these words.
+    Refused(Span),
 }
 
 /// What one message said so far.
@@ -36,6 +38,10 @@ struct Said {
     assistant: bool,
     content: bool,
     tool_calls: bool,
+    /// A content that is null.
+    nothing: Option<Span>,
+    /// What an assistant message would not do, in its words.
+    refusal: Option<Span>,
 }
 
 impl Scan<'_> {
@@ -87,6 +93,10 @@ impl Scan<'_> {
             let mine = self.facts.spots.split_off(first_spot);
             self.facts.spots.extend(mine.into_iter().filter(|spot| spot.flaw != MessageFlaw::ReplayOnly));
         }
+        if let (true, Some(value), Some(refusal)) = (said.assistant, said.nothing, said.refusal) {
+            let flaw = MessageFlaw::Refused(refusal);
+            self.facts.spots.push(Spot { message: index, flaw, slot: Slot::default(), value });
+        }
         Ok(())
     }
 
@@ -120,7 +130,8 @@ impl Scan<'_> {
                 if kind == Kind::Array {
                     self.parts(index)?;
                 } else {
-                    self.reader.skip()?;
+                    let value = self.reader.skip()?;
+                    said.nothing = (kind == Kind::Null).then_some(value);
                 }
                 return Ok(None);
             }
@@ -128,6 +139,9 @@ impl Scan<'_> {
             _ => {}
         }
         let value = self.reader.skip()?;
+        if (name, kind) == (b"refusal", Kind::String) && value.end - value.start > 2 {
+            said.refusal = Some(value);
+        }
         Ok(match (name, kind) {
             (_, Kind::Null) => Some(MessageFlaw::Null),
             (b"refusal" | b"annotations" | b"provider_specific_fields" | b"thinking_blocks", _) => {
