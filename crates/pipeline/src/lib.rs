@@ -16,6 +16,8 @@ mod snapshot;
 mod spool;
 mod steps;
 mod trail;
+#[cfg(test)]
+mod translation;
 mod tried;
 mod vendors;
 mod wishes;

@@ -172,7 +172,7 @@ const fn exchange_of(kind: config::Dialect, api: &'static str) -> Option<(Place,
 }
 
 /// Every kind of server that can be declared.
-pub(crate) const DECLARED: &[config::Dialect] = &[
+pub const DECLARED: &[config::Dialect] = &[
     config::Dialect::Openai,
     config::Dialect::Tgi,
     config::Dialect::Vllm,

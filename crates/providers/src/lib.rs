@@ -5,6 +5,7 @@
 //! of an attempt. What is not chat or embeddings goes through an [`exchange::Exchange`].
 
 pub mod backend;
+mod chat;
 pub mod dialects;
 pub mod docs;
 pub mod endpoint;

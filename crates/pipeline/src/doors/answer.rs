@@ -128,13 +128,17 @@ pub(crate) fn name_attempts(headers: &mut HeaderMap, tried: &[Tried], more: usiz
     }
 }
 
+/// The most names in that header.
+const MOST_DROPPED: usize = 64;
+
 /// Names what was taken out of the call.
 pub(crate) fn name_dropped(headers: &mut HeaderMap, dropped: &[String]) {
     if dropped.is_empty() {
         return;
     }
-    let names: String =
-        dropped.join(", ").chars().map(|c| if c.is_ascii_graphic() || c == ' ' { c } else { '?' }).collect();
+    let more = if dropped.len() > MOST_DROPPED { ", more" } else { "" };
+    let names = dropped[..dropped.len().min(MOST_DROPPED)].join(", ") + more;
+    let names: String = names.chars().map(|c| if c.is_ascii_graphic() || c == ' ' { c } else { '?' }).collect();
     if let Ok(value) = HeaderValue::from_str(&names) {
         headers.insert(DROPPED, value);
     }

@@ -24,24 +24,24 @@ use crate::{
 };
 
 /// What a foreign door needs besides the body.
-pub(super) struct Around<'a> {
+pub(crate) struct Around<'a> {
     /// What the path names: a model, or a model with a method.
-    pub(super) named: &'a str,
+    pub(crate) named: &'a str,
     /// The query of the path.
-    pub(super) query: Option<&'a str>,
+    pub(crate) query: Option<&'a str>,
     /// Whether what cannot be said may be left out.
-    pub(super) lenient: bool,
-    pub(super) limits: &'a Limits,
-    pub(super) sealer: &'a Arc<dyn Sealer>,
+    pub(crate) lenient: bool,
+    pub(crate) limits: &'a Limits,
+    pub(crate) sealer: &'a Arc<dyn Sealer>,
     /// Our id of the request.
-    pub(super) request_id: &'a str,
+    pub(crate) request_id: &'a str,
 }
 
 /// Reads a call at a door of another dialect; nothing where the door is not one.
 ///
 /// # Errors
 /// What is wrong with the call, naming the member.
-pub(super) fn read(door: Door, body: &Bytes, around: &Around<'_>) -> Result<Option<(Call, String, Wants)>> {
+pub(crate) fn read(door: Door, body: &Bytes, around: &Around<'_>) -> Result<Option<(Call, String, Wants)>> {
     let headers = asked(around.lenient);
     let named = Some(around.named).filter(|named| !named.is_empty());
     let limits = around.limits;

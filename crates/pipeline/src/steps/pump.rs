@@ -14,12 +14,16 @@ use std::{
 
 use bytes::Bytes;
 use net::{Abort, Leaving, RecvBody, StreamBody};
+use providers::Codec;
 use types::{Fault, Result, Usage};
 use wire::{
     anthropic::backend,
     events::{self, Event},
     native,
-    openai::{self, chat::Finish},
+    openai::{
+        self,
+        chat::{Finish, Writer},
+    },
 };
 
 pub(crate) use patience::Patience;
@@ -62,6 +66,15 @@ pub(crate) enum Decoder {
 }
 
 impl Decoder {
+    /// What reads a stream of chat in a codec's dialect, and writes it as OpenAI's chat until it is told otherwise.
+    pub(crate) fn of_chat(codec: Codec, context: openai::chat::StreamContext) -> Self {
+        if codec == Codec::Messages {
+            let write = Writer::new(&context.model, context.show_usage);
+            return Self::Heard(Box::new(Heard::new(backend::Stream::new(context.created), Box::new(write))));
+        }
+        Self::Chat(openai::chat::Stream::new(context))
+    }
+
     pub(crate) fn push(&mut self, chunk: Bytes, out: &mut impl FnMut(Bytes)) -> Result<()> {
         match self {
             Self::Chat(stream) => stream.push(chunk, out),
@@ -94,7 +107,7 @@ impl Decoder {
     }
 
     /// Whether the caller has been told that the stream ended well: nothing that follows can make it end badly.
-    fn is_closed(&self) -> bool {
+    pub(crate) fn is_closed(&self) -> bool {
         match self {
             Self::Chat(stream) => stream.is_closed(),
             Self::Translated(stream) => stream.chat.is_closed(),
@@ -147,7 +160,7 @@ impl Decoder {
     }
 
     /// Writes a fault into the stream, in the caller's dialect.
-    fn fault(&mut self, fault: &Fault, request_id: &str, out: &mut impl FnMut(Bytes)) {
+    pub(crate) fn fault(&mut self, fault: &Fault, request_id: &str, out: &mut impl FnMut(Bytes)) {
         match self {
             Self::Translated(stream) => stream.write.fault(fault, request_id, out),
             Self::Heard(stream) => stream.write.fault(fault, request_id, out),
@@ -167,7 +180,7 @@ pub(crate) struct Heard {
 
 impl Heard {
     /// A stream that has not begun; until something else is said, `write` writes it.
-    pub(crate) fn new(read: backend::Stream, write: Box<dyn events::Write>) -> Self {
+    fn new(read: backend::Stream, write: Box<dyn events::Write>) -> Self {
         Self { read, write, early: Some(Vec::new()) }
     }
 

@@ -6,11 +6,10 @@ use std::{collections::VecDeque, time::Instant};
 use bytes::Bytes;
 use http::{HeaderMap, Method, header::CONTENT_TYPE};
 use net::{Fields, Held, Outgoing, RecvBody};
-use providers::Codec;
 use types::{Fault, Kind, Operation, Result, SendBody, Sent};
 use wire::openai::{chat, embeddings};
 
-use super::{Content, Reply, native};
+use super::{Content, Reply};
 use crate::{
     Gateway,
     doors::answer_fault,
@@ -30,27 +29,29 @@ pub(super) async fn chat(
     show_usage: bool,
     trail: &mut Trail,
 ) -> Result<Reply> {
-    let backend = attempt.endpoint.backend.as_str();
-    let Some(dialect) = attempt.endpoint.chat() else {
-        return match attempt.endpoint.codec {
-            Codec::Messages => Box::pin(native::chat(gateway, attempt, call, show_usage, trail)).await,
-            _ => Err(providers::refusal::unsupported_by(backend, Operation::Chat)),
-        };
-    };
-    let encoded = chat::encode(call, dialect, &attempt.model, attempt.ask())?;
-    let reply =
-        post(gateway, attempt, attempt.target.clone(), encoded.body, "smaller images or a shorter history", trail)
-            .await?;
+    let codec = attempt.endpoint.codec;
+    let encoded = codec.encode_chat(call, &attempt.model, attempt.ask())?;
+    let offer = "smaller images or a shorter history";
+    let reply = post(gateway, attempt, attempt.target.clone(), encoded.body, offer, trail).await?;
     let headers = shown_headers(&reply.headers);
     let content = if call.stream() {
-        Content::Stream(first_event(attempt, show_usage, &reply.headers, reply.body, trail).await?)
+        if !is_event_stream(&reply.headers) {
+            return Err(Box::pin(no_stream(&reply.headers, reply.body, attempt.deadline)).await);
+        }
+        let context = chat::StreamContext {
+            show_usage,
+            id: trail.answer_id(),
+            model: attempt.model.as_ref().to_owned(),
+            created: now(),
+            ..chat::StreamContext::default()
+        };
+        Content::Stream(begin(attempt, Decoder::of_chat(codec, context), reply.body, trail).await?)
     } else {
         let held = whole(gateway, attempt, reply.body, trail).await?;
         let id = trail.answer_id();
-        let answer =
-            chat::answer(&held.bytes, &chat::AnswerContext { id: &id, model: &attempt.model, created: now() })?;
-        trail.record.usage = answer.usage;
-        trail.record.finish = answer.finish;
+        let context = chat::AnswerContext { id: &id, model: &attempt.model, created: now() };
+        let answer = codec.chat_answer(&held.bytes, &context)?;
+        (trail.record.usage, trail.record.finish) = (answer.usage, answer.finish);
         Content::Whole(answer.body)
     };
     Ok(Reply { headers, content, dropped: names(encoded.dropped) })
@@ -112,27 +113,6 @@ pub(super) async fn whole(gateway: &Gateway, attempt: &Attempt, body: RecvBody, 
     let held = body.collect(attempt.answer_limit, attempt.deadline, &gateway.0.budget).await.map_err(answer_fault)?;
     trail.record.first_event.get_or_insert_with(net::now);
     Ok(held)
-}
-
-/// Reads a stream up to its first event.
-async fn first_event(
-    attempt: &Attempt,
-    show_usage: bool,
-    headers: &Fields,
-    body: RecvBody,
-    trail: &mut Trail,
-) -> Result<Box<Live>> {
-    if !is_event_stream(headers) {
-        return Err(Box::pin(no_stream(headers, body, attempt.deadline)).await);
-    }
-    let decoder = chat::Stream::new(chat::StreamContext {
-        show_usage,
-        id: trail.answer_id(),
-        model: attempt.model.as_ref().to_owned(),
-        created: now(),
-        ..chat::StreamContext::default()
-    });
-    begin(attempt, Decoder::Chat(decoder), body, trail).await
 }
 
 /// Reads until the decoder has seen an event.
