@@ -1,9 +1,11 @@
 //! The log: lines for people on a terminal, JSON otherwise, written by a thread of its own.
 //!
 //! Whoever logs never waits: a line goes into a bounded queue, and when the queue is full the line is dropped and counted. The
-//! count is written as soon as there is room again, so that a gap in the log is never silent.
+//! count is written as soon as there is room again, so that a gap in the log is never silent. The first line after a pause is
+//! written at once; lines that follow soon are written together, a few milliseconds later.
 
-use std::collections::VecDeque;
+mod json;
+
 use std::io::{self, IsTerminal, Write};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -14,8 +16,12 @@ use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 use types::config::{LogFormat, LogLevel};
 
-/// Lines that may wait for the writer: at a few hundred bytes each this bounds the memory to about a megabyte.
-const ROOM: usize = 4096;
+/// How many bytes of lines may wait for the writer.
+const ROOM: usize = 1024 * 1024;
+/// What is kept of that when it is not needed.
+const USUAL_ROOM: usize = 64 * 1024;
+/// How long lines are gathered after some were written: each waking of the writer costs as much as a line.
+const GATHER: Duration = Duration::from_millis(5);
 /// How long the end of the process waits for the last lines.
 const LAST_LINES: Duration = Duration::from_millis(500);
 
@@ -49,16 +55,13 @@ pub(crate) fn start(settings: &types::config::Log) -> Log {
         let ansi = io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
         registry.with(tracing_subscriber::fmt::layer().with_ansi(ansi).with_writer(lines)).try_init()
     } else {
-        let layer = tracing_subscriber::fmt::layer().json().flatten_event(true).with_current_span(false);
-        registry.with(layer.with_span_list(false).with_writer(lines)).try_init()
+        registry.with(json::Json(lines)).try_init()
     };
     if started.is_err() {
         tracing::warn!("logging was started twice; the first one stays");
     }
     log
 }
-
-type Line = Vec<u8>;
 
 /// What the threads that log share with the one that writes.
 #[derive(Default)]
@@ -69,8 +72,11 @@ struct Queue {
 
 #[derive(Default)]
 struct State {
-    lines: VecDeque<Line>,
+    /// Lines, whole ones.
+    text: Vec<u8>,
     dropped: u64,
+    /// The writer waits for a line.
+    idle: bool,
     closing: bool,
     ended: bool,
 }
@@ -84,24 +90,36 @@ impl Queue {
     /// Queues a line, or counts it as dropped; never waits for the writer.
     fn push(&self, line: &[u8], room: usize) {
         let mut state = self.lock();
-        if state.lines.len() >= room {
+        if state.text.len() + line.len() > room {
             state.dropped += 1;
-            return;
+        } else {
+            state.text.extend_from_slice(line);
         }
-        state.lines.push_back(line.to_vec());
-        if state.lines.len() == 1 {
+        if std::mem::take(&mut state.idle) {
             self.changed.notify_one();
         }
     }
 
-    /// Waits for lines; `None` when there will be no more.
-    fn take(&self) -> Option<(VecDeque<Line>, u64)> {
-        let idle = |s: &mut State| s.lines.is_empty() && s.dropped == 0 && !s.closing;
-        let mut state = self.changed.wait_while(self.lock(), idle).unwrap_or_else(PoisonError::into_inner);
-        if state.lines.is_empty() && state.dropped == 0 {
+    /// Waits for lines, which come in place of `written`, and says how many were dropped; `None` when there will be no more.
+    fn take(&self, written: &mut Vec<u8>) -> Option<u64> {
+        written.clear();
+        written.shrink_to(USUAL_ROOM);
+        let nothing = |state: &mut State| {
+            state.idle = state.text.is_empty() && state.dropped == 0 && !state.closing;
+            state.idle
+        };
+        let mut state = self.changed.wait_while(self.lock(), nothing).unwrap_or_else(PoisonError::into_inner);
+        if state.text.is_empty() && state.dropped == 0 {
             return None;
         }
-        Some((std::mem::take(&mut state.lines), std::mem::take(&mut state.dropped)))
+        std::mem::swap(&mut state.text, written);
+        Some(std::mem::take(&mut state.dropped))
+    }
+
+    /// Lets lines gather for a moment.
+    fn gather(&self) {
+        let waited = self.changed.wait_timeout_while(self.lock(), GATHER, |state| !state.closing);
+        drop(waited.unwrap_or_else(PoisonError::into_inner));
     }
 }
 
@@ -116,15 +134,15 @@ fn writer(out: impl Write + Send + 'static, room: usize) -> (Log, Lines) {
 
 /// Writes lines until the log is closed. Standard error that is gone or full is nothing that a gateway should stop for.
 fn write_lines(mut out: impl Write, queue: &Queue) {
-    while let Some((lines, dropped)) = queue.take() {
-        for line in lines {
-            let _written = out.write_all(&line);
-        }
+    let mut text = Vec::new();
+    while let Some(dropped) = queue.take(&mut text) {
+        let _written = out.write_all(&text);
         if dropped > 0 {
             let _written =
                 writeln!(out, "{{\"level\":\"WARN\",\"message\":\"log lines were dropped\",\"lines\":{dropped}}}");
         }
         let _flushed = out.flush();
+        queue.gather();
     }
     queue.lock().ended = true;
     queue.changed.notify_all();
@@ -210,7 +228,7 @@ mod tests {
     #[test]
     fn every_line_is_written_before_the_log_ends() {
         let sink = Sink::default();
-        let (log, mut lines) = writer(sink.clone(), 8);
+        let (log, mut lines) = writer(sink.clone(), 80);
         lines.write_all(b"one\n").unwrap();
         lines.write_all(b"two\n").unwrap();
         drop(log);
@@ -220,14 +238,14 @@ mod tests {
     #[test]
     fn a_reader_that_stands_still_costs_lines_and_never_time_and_the_loss_is_told() {
         let sink = Sink::blocked();
-        let (log, mut lines) = writer(sink.clone(), 4);
+        let (log, mut lines) = writer(sink.clone(), 12);
         for n in 0..100 {
-            lines.write_all(format!("{n}\n").as_bytes()).unwrap();
+            lines.write_all(format!("{n:02}\n").as_bytes()).unwrap();
         }
         sink.release();
         drop(log);
         let text = sink.text();
-        assert!(text.starts_with("0\n"), "{text}");
+        assert!(text.starts_with("00\n"), "{text}");
         // The loss is told once or twice, as the writer comes to it.
         let (told, written): (Vec<_>, Vec<_>) = text.lines().partition(|line| line.starts_with('{'));
         let of = |line: &&str| serde_json::from_str::<serde_json::Value>(line).unwrap()["lines"].as_u64().unwrap();

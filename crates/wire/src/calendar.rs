@@ -16,7 +16,7 @@ pub(crate) fn seconds(date: (u64, u64, u64), time: (u64, u64, u64)) -> Option<u6
 }
 
 /// A number of seconds since 1970 as a date and time in UTC, e.g. `2024-01-31T09:00:00Z`.
-pub(crate) fn written(seconds: u64) -> String {
+pub fn written(seconds: u64) -> String {
     let (days, time) = (seconds / 86_400 + 719_468, seconds % 86_400);
     // Eras of 400 years, and years that begin in March.
     let (era, day) = (days / 146_097, days % 146_097);

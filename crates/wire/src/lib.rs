@@ -6,7 +6,7 @@
 
 pub mod anthropic;
 pub mod bedrock;
-mod calendar;
+pub mod calendar;
 pub mod cohere;
 pub mod events;
 pub mod gemini;

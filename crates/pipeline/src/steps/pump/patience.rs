@@ -23,14 +23,14 @@ pub(crate) struct Patience {
 impl Patience {
     /// From now on: at most `idle` without progress, and over by `until`, and when the process leaves.
     pub(crate) fn new(idle: Duration, until: Instant, leaving: Leaving) -> Self {
-        let last = Instant::now();
+        let last = net::now();
         let timer = Box::pin(tokio::time::sleep_until((last + idle).min(until).into()));
         Self { idle, until, last, timer, leaving }
     }
 
     /// Something came.
     pub(crate) fn progress(&mut self) {
-        self.last = Instant::now();
+        self.last = net::now();
     }
 
     /// While nothing comes: ready with the fault when it is at its end.
