@@ -38,7 +38,7 @@ pub use entry::{Adapter, Found, ModelEntry, Serving, State};
 pub use listing::{Item, Listing, Modalities, Warning};
 pub use losses::Loss;
 pub use market::{Market, MarketModel, Offer, Price};
-pub use settings::{Settings, Wanted};
+pub use settings::{Settings, Token, Wanted};
 pub use task::Task;
 
 use crate::{lists::Lists, models::Models, saver::Saver, source::Source, tenant::Tenants};
@@ -48,6 +48,7 @@ use crate::{lists::Lists, models::Models, saver::Saver, source::Source, tenant::
 pub struct Catalog(Arc<Shared>);
 
 struct Shared {
+    token: Token,
     tenants: Tenants,
     models: Arc<Models>,
     lists: Arc<Lists>,
@@ -69,13 +70,13 @@ impl Catalog {
     /// # Errors
     /// A sentence for the operator when an address cannot be used.
     pub fn new(settings: Settings, upstream: Upstream, drain: Drain) -> Result<Self, String> {
-        let settings = Arc::new(settings);
+        let (token, settings) = (settings.token.clone(), Arc::new(settings));
         let hub = Source::new(&settings.hub, upstream.clone())?;
         let router = Source::new(&settings.router, upstream)?;
         let saver = Arc::new(Saver::new(&settings, &[&hub.address(), &router.address()], drain.clone()));
         let models = Models::new(Arc::clone(&settings), hub.clone(), drain.clone(), Arc::clone(&saver));
         let lists = Lists::new(settings, hub, router, drain, Arc::clone(&saver));
-        Ok(Self(Arc::new(Shared { tenants: Tenants::new(), models, lists, saver })))
+        Ok(Self(Arc::new(Shared { token, tenants: Tenants::new(), models, lists, saver })))
     }
 
     /// Reads the last kept state, behind the scenes. Call it on a runtime, once the listener stands.
@@ -147,6 +148,13 @@ impl Catalog {
     pub fn refresh(&self) {
         self.0.lists.expire();
         self.0.models.expire();
+    }
+
+    /// Asks with another token of the gateway's own from now on; where it is another one, everything is asked for again.
+    pub fn present(&self, token: Option<Secret>) {
+        if self.0.token.set(token) {
+            self.refresh();
+        }
     }
 
     /// How many models are remembered, unknown ones included: for metrics.

@@ -208,8 +208,8 @@ impl Lists {
         wanted: &Wanted,
         deadline: Instant,
     ) -> std::result::Result<(Vec<Item>, Option<Next>), String> {
-        let token = self.settings.token.as_ref();
-        let mut got = self.hub.get(target, token, PAGE_LIMIT, deadline).await;
+        let token = self.settings.token.get();
+        let mut got = self.hub.get(target, token.as_ref(), PAGE_LIMIT, deadline).await;
         if token.is_some() && got.as_ref().is_ok_and(|got| got.status == 401) {
             // A token that the Hub refuses hides public models, too: ask as nobody.
             got = self.hub.get(target, None, PAGE_LIMIT, deadline).await;
@@ -276,7 +276,7 @@ impl Lists {
     async fn market_now(&self) -> std::result::Result<Arc<Market>, String> {
         let deadline = Instant::now() + self.settings.list_time;
         let target = self.router.target("/v1/models");
-        let got = self.router.get(&target, self.settings.token.as_ref(), MARKET_LIMIT, deadline).await?;
+        let got = self.router.get(&target, self.settings.token.get().as_ref(), MARKET_LIMIT, deadline).await?;
         if got.status != 200 {
             return Err(format!("the router answered {}", got.status));
         }

@@ -136,7 +136,7 @@ impl Models {
     /// Begins a look-up as a task that no caller owns.
     fn take_off(self: &Arc<Self>, key: Key, credential: Option<&Secret>, landing: Landing<Key, Outcome>) {
         let models = Arc::clone(self);
-        let token = if key.0 == Tenant::GATEWAY { self.settings.token.clone() } else { credential.cloned() };
+        let token = if key.0 == Tenant::GATEWAY { self.settings.token.get() } else { credential.cloned() };
         self.drain.background("catalog look-up", async move {
             let outcome = models.look_up(&key, token.as_ref()).await;
             models.remember(&key, &outcome);

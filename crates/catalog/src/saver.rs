@@ -28,7 +28,7 @@ pub(crate) struct Saver {
 
 impl Saver {
     pub(crate) fn new(settings: &Settings, addresses: &[&str], drain: Drain) -> Self {
-        let disk = settings.cache_dir.clone().map(|dir| Disk::new(dir, addresses, settings.token.as_ref()));
+        let disk = settings.cache_dir.clone().map(|dir| Disk::new(dir, addresses, settings.token.get().as_ref()));
         Self {
             disk,
             drain,

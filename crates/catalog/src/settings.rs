@@ -1,6 +1,10 @@
 //! What a catalogue needs to know, and its limits.
 
-use std::{path::PathBuf, sync::Arc, time::Duration};
+use std::{
+    path::PathBuf,
+    sync::{Arc, PoisonError, RwLock},
+    time::Duration,
+};
 
 use types::{Operation, Secret};
 
@@ -13,6 +17,31 @@ pub struct Wanted {
     pub operations: Vec<Operation>,
 }
 
+/// A Hugging Face token, or none; another one may take its place while it is in use. Cloning shares it.
+#[derive(Clone, Debug, Default)]
+pub struct Token(Arc<RwLock<Option<Secret>>>);
+
+impl Token {
+    /// The token of the moment.
+    pub(crate) fn get(&self) -> Option<Secret> {
+        self.0.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Puts another one in its place; says whether it is another one.
+    pub(crate) fn set(&self, token: Option<Secret>) -> bool {
+        let mut held = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        let other = *held != token;
+        *held = token;
+        other
+    }
+}
+
+impl From<Option<Secret>> for Token {
+    fn from(token: Option<Secret>) -> Self {
+        Self(Arc::new(RwLock::new(token)))
+    }
+}
+
 /// How a catalogue works. Start from [`Settings::new`] and change what differs.
 #[derive(Clone, Debug)]
 pub struct Settings {
@@ -21,7 +50,7 @@ pub struct Settings {
     /// The router's address.
     pub router: String,
     /// The gateway's own Hugging Face token. Never give a key of anybody else.
-    pub token: Option<Secret>,
+    pub token: Token,
     /// The backends whose models are listed.
     pub backends: Vec<Wanted>,
     /// Where the last state is kept; `None` keeps nothing.
@@ -62,7 +91,7 @@ impl Settings {
         Self {
             hub: hub.into(),
             router: router.into(),
-            token: None,
+            token: Token::default(),
             backends: Vec::new(),
             cache_dir: None,
             fresh: Duration::from_secs(600),

@@ -1,5 +1,6 @@
 //! `ironbow serve` and `ironbow sandbox`: put the parts together, listen, and go down in good order.
 
+mod reload;
 mod signals;
 mod welcome;
 
@@ -21,7 +22,7 @@ use store::{Store, StoreError};
 
 use crate::settings::{self, Given};
 use crate::{BAD_CONFIGURATION, cli, logging, process};
-use signals::Signals;
+use signals::{Signals, Told};
 use welcome::Welcome;
 
 /// How long tasks that ended may take to let go of what they hold.
@@ -50,7 +51,7 @@ pub(crate) fn run(arguments: &cli::Serve) -> ExitCode {
     };
     let _log = logging::start(&config.log);
     let files = process::settle_limits();
-    match serve(config, files, sandbox_url.as_deref()) {
+    match serve(config, files, &given) {
         Ok(code) => code,
         Err(error) => failed(&error),
     }
@@ -82,18 +83,27 @@ fn failed(why: &dyn fmt::Display) -> ExitCode {
 }
 
 /// Listener and snapshot first; everything else when it is needed.
-fn serve(mut config: Compiled, files: Option<u64>, sandbox: Option<&str>) -> Result<ExitCode, String> {
+fn serve(mut config: Compiled, files: Option<u64>, given: &Given<'_>) -> Result<ExitCode, String> {
     fit_connections(&mut config, files);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(|e| e.to_string())?;
     let code = runtime.block_on(async {
         let mut signals = Signals::listen().map_err(|e| format!("signals cannot be listened for: {e}"))?;
         let (grace, drain) = (config.timeouts.drain, Drain::new());
-        let (serving, store) = start(config, sandbox, &drain).await?;
-        let signal = signals.next().await;
+        let Started { serving, store, gateway } = start(config, given.sandbox, &drain).await?;
+        let signal = loop {
+            match signals.next().await {
+                Told::End(signal) => break signal,
+                Told::Reload => {
+                    reload::reload(&gateway, given);
+                    serving.look_at_certificate();
+                }
+            }
+        };
+        drop(gateway);
         tracing::info!(signal, grace_s = grace.as_secs_f64(), running = drain.running(), "draining");
         let drained = tokio::select! {
             drained = drain.finished(grace) => drained,
-            signal = signals.next() => {
+            signal = signals.end() => {
                 tracing::warn!(signal, running = drain.running(), "ending at once");
                 return Ok(ExitCode::FAILURE);
             }
@@ -125,8 +135,15 @@ fn fit_connections(config: &mut Compiled, files: Option<u64>) {
     }
 }
 
+/// What runs.
+struct Started {
+    serving: Serving,
+    store: Store,
+    gateway: Gateway,
+}
+
 /// Takes the port, assembles the gateway, serves, and says so.
-async fn start(config: Compiled, sandbox: Option<&str>, drain: &Drain) -> Result<(Serving, Store), String> {
+async fn start(config: Compiled, sandbox: Option<&str>, drain: &Drain) -> Result<Started, String> {
     let address = config.listener.address;
     let listener = net::Server::bind(address).map_err(|e| format!("cannot listen on {address}: {e}"))?;
     let scheme = if config.listener.tls.is_some() { "https" } else { "http" };
@@ -150,7 +167,7 @@ async fn start(config: Compiled, sandbox: Option<&str>, drain: &Drain) -> Result
     welcome.say(for_people);
     catalog.start();
     gateway.start_workers();
-    Ok((serving, store))
+    Ok(Started { serving, store, gateway })
 }
 
 /// What survives a restart, in the data folder; in memory where there is none, or where another process has it.
@@ -190,7 +207,7 @@ fn catalog_settings(config: &Compiled) -> catalog::Settings {
     });
     let known = &config.catalog;
     catalog::Settings {
-        token: config.keys.for_hub(Presented::default()).cloned(),
+        token: config.keys.for_hub(Presented::default()).cloned().into(),
         backends: wanted.collect(),
         cache_dir: config.data.clone(),
         fresh: known.fresh,

@@ -14,6 +14,7 @@ mod it {
     mod process;
     mod raw;
     mod refusals;
+    mod reload;
     mod responses;
     mod routing;
     mod serving;

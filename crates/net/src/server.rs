@@ -110,6 +110,7 @@ impl Listener {
 #[derive(Debug)]
 pub struct Serving {
     address: SocketAddr,
+    certificate: Option<Arc<tokio::sync::Notify>>,
     threads: Vec<thread::JoinHandle<()>>,
 }
 
@@ -117,6 +118,13 @@ impl Serving {
     /// Where it listens.
     pub const fn local_addr(&self) -> SocketAddr {
         self.address
+    }
+
+    /// Looks now whether the files of the certificate have changed, and not only in a few seconds.
+    pub fn look_at_certificate(&self) {
+        if let Some(look) = &self.certificate {
+            look.notify_one();
+        }
     }
 
     /// How many workers serve.
@@ -156,6 +164,7 @@ pub fn serve<S: Service>(
 ) -> Result<Serving, ServeError> {
     let workers = limits.workers.map_or_else(|| thread::available_parallelism().map_or(1, usize::from), usize::from);
     let tls = tls.map(tls::Acceptor::load).transpose()?;
+    let certificate = tls.as_ref().map(tls::Acceptor::look);
     let common = Arc::new(Common { service, limits, tls, drain: drain.clone(), open: AtomicUsize::new(0) });
     let mut sockets = Vec::with_capacity(workers);
     for _ in 1..workers {
@@ -173,5 +182,5 @@ pub fn serve<S: Service>(
             runtime.shutdown_background();
         })?);
     }
-    Ok(Serving { address: listener.address, threads })
+    Ok(Serving { address: listener.address, certificate, threads })
 }

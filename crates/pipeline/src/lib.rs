@@ -31,7 +31,7 @@ use std::{
 use arc_swap::ArcSwap;
 use catalog::Catalog;
 use net::{ByteBudget, Drain, Request, Response, Upstream};
-use policy::health::Health;
+use policy::{Compiled, credentials::Presented, health::Health};
 use types::{
     Result,
     ports::{Moment, kept::Kept},
@@ -140,6 +140,32 @@ impl Gateway {
     /// Does the jobs, and forgets what has expired, on the current runtime until the process goes down.
     pub fn start_workers(&self) {
         workers::start(self);
+    }
+
+    /// Puts a checked configuration in the place of the one that runs, for all requests that begin from now on; gives the names of
+    /// the settings that wait for the next start. What is known of keys and servers that stay is kept, the rest forgotten.
+    ///
+    /// # Errors
+    /// The sentence for the operator when an address cannot be used after all; nothing has changed then.
+    pub fn reload(&self, mut config: Compiled) -> Result<Vec<&'static str>, BadSnapshot> {
+        let old = self.snapshot();
+        let waiting = config.keep_fixed(&old.config);
+        let new = Arc::new(Snapshot::new(config)?);
+        let shared = &self.0;
+        let (keys, servers) = (old.config.keys_gone(&new.config), old.config.servers_gone(&new.config));
+        shared.snapshot.store(Arc::clone(&new));
+        shared.health.configure(new.config.routing.health.clone());
+        keys.iter().for_each(|key| shared.health.forget_key(key));
+        servers.iter().for_each(|server| shared.health.forget_place(server));
+        shared.catalog.present(new.config.keys.for_hub(Presented::default()).cloned());
+        workers::servers::reload(self, &old);
+        shared.metrics.configuration_read(true);
+        Ok(waiting)
+    }
+
+    /// A configuration was refused: what runs goes on.
+    pub fn refused_configuration(&self) {
+        self.0.metrics.configuration_read(false);
     }
 
     /// The configuration as it is now; a request reads it once and keeps it to its end.

@@ -61,6 +61,11 @@ struct TargetLabels {
     state: &'static str,
 }
 
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct ReloadLabels {
+    outcome: &'static str,
+}
+
 /// From 5 ms to 10 min: a chat answers within this range or not at all.
 const SECONDS: [f64; 15] = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 180.0, 600.0];
 
@@ -82,6 +87,7 @@ pub struct Metrics {
     hedges: Family<HedgeLabels, Counter>,
     targets: Family<TargetLabels, Gauge>,
     dropped_models: Counter,
+    reloads: Family<ReloadLabels, Counter>,
     in_flight: Gauge,
     held_bytes: Gauge,
     catalog_models: Gauge,
@@ -121,6 +127,7 @@ impl Metrics {
             hedges: Family::default(),
             targets: Family::default(),
             dropped_models: Counter::default(),
+            reloads: Family::default(),
             in_flight: Gauge::default(),
             held_bytes: Gauge::default(),
             catalog_models: Gauge::default(),
@@ -178,7 +185,18 @@ impl Metrics {
             "Models in use that a backend was found not to serve any more",
             this.dropped_models.clone(),
         );
+        registry.register(
+            "configuration_reloads",
+            "Times that the configuration was read again, by what came of it",
+            this.reloads.clone(),
+        );
         Self { registry, ..this }
+    }
+
+    /// The configuration was read again: it was taken, or refused.
+    pub(crate) fn configuration_read(&self, taken: bool) {
+        let outcome = if taken { "taken" } else { "refused" };
+        self.reloads.get_or_create(&ReloadLabels { outcome }).inc();
     }
 
     /// An attempt has come to an end, or to an answer.

@@ -1,5 +1,7 @@
 //! A checked configuration, ready for use: one snapshot that all requests share behind an `Arc`.
 
+mod renewed;
+
 use std::{collections::HashMap, net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 
 use types::{
@@ -80,7 +82,7 @@ impl Compiled {
 }
 
 /// Where to listen, and how.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Listener {
     /// Address and port; port 0 takes any free one.
     pub address: SocketAddr,
@@ -175,7 +177,7 @@ pub struct Override {
 }
 
 /// A server that the operator declared. Its key is in [`Compiled::keys`], its times and limits in [`Compiled::overrides`].
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Server {
     /// Its name in routes.
     pub name: BackendName,

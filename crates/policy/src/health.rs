@@ -137,9 +137,14 @@ impl Health {
         self.write(|table| table.settings = Arc::new(settings));
     }
 
-    /// Forgets what was said against a key: its secret is another one now.
+    /// Forgets what was said against a key: it is gone, or its secret is another one now.
     pub fn forget_key(&self, name: &str) {
         self.write(|table| table.forget_key(name));
+    }
+
+    /// Forgets a place: it is gone, or somebody else answers under its name now.
+    pub fn forget_place(&self, place: &BackendName) {
+        self.write(|table| table.forget_place(place));
     }
 
     /// Begins an attempt on this lane.

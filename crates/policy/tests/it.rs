@@ -10,6 +10,7 @@ mod it {
     mod environment;
     mod mutated;
     mod names;
+    mod renewed;
     mod routing;
     mod rules;
     mod secrets;

@@ -45,7 +45,8 @@ async fn every_backend_is_asked_and_the_routers_terms_are_added() {
         _ => Reply::json(page(&["o/a", "o/b"], &backend_of(asked))),
     })
     .await;
-    let catalog = catalog(Settings { token: Some(Secret::new("hf_gateway")), ..settings(&hub, &["groq", "novita"]) });
+    let catalog =
+        catalog(Settings { token: Some(Secret::new("hf_gateway")).into(), ..settings(&hub, &["groq", "novita"]) });
     assert!(catalog.market().is_none(), "never waits");
     let listing = catalog.list(soon()).await.unwrap();
     let ids: Vec<&str> = listing.items.iter().map(|i| &*i.id).collect();
@@ -129,7 +130,7 @@ async fn a_token_that_the_hub_refuses_does_not_hide_the_public_lists() {
         _ => Reply::json(page(&["o/a"], "groq")),
     })
     .await;
-    let settings = Settings { token: Some(Secret::new("hf_expired")), ..settings(&hub, &["groq"]) };
+    let settings = Settings { token: Some(Secret::new("hf_expired")).into(), ..settings(&hub, &["groq"]) };
     let listing = catalog(settings).list(soon()).await.unwrap();
     assert!(listing.items.len() == 1 && listing.complete, "{:?}", listing.warnings);
 }

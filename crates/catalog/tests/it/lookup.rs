@@ -94,13 +94,29 @@ async fn a_redirect_to_another_origin_or_without_end_is_not_followed() {
         _ => Reply::status(307, "").header("location", "/api/models/o/loop"),
     })
     .await;
-    let catalog = catalog(Settings { token: Some(Secret::new("hf_token")), ..hub.settings() });
+    let catalog = catalog(Settings { token: Some(Secret::new("hf_token")).into(), ..hub.settings() });
     let fault = catalog.model("o/away", None, soon()).await.unwrap_err();
     assert_eq!(fault.kind, Kind::CatalogUnavailable);
     assert_eq!(stranger.journal().len(), 0, "the token must not travel");
     let before = hub.journal().len();
     assert!(catalog.model("o/loop", None, soon()).await.is_err());
     assert_eq!(hub.journal().len() - before, 4);
+}
+
+#[tokio::test]
+async fn with_another_token_everything_is_asked_again_and_with_the_same_nothing() {
+    let hub = Hub::start(|_| Reply::json(model("o/m", "groq", "own"))).await;
+    let catalog = catalog(Settings { token: Some(Secret::new("hf_first")).into(), ..hub.settings() });
+    known(&catalog, "o/m").await;
+    catalog.present(Some(Secret::new("hf_first")));
+    known(&catalog, "o/m").await;
+    assert_eq!(hub.journal().len(), 1);
+    catalog.present(Some(Secret::new("hf_second")));
+    known(&catalog, "o/m").await;
+    hub.asked(2).await;
+    let journal = hub.journal();
+    assert_eq!(journal.len(), 2);
+    assert_eq!(journal[1].authorization.as_deref(), Some("Bearer hf_second"));
 }
 
 #[tokio::test]
@@ -216,7 +232,7 @@ async fn a_private_model_is_seen_by_its_owners_token_only() {
         None => Reply::status(401, "{}"),
     })
     .await;
-    let catalog = catalog(Settings { token: Some(Secret::new("hf_gateway")), ..hub.settings() });
+    let catalog = catalog(Settings { token: Some(Secret::new("hf_gateway")).into(), ..hub.settings() });
     let (owner, other) = (Secret::new("hf_owner"), Secret::new("hf_other"));
     assert!(matches!(catalog.model("o/private", Some(&owner), soon()).await, Ok(Lookup::Known(_))));
     assert!(is_unknown(&catalog.model("o/private", Some(&other), soon()).await));
@@ -234,7 +250,7 @@ async fn a_token_that_the_hub_refuses_does_not_hide_public_models() {
         None => Reply::json(model("o/m", "groq", "own")),
     })
     .await;
-    let catalog = catalog(Settings { token: Some(Secret::new("hf_expired")), ..hub.settings() });
+    let catalog = catalog(Settings { token: Some(Secret::new("hf_expired")).into(), ..hub.settings() });
     known(&catalog, "o/m").await;
 }
 

@@ -54,7 +54,7 @@ async fn a_restart_while_the_hub_is_down_still_knows_its_models() {
     ended(&drain).await;
 
     let drain = Drain::new();
-    let foreign = with(Settings { token: Some(Secret::new("hf_another")), ..settings }, &drain);
+    let foreign = with(Settings { token: Some(Secret::new("hf_another")).into(), ..settings }, &drain);
     assert!(foreign.model("o/m", None, soon()).await.is_err(), "what another token saw is not used");
     ended(&drain).await;
     let _ = std::fs::remove_dir_all(&dir);

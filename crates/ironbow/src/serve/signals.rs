@@ -1,9 +1,24 @@
-//! SIGTERM and SIGINT: the first one drains, a second one ends the process at once.
+//! SIGTERM and SIGINT: the first one drains, a second one ends the process at once. SIGHUP has the configuration read again.
 
-use std::io;
+use std::io::{self, IsTerminal as _};
 
-/// Listens for the two signals from its creation on.
+/// What the process is told to do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Told {
+    /// To go down; the signal's name.
+    End(&'static str),
+    /// To read its configuration again.
+    #[cfg_attr(not(unix), expect(dead_code, reason = "only Unix has a signal for it"))]
+    Reload,
+}
+
+/// Listens for the signals from its creation on.
 pub(crate) struct Signals {
+    #[cfg(unix)]
+    hangup: tokio::signal::unix::Signal,
+    /// Whether a person looked on at the start.
+    #[cfg(unix)]
+    on_terminal: bool,
     #[cfg(unix)]
     terminate: tokio::signal::unix::Signal,
     #[cfg(unix)]
@@ -15,7 +30,12 @@ impl Signals {
     #[cfg(unix)]
     pub(crate) fn listen() -> io::Result<Self> {
         use tokio::signal::unix::{SignalKind, signal};
-        Ok(Self { terminate: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())? })
+        Ok(Self {
+            hangup: signal(SignalKind::hangup())?,
+            on_terminal: io::stderr().is_terminal(),
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+        })
     }
 
     /// Takes over Ctrl-C.
@@ -24,21 +44,35 @@ impl Signals {
         Ok(Self {})
     }
 
-    /// Comes back with the name of the next signal.
+    /// Comes back with what the next signal says.
     #[cfg(unix)]
-    pub(crate) async fn next(&mut self) -> &'static str {
+    pub(crate) async fn next(&mut self) -> Told {
         tokio::select! {
-            _ = self.terminate.recv() => "SIGTERM",
-            _ = self.interrupt.recv() => "SIGINT",
+            _ = self.terminate.recv() => Told::End("SIGTERM"),
+            _ = self.interrupt.recv() => Told::End("SIGINT"),
+            // A terminal that is gone takes with it what runs in it, as it always did.
+            _ = self.hangup.recv() => match self.on_terminal && !io::stderr().is_terminal() {
+                true => Told::End("SIGHUP"),
+                false => Told::Reload,
+            },
         }
     }
 
     /// Comes back with the next Ctrl-C.
     #[cfg(not(unix))]
-    pub(crate) async fn next(&mut self) -> &'static str {
+    pub(crate) async fn next(&mut self) -> Told {
         if tokio::signal::ctrl_c().await.is_err() {
             std::future::pending::<()>().await;
         }
-        "Ctrl-C"
+        Told::End("Ctrl-C")
+    }
+
+    /// Comes back with the name of the next signal to go down; others are passed over.
+    pub(crate) async fn end(&mut self) -> &'static str {
+        loop {
+            if let Told::End(signal) = self.next().await {
+                return signal;
+            }
+        }
     }
 }

@@ -198,8 +198,29 @@ impl World {
 
     /// Asks the gateway to go down.
     pub(crate) fn terminate(&self) {
+        self.signal("-TERM");
+    }
+
+    /// Has the gateway read its configuration again.
+    pub(crate) fn hang_up(&self) {
+        self.signal("-HUP");
+    }
+
+    /// Writes another configuration file, with `{sandbox}` for the sandbox's address, and has it read.
+    pub(crate) fn reconfigure(&self, config: &str) {
+        let file = self.folder.join("ironbow.toml");
+        std::fs::write(file, config.replace("{sandbox}", &self.sandbox.url())).unwrap();
+        self.hang_up();
+    }
+
+    /// What the log has said that nobody has read yet.
+    pub(crate) fn rest_of_log(&self) -> String {
+        self.log.lock().unwrap().try_iter().collect()
+    }
+
+    fn signal(&self, signal: &str) {
         let pid = self.gateway.id().to_string();
-        assert!(Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());
+        assert!(Command::new("kill").args([signal, &pid]).status().unwrap().success());
     }
 
     /// Waits for the gateway's end and gives its exit code and the rest of its log.

@@ -12,7 +12,7 @@ use std::{
     sync::Arc,
     time::{Duration, SystemTime},
 };
-use tokio::net::TcpStream;
+use tokio::{net::TcpStream, sync::Notify};
 use tokio_rustls::server::TlsStream;
 
 /// TLS on the listener.
@@ -43,6 +43,8 @@ pub(super) struct Acceptor {
     current: Arc<ArcSwap<ServerConfig>>,
     /// What the files looked like before they were read.
     seen: Seen,
+    /// Told to look at once.
+    look: Arc<Notify>,
 }
 
 type Seen = [Option<(SystemTime, u64)>; 2];
@@ -51,18 +53,31 @@ impl Acceptor {
     pub(super) fn load(settings: TlsSettings) -> Result<Self, ServeError> {
         let seen = look(&settings);
         let config = read(&settings).map_err(ServeError::Tls)?;
-        Ok(Self { settings: Arc::new(settings), current: Arc::new(ArcSwap::from_pointee(config)), seen })
+        Ok(Self {
+            settings: Arc::new(settings),
+            current: Arc::new(ArcSwap::from_pointee(config)),
+            seen,
+            look: Arc::default(),
+        })
     }
 
     pub(super) async fn accept(&self, tcp: TcpStream) -> std::io::Result<TlsStream<TcpStream>> {
         tokio_rustls::TlsAcceptor::from(self.current.load_full()).accept(tcp).await
     }
 
-    /// Looks at the files for ever. A pair that cannot be used is logged and changes nothing.
+    /// What to tell to have the files looked at now.
+    pub(super) fn look(&self) -> Arc<Notify> {
+        Arc::clone(&self.look)
+    }
+
+    /// Looks at the files for ever, now and then and when told to. A pair that cannot be used is logged and changes nothing.
     pub(super) async fn reload(mut self) {
         let mut ticks = tokio::time::interval(self.settings.look_every.max(Duration::from_millis(1)));
         loop {
-            ticks.tick().await;
+            tokio::select! {
+                _ = ticks.tick() => {}
+                () = self.look.notified() => {}
+            }
             let settings = Arc::clone(&self.settings);
             let before = self.seen;
             let looked = tokio::task::spawn_blocking(move || {

@@ -307,6 +307,24 @@ async fn a_changed_certificate_is_taken_and_a_bad_one_is_not() {
     tokio::time::timeout(LONG, changed).await.unwrap();
 }
 
+#[tokio::test]
+async fn a_changed_certificate_is_looked_for_when_told_to() {
+    let trust = Trust::new();
+    trust.issue("localhost", |_| ());
+    let rarely = TlsSettings { look_every: Duration::from_secs(3600), ..trust.settings() };
+    let server = serve_with(limits(), Some(rarely), echo());
+    let before = by_hand(&trust, &server).await.1;
+    trust.issue("localhost", |_| ());
+    let until = soon();
+    loop {
+        server.serving.look_at_certificate();
+        if by_hand(&trust, &server).await.1 != before {
+            break;
+        }
+        assert!(std::time::Instant::now() < until, "the old certificate is still shown");
+    }
+}
+
 #[test]
 fn a_pair_that_cannot_be_used_is_an_error_at_the_start_that_names_the_file() {
     let trust = Trust::new();

@@ -17,7 +17,7 @@ use providers::{
 use types::{BackendName, SendBody};
 use wire::servers::names;
 
-use crate::Gateway;
+use crate::{Gateway, Snapshot};
 
 /// How long a server may take to answer.
 const TIME: Duration = Duration::from_secs(5);
@@ -84,6 +84,11 @@ impl Servers {
         self.0.read().unwrap_or_else(PoisonError::into_inner).get(server).map(look).unwrap_or_default()
     }
 
+    /// Forgets all but these.
+    fn keep(&self, stays: impl Fn(&BackendName) -> bool) {
+        self.0.write().unwrap_or_else(PoisonError::into_inner).retain(|name, _| stays(name));
+    }
+
     /// Takes what a check came to.
     fn note(&self, server: &Server, checked: Result<Option<Vec<String>>, String>) {
         let mut all = self.0.write().unwrap_or_else(PoisonError::into_inner);
@@ -113,16 +118,32 @@ impl Servers {
 
 /// Begins to look after every server that is declared.
 pub(super) fn start(gateway: &Gateway) {
-    for server in &gateway.snapshot().config.servers {
-        let Some(pause) = server.check_every else { continue };
+    gateway.snapshot().config.servers.iter().for_each(|server| begin(gateway, server));
+}
+
+/// After a change of the configuration: looks after those that are new or another now, and forgets those that are gone. Who
+/// looks after a server sees by itself that it is not declared so any more.
+pub(crate) fn reload(gateway: &Gateway, old: &Snapshot) {
+    let snapshot = gateway.snapshot();
+    let declared = &snapshot.config.servers;
+    gateway.0.servers.keep(|name| old.config.servers.iter().any(|old| old.name == *name && declared.contains(old)));
+    for server in declared.iter().filter(|server| !old.config.servers.contains(server)) {
+        begin(gateway, server);
+    }
+}
+
+fn begin(gateway: &Gateway, server: &Server) {
+    if let Some(pause) = server.check_every {
         gateway.0.drain.background("server check", look_after(gateway.clone(), server.clone(), pause));
     }
 }
 
 async fn look_after(gateway: Gateway, server: Server, pause: Duration) {
-    loop {
+    while gateway.snapshot().config.servers.contains(&server) {
         let checked = check(&gateway, &server).await;
-        gateway.0.servers.note(&server, checked);
+        if gateway.snapshot().config.servers.contains(&server) {
+            gateway.0.servers.note(&server, checked);
+        }
         tokio::time::sleep(pause).await;
     }
 }

@@ -130,8 +130,15 @@ impl Table {
 
     pub(super) fn forget_key(&mut self, name: &str) {
         self.keys.remove(name);
+        // Where nobody else is named as who pays, the key's own name stands for it.
+        self.accounts.remove(name);
         self.key_models.retain(|(key, _), _| &**key != name);
         self.lanes.retain(|lane, _| lane.key.as_deref() != Some(name));
+    }
+
+    pub(super) fn forget_place(&mut self, place: &BackendName) {
+        self.lanes.retain(|lane, _| lane.place != *place);
+        self.targets.retain(|name, _| name.place != *place);
     }
 
     /// Drops the half that was used longest ago, and what only it needed. What is under way stays.
