@@ -31,6 +31,6 @@ def claude_code() -> Counts:
 def _agent(program: str, variable: str, script: str = "codex_agent.py", limit: int = 300) -> Counts:
     released()
     path = programs() / program
-    with servers.gateway(f"gateway-{program}", extra_env=servers.FORGIVING | {"IRONBOW_ALIASES": json.dumps(ALIASES)}) as gateway:
+    with servers.gateway(f"gateway-{program}", extra_env={"IRONBOW_ALIASES": json.dumps(ALIASES)}) as gateway:
         env = gateway.environment() | {variable: str(path)}
         return of_script(shell.run(f"client-{program}", ["python3", places.CLIENTS / script], env=env, limit=limit))

@@ -108,7 +108,7 @@ def python_client(script: str, requirements="requirements.txt"):
     def check() -> Counts:
         released()
         python = install.python_with(places.CLIENTS / requirements)
-        with servers.gateway(f"gateway-{script}", extra_env=servers.FORGIVING) as gateway:
+        with servers.gateway(f"gateway-{script}") as gateway:
             return of_script(shell.run(f"client-{script}", [python, places.CLIENTS / script], env=recorded(gateway, script), limit=300))
 
     return check
@@ -143,7 +143,7 @@ def node_client(script: str):
     def check() -> Counts:
         released()
         folder = install.node_folder(places.CLIENTS)
-        with servers.gateway(f"gateway-{script}", extra_env=servers.FORGIVING) as gateway:
+        with servers.gateway(f"gateway-{script}") as gateway:
             return of_script(shell.run(f"client-{script}", ["node", folder / script], env=recorded(gateway, script), limit=300))
 
     return check

@@ -85,11 +85,6 @@ def _listening(log: pathlib.Path):
     return None
 
 
-# Clients let one backend fail in every way, one call after the other: what it says of the key must not keep the next call away.
-FORGIVING = {f"IRONBOW_ROUTING__ASIDES__{name}": "1ms" for name in ["UNAUTHENTICATED", "FORBIDDEN", "PAYMENT", "RATE_LIMITED", "RATE_LIMITED_MAX"]}
-FORGIVING["IRONBOW_ROUTING__HEALTH__FAILED_AFTER"] = "0"
-
-
 @contextlib.contextmanager
 def gateway(name="gateway", arguments=("--sandbox",), extra_env=None, binary=places.BINARY):
     """`ironbow serve` with these arguments on a free port."""

@@ -177,6 +177,8 @@ check("a backend's errors come out with their status, and tell whether to try ag
       assert.ok(APICallError.isInstance(error), `${name}, ${status}: ${error}`);
       assert.deepEqual([error.statusCode, error.isRetryable], [status, again], name);
       assert.ok(error.message && error.message !== "Bad Request", `${name}: ${error.message}`);
+      // What was wrong with one call is not wrong with the next.
+      assert.match((await plain({ model: make(), prompt: HELLO })).text, /Say hello\./, name);
     }
     const error = await plain({ model: make("huggingface/auto/nobody/has-this"), prompt: HELLO }).catch((error) => error);
     assert.equal(error.statusCode, 404, name);

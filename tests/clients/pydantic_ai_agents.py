@@ -175,6 +175,9 @@ def errors_tell_their_status():
             fault(kind="status", status=status, times=9)
             error = raises(ModelHTTPError, lambda make=make: Agent(make()).run_sync(HELLO))
             same(error.status_code, status, make.__name__)
+            # What was wrong with one call is not wrong with the next.
+            start_afresh()
+            assert "hello" in Agent(make()).run_sync(HELLO).output, make.__name__
         start_afresh()
         error = raises(ModelHTTPError, lambda make=make: Agent(make("huggingface/auto/nobody/has-this")).run_sync(HELLO))
         same(error.status_code, 404, make.__name__)
