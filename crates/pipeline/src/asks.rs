@@ -1,6 +1,7 @@
 //! Questions that dispatch nothing to a backend: a short walk of their own.
 
 pub(crate) mod conversations;
+pub(crate) mod elsewhere;
 pub(crate) mod files;
 pub(crate) mod health;
 pub(crate) mod items;

@@ -2,7 +2,7 @@
 
 use policy::order::Need;
 use providers::exchange::Work;
-use types::{Operation, Result};
+use types::{Operation, Result, ports::jobs::Owner};
 use wire::{
     json::Kind,
     native,
@@ -33,6 +33,8 @@ pub(crate) struct Native {
     pub(crate) call: native::Call,
     /// The same for backends of another dialect, if that can be said.
     pub(crate) otherwise: Result<Call>,
+    /// Whose the answer is, where the vendor may keep it.
+    pub(crate) owner: Option<Owner>,
 }
 
 impl Call {

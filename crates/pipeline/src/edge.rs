@@ -126,6 +126,9 @@ async fn route(gateway: &Gateway, request: Request, trail: &mut Trail) -> Result
             check_body(&request.headers, Door::Responses)?;
             Box::pin(asks::responses::input_tokens(gateway, request)).await
         }
+        route if asks::elsewhere::is_meant(route, rest) => {
+            Box::pin(asks::elsewhere::ask(gateway, request, route, rest, trail)).await
+        }
         Route::Response => Box::pin(asks::responses::one(gateway, &request, rest)).await,
         Route::ResponseCancel => Box::pin(asks::responses::cancel(gateway, &request, rest)).await,
         Route::InputItems => Box::pin(asks::items::of_input(gateway, &request, rest)).await,

@@ -6,6 +6,7 @@ mod call;
 mod conversion;
 mod doors;
 mod edge;
+mod elsewhere;
 mod few;
 mod gate;
 mod metrics;
@@ -46,8 +47,14 @@ use doors::{Answer, Ask, Door};
 use router::Routes;
 use sessions::Archive;
 use steps::{
-    admit::admit, authenticate::authenticate, deliver::deliver, dispatch::dispatch, plan::plan, recall::recall,
-    resolve::resolve, shorten::shorten,
+    admit::admit,
+    authenticate::authenticate,
+    deliver::deliver,
+    dispatch::dispatch,
+    plan::plan,
+    recall::{bind, recall},
+    resolve::resolve,
+    shorten::shorten,
 };
 use trail::Trail;
 use tried::Recent;
@@ -61,10 +68,12 @@ async fn walk(gateway: &Gateway, request: Request, door: Door, named: &str, trai
     let caller = authenticate(&request.headers)?;
     let ask = Ask::of(&request)?.with_headers(&request.headers, &snapshot);
     let said = door.hear(gateway, &snapshot, &caller, request, named).await?;
+    let bound = bind(gateway, &caller, door, &said).await?;
     let past = recall(gateway, &caller, door, &said, &snapshot.json_limits).await;
     let mut heard = door.decode(gateway, &snapshot, &caller, said, past, trail)?;
     let asking = heard.call.asking(&heard.model)?;
-    let ticket = admit(gateway, snapshot.clone(), caller, ask, &heard.model, &asking)?.carrying(heard.carried);
+    let ticket =
+        admit(gateway, snapshot.clone(), caller, ask, &heard.model, &asking)?.carrying(heard.carried).bound(bound);
     drop(asking);
     let candidates = resolve(gateway, &ticket).await?;
     shorten(gateway, &ticket, &candidates, &mut heard.call, &mut heard.wants)?;

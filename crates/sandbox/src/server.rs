@@ -29,6 +29,7 @@ use crate::place::{self, Place};
 use crate::play::Play;
 use crate::reply::{Content, Reply, Step, paced};
 use crate::tasks::{self, Call};
+use crate::vendors::Kept;
 use crate::works::Works;
 use crate::{Settings, chat, control, custom, hub, router, vendors};
 
@@ -43,6 +44,7 @@ pub(crate) struct State {
     pub(crate) journal: Arc<Journal>,
     pub(crate) faults: Faults,
     pub(crate) works: Works,
+    pub(crate) kept: Kept,
 }
 
 impl State {
@@ -53,6 +55,7 @@ impl State {
             journal: Arc::new(Journal::new(settings.journal_entries)),
             faults: Faults::default(),
             works: Works::default(),
+            kept: Kept::default(),
         }
     }
 
@@ -199,7 +202,7 @@ fn play(ask: &Ask, place: &Place, state: &State, exchange: &Exchange) -> Reply {
         Place::Hub(hub) => hub::answer(ask, hub, &state.faults),
         Place::Router(route) => router::answer(ask, route),
         Place::Backend { backend, door, route, .. } if vendors::operation(backend, route).is_some() => {
-            vendors::answer(ask, backend, *door, route)
+            vendors::answer(ask, backend, *door, route, &state.kept)
         }
         Place::Backend { backend, door, route, .. } if backend.chat_route(route).is_some() => {
             chat::answer(ask, backend, *door, route, &state.faults)

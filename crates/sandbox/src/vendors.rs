@@ -2,6 +2,7 @@
 //! is in `chat`, its embeddings are in `tasks`.)
 
 mod anthropic;
+mod kept;
 mod responses;
 
 use serde_json::Value;
@@ -13,6 +14,8 @@ use crate::chat::{self, Rules, style};
 use crate::place::Door;
 use crate::reply::Reply;
 
+pub(crate) use kept::Kept;
+
 /// What a vendor's path asks for; none: nothing of this dialect is there.
 pub(crate) fn operation(backend: &Backend, route: &str) -> Option<&'static str> {
     match (backend.id, route) {
@@ -20,18 +23,24 @@ pub(crate) fn operation(backend: &Backend, route: &str) -> Option<&'static str> 
         ("anthropic", "v1/messages/count_tokens") => Some("count_tokens"),
         ("anthropic", _) if route == "v1/models" || route.starts_with("v1/models/") => Some("models"),
         ("openai", "v1/responses") => Some("responses"),
+        ("openai", _) if route.starts_with("v1/responses/") => Some("kept_responses"),
+        ("openai", "v1/models") => Some("models"),
         _ => None,
     }
 }
 
 /// Answers at a vendor's path.
-pub(crate) fn answer(ask: &Ask, backend: &Backend, door: Door, route: &str) -> Reply {
+pub(crate) fn answer(ask: &Ask, backend: &Backend, door: Door, route: &str, kept: &Kept) -> Reply {
     if let Err(reply) = chat::enter(ask, backend, door) {
         return reply;
     }
     let answered = match backend.id {
         "anthropic" => anthropic::answer(ask, route),
-        _ => responses::answer(ask, backend),
+        _ => match route.strip_prefix("v1/responses/") {
+            Some(rest) => kept.answer(ask, rest),
+            None if route == "v1/models" => Ok(responses::models(backend)),
+            None => responses::answer(ask, backend, kept),
+        },
     };
     answered.unwrap_or_else(|refusal| refusal.reply(backend.refusal))
 }

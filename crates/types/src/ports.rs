@@ -174,6 +174,11 @@ mod tests {
         assert_eq!(id.as_str(), "conv_00000000000000000000000000000007");
         assert_eq!(sessions::SessionId::parse_any(id.as_str()), Some(id.clone()));
         assert_eq!(sessions::SessionId::parse_response(id.as_str()), None);
+        assert_eq!(
+            sessions::SessionId::parse_any(sessions::SessionId::away(7).as_str()),
+            None,
+            "no caller names a note"
+        );
         assert_eq!(id.digits(), "00000000000000000000000000000007");
         for bad in ["resp_", "resp_7", "resp_0000000000000000000000000000000G", "job_00000000000000000000000000000007"]
         {

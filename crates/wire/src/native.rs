@@ -11,7 +11,7 @@ use std::collections::HashSet;
 use bytes::Bytes;
 use types::{Fault, Kind as FaultKind, Result, SendBody};
 
-pub use answer::{Answer, answer};
+pub use answer::{Answer, Kept, answer};
 pub use stream::Stream;
 
 use crate::json::{self, Edits, Kind, Limits, Reader, Span, text};
@@ -36,6 +36,8 @@ pub struct Call {
     /// Just behind the brace, and whether nothing follows it.
     inside: (usize, bool),
     stream: bool,
+    /// What it continues: the member and the id in it.
+    continues: Option<(&'static str, String)>,
 }
 
 impl Call {
@@ -44,8 +46,15 @@ impl Call {
     /// # Errors
     /// `BadRequest` when it is no JSON object within the limits, gives a member twice, or names no model.
     pub fn read(dialect: Dialect, body: &Bytes, path_model: Option<&str>, limits: &Limits) -> Result<Self> {
-        let mut call =
-            Self { dialect, body: body.clone(), model: String::new(), name: None, inside: (0, true), stream: false };
+        let mut call = Self {
+            dialect,
+            body: body.clone(),
+            model: String::new(),
+            name: None,
+            inside: (0, true),
+            stream: false,
+            continues: None,
+        };
         call.scan(body, *limits).map_err(|error| wrong(&format!("The body is not valid JSON: {error}.")))??;
         if call.model.is_empty() {
             path_model.unwrap_or_default().clone_into(&mut call.model);
@@ -78,6 +87,10 @@ impl Call {
                     fault = Some(wrong("`model` must be a string.").param("model"));
                     reader.skip()?;
                 }
+                ("previous_response_id", Kind::String) => {
+                    let id = reader.string()?.decode(body).into_owned();
+                    self.continues = Some(("previous_response_id", id));
+                }
                 (known, _) => {
                     self.stream |= known == "stream" && kind == Kind::True;
                     reader.skip()?;
@@ -101,6 +114,11 @@ impl Call {
     /// The model as the caller named it.
     pub fn model(&self) -> &str {
         &self.model
+    }
+
+    /// The response that it continues: the member that says so, and the id.
+    pub fn continues(&self) -> Option<(&'static str, &str)> {
+        self.continues.as_ref().map(|(member, id)| (*member, id.as_str()))
     }
 
     /// How many bytes the body has.

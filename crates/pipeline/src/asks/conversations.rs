@@ -161,6 +161,6 @@ fn random() -> Result<u128> {
     Ok(u128::from_le_bytes(bits))
 }
 
-fn missing() -> Box<Fault> {
+pub(super) fn missing() -> Box<Fault> {
     Fault::new(Kind::NotFound, "There is no such conversation or item, or not any more.")
 }

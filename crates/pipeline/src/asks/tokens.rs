@@ -44,7 +44,7 @@ pub(crate) async fn anthropic(gateway: &Gateway, request: Request, trail: &mut T
             let asking = Asking { operation: Operation::Chat, stream: false, instead: Vec::new(), need };
             let ticket = admit(gateway, snapshot.clone(), caller, ask, &model, &asking)?.carrying(Some(carried));
             let found = resolve(gateway, &ticket).await?;
-            let call = Call::Native(Box::new(Native { call, otherwise: Err(nothing()) }));
+            let call = Call::Native(Box::new(Native { call, otherwise: Err(nothing()), owner: None }));
             let attempt = plan(gateway, ticket, found, &call)?.first()?;
             if let (Some(target), Call::Native(native)) = (attempt.endpoint.native(Dialect::Messages), call) {
                 let call = native.call;

@@ -8,7 +8,7 @@ use http::{
     header::{CONTENT_TYPE, HOST},
 };
 use net::{BytePermit, Fields, Request};
-use types::{Fault, Kind, Result};
+use types::{Fault, Kind, Result, ports::jobs::Owner};
 use wire::{
     json::Limits,
     multipart::{self, Form},
@@ -82,6 +82,11 @@ impl Said<'_> {
             Matter::Whole(held) => held.bytes.clone(),
             Matter::Form(_) => Bytes::new(),
         }
+    }
+
+    /// The response that a call continues which may pass as it came: the member that says so, and the id.
+    pub(crate) fn continues(&self) -> Option<(&'static str, &str)> {
+        self.native.as_ref()?.continues()
     }
 
     /// The model that the path names.
@@ -160,12 +165,17 @@ impl Door {
         trail: &mut Trail,
     ) -> Result<Heard> {
         let (native, carried) = (said.native.take(), std::mem::take(&mut said.carried));
-        let mut heard = match native {
+        // What continues something that is kept here is no vendor's to continue: the vendor does not know it.
+        let continues = |past: &Result<Option<Box<Recalled>>>| {
+            past.as_ref().is_ok_and(|past| past.as_ref().is_some_and(|past| past.request.continues()))
+        };
+        let mut heard = match native.filter(|_| !continues(&past)) {
             None => self.understood(gateway, snapshot, said, past?, trail)?,
             // Whether it must be said in another way is not known yet, nor whether that it cannot be said matters.
             Some(native) => {
                 let read = past.and_then(|past| self.understood(gateway, snapshot, said, past, trail));
-                native_or(native, gateway, read, trail)?
+                let owner = (self == Self::Responses).then(|| gateway.0.desk.owner(caller));
+                native_or(native, owner, gateway, read, trail)?
             }
         };
         let meant = vendors::perhaps(snapshot, caller, &heard.model);
@@ -283,7 +293,13 @@ fn passing(
 ///
 /// # Errors
 /// `Overloaded` when its bytes cannot be held.
-fn native_or(native: native::Call, gateway: &Gateway, read: Result<Heard>, trail: &mut Trail) -> Result<Heard> {
+fn native_or(
+    native: native::Call,
+    owner: Option<Owner>,
+    gateway: &Gateway,
+    read: Result<Heard>,
+    trail: &mut Trail,
+) -> Result<Heard> {
     let model = native.model().to_owned();
     let (otherwise, wants, held, later) = match read {
         Ok(heard) => (Ok(heard.call), heard.wants, heard.held, heard.later),
@@ -293,7 +309,8 @@ fn native_or(native: native::Call, gateway: &Gateway, read: Result<Heard>, trail
             None => return Err(Fault::new(Kind::Overloaded, "The gateway holds as much as it may: try again.")),
         },
     };
-    Ok(heard(Call::Native(Box::new(Native { call: native, otherwise })), model, wants, held, later, trail))
+    let call = Call::Native(Box::new(Native { call: native, otherwise, owner }));
+    Ok(heard(call, model, wants, held, later, trail))
 }
 
 /// The body with a member `model` in it. One that it has stays, unless it is null: the codec replaces it anyway.

@@ -15,7 +15,7 @@ use policy::{
 use types::{Asked, Operation, Result, Secret};
 
 use super::authenticate::Caller;
-use crate::{Gateway, doors::Ask, snapshot::Snapshot, vendors};
+use crate::{Gateway, doors::Ask, elsewhere::Binding, snapshot::Snapshot, vendors};
 
 /// A call that may go on.
 #[derive(Clone)]
@@ -35,6 +35,8 @@ pub(crate) struct Ticket {
     pub(crate) carried: Option<Arc<HeaderMap>>,
     /// What else may serve, where anybody said something about it.
     pub(crate) detour: Option<Arc<Detour>>,
+    /// The only way that leads to what the call continues, where a vendor keeps that.
+    pub(crate) bound: Binding,
 }
 
 /// What a caller, an alias or a rule says about who may serve beyond the model's name.
@@ -64,6 +66,11 @@ impl Ticket {
     /// The same with headers of the caller that go on to a vendor.
     pub(crate) fn carrying(self, carried: Option<Arc<HeaderMap>>) -> Self {
         Self { carried, ..self }
+    }
+
+    /// The same, where only one way leads to what the call continues.
+    pub(crate) fn bound(self, bound: Binding) -> Self {
+        Self { bound, ..self }
     }
 
     /// When `limit` after the request's arrival is over, or sooner where the caller asked for less.
@@ -132,6 +139,7 @@ pub(crate) fn admit(
         carried: None,
         snapshot,
         detour,
+        bound: None,
     })
 }
 

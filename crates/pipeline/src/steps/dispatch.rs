@@ -258,6 +258,22 @@ pub(crate) async fn counted(
     counted.map_err(|fault| attempt.mask.apply(fault.backend(attempt.endpoint.backend.as_str())))
 }
 
+/// Asks a vendor something about what it keeps; gives its answer as it is, whole or as a stream.
+///
+/// # Errors
+/// What the vendor refuses, in its own words without any key in them.
+pub(crate) async fn asked(
+    gateway: &Gateway,
+    attempt: &Attempt,
+    (method, target): (http::Method, String),
+    body: SendBody,
+    trail: &mut Trail,
+) -> Result<Reply> {
+    trail.record.backend = Some(attempt.endpoint.backend.clone());
+    let asked = native::ask(gateway, attempt, (method, target), body, trail).await;
+    asked.map_err(|fault| attempt.mask.apply(fault.backend(attempt.endpoint.backend.as_str())))
+}
+
 /// Finds what is wrong with a call before it becomes a job.
 ///
 /// # Errors
@@ -279,7 +295,7 @@ pub(crate) fn give_up(gateway: &Gateway, attempt: &Attempt, exchange: &Exchange)
 async fn attempt(gateway: &Gateway, attempt: &Attempt, call: &Call, trail: &mut Trail) -> Result<Reply> {
     let tried = match call {
         Call::Native(native) => match (attempt.endpoint.native(native.call.dialect()), &native.otherwise) {
-            (Some(target), _) => Box::pin(native::pass(gateway, attempt, &native.call, target, trail)).await,
+            (Some(target), _) => Box::pin(native::pass(gateway, attempt, native, target, trail)).await,
             (None, Ok(call)) => spoken(gateway, attempt, call, trail).await,
             (None, Err(fault)) => Err(fault.clone()),
         },

@@ -39,6 +39,7 @@ pub(crate) fn plan(gateway: &Gateway, ticket: Ticket, found: Candidates, call: &
     let retries = ticket.snapshot.config.routing.retries.clone();
     // Named, alone, and with one key: there is nothing to choose.
     if ticket.detour.is_none()
+        && ticket.bound.is_none()
         && found.first.named
         && found.others.is_empty()
         && let Some(spot) = Spot::only(&ticket, &found.first)?

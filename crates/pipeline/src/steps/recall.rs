@@ -1,6 +1,8 @@
 //! What a call of the Responses API refers to: fetched before the call is read, so that whatever judges it sees the whole
 //! history. Other doors refer to nothing.
 
+use std::sync::Arc;
+
 use serde_json::Value;
 use types::{
     Fault, Kind, Result,
@@ -16,12 +18,30 @@ use super::authenticate::Caller;
 use crate::{
     Gateway,
     doors::{Door, Said, foreign::asked},
+    elsewhere::{self, Binding, Found},
 };
 
 /// A call with everything that it refers to.
 pub(crate) struct Recalled {
     pub(crate) request: Request,
     pub(crate) owner: Owner,
+}
+
+/// Which way leads to what a call continues that a vendor keeps; none where it continues nothing of that kind, or where nothing is
+/// known of it: then it is the vendor's to judge.
+///
+/// # Errors
+/// `NotFound` when somebody else asked for it; `Overloaded` when the keeper fails.
+pub(crate) async fn bind(gateway: &Gateway, caller: &Caller, door: Door, said: &Said<'_>) -> Result<Binding> {
+    let Some((param, id)) = said.continues().filter(|_| door == Door::Responses) else { return Ok(None) };
+    if SessionId::parse_response(id).is_some() {
+        return Ok(None);
+    }
+    match elsewhere::find(gateway, &gateway.0.desk.owner(caller), id, param).await? {
+        Found::Nothing => Ok(None),
+        Found::Others => Err(missing(param, id)),
+        Found::Way(bound) => Ok(Some(Arc::new(bound))),
+    }
 }
 
 /// Recalls what a call refers to; one wait for the keeper, and none where it refers to nothing.

@@ -210,6 +210,7 @@ impl Saved {
             stream: false,
             detour: None,
             carried: None,
+            bound: None,
         };
         for mapped in [true, false] {
             let place = Place::Backend { id: id.clone(), mapped };

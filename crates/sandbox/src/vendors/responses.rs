@@ -3,6 +3,7 @@
 use bytes::Bytes;
 use serde_json::{Value, json};
 
+use super::kept::{Kept, Response};
 use super::{PLAIN, bad, object};
 use crate::ask::{Ask, text};
 use crate::backends::Backend;
@@ -44,7 +45,7 @@ const MEMBERS: &[&str] = &[
     "user",
 ];
 
-pub(super) fn answer(ask: &Ask, backend: &Backend) -> Result<Reply, Refusal> {
+pub(super) fn answer(ask: &Ask, backend: &Backend, kept: &Kept) -> Result<Reply, Refusal> {
     if ask.method != "POST" {
         return Err(chat::wrong_method());
     }
@@ -54,13 +55,32 @@ pub(super) fn answer(ask: &Ask, backend: &Backend) -> Result<Reply, Refusal> {
     if !world::serves(backend.id, model) {
         return Err(chat::no_model(backend, model));
     }
+    if let Some(previous) = text(&body, "previous_response_id").filter(|id| !kept.has(id, ask.secret())) {
+        return bad("previous_response_id", format!("Previous response with id '{previous}' not found."));
+    }
     let schema = body.pointer("/text/format/schema").cloned();
     let script = Script::of(&plain(&body), &PLAIN, &ask.knobs, schema);
-    let told = Told { script: &script, model, id: fingerprint(&String::from_utf8_lossy(&ask.body)), body: &body };
-    let reply = if body.get("stream") == Some(&Value::Bool(true)) {
-        Reply::events("text/event-stream; charset=utf-8", told.frames(), ask.knobs.gap())
+    let id = fingerprint(&format!("{}{}", ask.secret(), String::from_utf8_lossy(&ask.body)));
+    let told = Told { script: &script, model, id, body: &body };
+    let (stream, background) = (told.says("stream"), told.says("background"));
+    let (queued, done, frames) =
+        (told.response("queued", &[]), told.response("completed", &told.items()), told.frames());
+    if body.get("store") != Some(&Value::Bool(false)) {
+        kept.keep(Response {
+            id: format!("resp_{}", told.id),
+            key: ask.secret().to_owned(),
+            queued: queued.clone(),
+            done: done.clone(),
+            frames: frames.clone(),
+            input: told.input(),
+            looks: if background && !stream { 2 } else { 0 },
+            cancelled: false,
+        });
+    }
+    let reply = if stream {
+        Reply::events("text/event-stream; charset=utf-8", frames, ask.knobs.gap())
     } else {
-        Reply::json(200, told.response("completed", &told.items()))
+        Reply::json(200, if background { queued } else { done })
     };
     Ok(reply
         .with("openai-version", "2020-10-01")
@@ -152,9 +172,37 @@ struct Told<'a> {
     body: &'a Value,
 }
 
-const RESPONSE: &str = r#"{"id":"resp_$ID","object":"response","created_at":1735689600,"status":"$STATUS","background":false,"error":null,"incomplete_details":$WHY,"instructions":null,"max_output_tokens":null,"model":$M,"output":[$OUT],"parallel_tool_calls":true,"previous_response_id":$PREV,"reasoning":{"effort":null,"summary":null},"service_tier":"default","store":true,"temperature":1.0,"text":{"format":{"type":"text"},"verbosity":"medium"},"tool_choice":"auto","tools":$TOOLS,"top_logprobs":0,"top_p":1.0,"truncation":"disabled","usage":$USE,"user":null,"metadata":{}}"#;
+const RESPONSE: &str = r#"{"id":"resp_$ID","object":"response","created_at":1735689600,"status":"$STATUS","background":$BACK,"error":null,"incomplete_details":$WHY,"instructions":null,"max_output_tokens":null,"model":$M,"output":[$OUT],"parallel_tool_calls":true,"previous_response_id":$PREV,"reasoning":{"effort":null,"summary":null},"service_tier":"default","store":$STORE,"temperature":1.0,"text":{"format":{"type":"text"},"verbosity":"medium"},"tool_choice":"auto","tools":$TOOLS,"top_logprobs":0,"top_p":1.0,"truncation":"disabled","usage":$USE,"user":null,"metadata":{}}"#;
+
+/// The list of models, as OpenAI writes it.
+pub(super) fn models(backend: &Backend) -> Reply {
+    let item = |model: &str| {
+        format!(r#"{{"id":{},"object":"model","created":1735689600,"owned_by":"system"}}"#, quoted(model))
+    };
+    let items: Vec<String> = backend.own_models.iter().map(|model| item(model)).collect();
+    Reply::json(200, format!(r#"{{"object":"list","data":[{}]}}"#, items.join(",")))
+}
 
 impl Told<'_> {
+    fn says(&self, name: &str) -> bool {
+        self.body.get(name) == Some(&Value::Bool(true))
+    }
+
+    /// What was asked, as it is listed: the newest first.
+    fn input(&self) -> Vec<Value> {
+        let said = match self.body.get("input") {
+            Some(Value::Array(items)) => items.clone(),
+            Some(text) => vec![json!({"role": "user", "content": [{"type": "input_text", "text": text}]})],
+            None => Vec::new(),
+        };
+        let named = |(at, mut item): (usize, Value)| {
+            item["id"] = format!("msg_{}in{at}", self.id).into();
+            item["type"] = text(&item, "type").unwrap_or("message").into();
+            item
+        };
+        said.into_iter().enumerate().map(named).rev().collect()
+    }
+
     fn response(&self, status: &str, items: &[String]) -> String {
         let cut = self.script.finish == Finish::Length && status == "completed";
         let script = self.script;
@@ -170,6 +218,8 @@ impl Told<'_> {
                 ("ID", &self.id),
                 ("STATUS", if cut { "incomplete" } else { status }),
                 ("WHY", if cut { r#"{"reason":"max_output_tokens"}"# } else { "null" }),
+                ("BACK", if self.says("background") { "true" } else { "false" }),
+                ("STORE", if self.body.get("store") == Some(&Value::Bool(false)) { "false" } else { "true" }),
                 ("M", &quoted(self.model)),
                 ("OUT", &items.join(",")),
                 ("PREV", &self.body.get("previous_response_id").cloned().unwrap_or_default().to_string()),

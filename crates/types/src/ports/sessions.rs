@@ -10,17 +10,24 @@ use bytes::Bytes;
 
 use super::{Answer, Moment, jobs::Owner};
 
-/// The id of a session: `resp_` or `conv_` and 32 hexadecimal digits. Who has it must still be its owner.
+/// The id of a session: `resp_`, `conv_` or, for what a vendor keeps, `away_`, and 32 hexadecimal digits. Who has it must still be
+/// its owner.
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct SessionId(String);
 
 impl SessionId {
     const RESPONSE: &'static str = "resp_";
     const CONVERSATION: &'static str = "conv_";
+    const AWAY: &'static str = "away_";
 
     /// The id of a conversation with these random bits.
     pub fn conversation(bits: u128) -> Self {
         Self(format!("{}{bits:032x}", Self::CONVERSATION))
+    }
+
+    /// The id of a note about what a vendor keeps, with these bits of a hash. No text that a caller sends is read as one.
+    pub fn away(bits: u128) -> Self {
+        Self(format!("{}{bits:032x}", Self::AWAY))
     }
 
     /// Reads the id of a response; none when the text cannot be one.

@@ -7,12 +7,23 @@ use super::Dialect;
 use crate::{anthropic::backend, openai::chat::Finish, upstream_error};
 
 /// What an answer says of itself.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Answer {
     /// What was used, if the vendor said.
     pub usage: Option<Usage>,
     /// Why it ended.
     pub finish: Option<Finish>,
+    /// The response that the vendor keeps.
+    pub kept: Option<Kept>,
+}
+
+/// A response that the vendor keeps.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Kept {
+    /// The vendor's id of it.
+    pub id: String,
+    /// Whether it is still to be answered: then what was used is told later.
+    pub open: bool,
 }
 
 /// Reads a whole answer.
@@ -27,6 +38,7 @@ pub fn answer(dialect: Dialect, body: &[u8]) -> Result<Answer> {
         (Dialect::Messages, Value::Object(_)) if said["content"].is_array() => Ok(Answer {
             usage: said["usage"].is_object().then(|| backend::usage(&said["usage"], Usage::default())),
             finish: said["stop_reason"].as_str().map(backend::finish),
+            kept: None,
         }),
         (Dialect::Responses, Value::Object(_)) if said["object"] == "response" => Ok(of_response(&said)),
         (_, Value::Object(_)) if upstream_error::speaks_of_one(body) => Err(upstream_error::in_good_status(body)),
@@ -43,7 +55,13 @@ pub(super) fn of_response(said: &Value) -> Answer {
         "incomplete" => Some(Finish::Length),
         _ => None,
     };
-    Answer { usage: used(&said["usage"]), finish }
+    Answer { usage: used(&said["usage"]), finish, kept: kept(said) }
+}
+
+/// What of a response the vendor keeps; nothing where its call did not want that.
+pub(super) fn kept(said: &Value) -> Option<Kept> {
+    let id = said["id"].as_str().filter(|_| said["store"] != false)?;
+    Some(Kept { id: id.to_owned(), open: matches!(said["status"].as_str(), Some("queued" | "in_progress")) })
 }
 
 /// Whether the caller is to run something.

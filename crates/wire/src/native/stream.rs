@@ -4,7 +4,10 @@ use bytes::Bytes;
 use serde_json::{Value, json};
 use types::{Fault, Kind, Result, Sent, Usage};
 
-use super::{Dialect, answer::of_response};
+use super::{
+    Dialect,
+    answer::{kept, of_response},
+};
 use crate::{
     anthropic::{self, backend},
     openai::chat::Finish,
@@ -21,12 +24,13 @@ pub struct Stream {
     closed: bool,
     usage: Option<Usage>,
     finish: Option<Finish>,
+    kept: Option<String>,
 }
 
 impl Stream {
     /// A stream that has not begun.
     pub fn new(dialect: Dialect) -> Self {
-        Self { dialect, splitter: Splitter::default(), events: 0, closed: false, usage: None, finish: None }
+        Self { dialect, splitter: Splitter::default(), events: 0, closed: false, usage: None, finish: None, kept: None }
     }
 
     /// Takes what came and gives `out` what goes to the caller: the same bytes, event by event.
@@ -121,6 +125,11 @@ impl Stream {
         self.finish
     }
 
+    /// The id of the response that the vendor keeps, once it is known.
+    pub fn kept(&self) -> Option<&str> {
+        self.kept.as_deref()
+    }
+
     fn judge(&mut self, frame: &[u8]) -> Result<()> {
         let read = Frame::read(frame);
         let Some(data) = read.data.as_deref() else { return Ok(()) };
@@ -159,6 +168,7 @@ impl Stream {
                 self.events -= 1;
                 return Err(upstream_error::in_good_status(data));
             }
+            "response.created" => self.kept = kept(&said["response"]).map(|kept| kept.id),
             "response.completed" | "response.incomplete" | "response.failed" | "response.cancelled" => {
                 let told = of_response(&said["response"]);
                 (self.usage, self.finish, self.closed) = (told.usage, told.finish, true);
@@ -183,6 +193,7 @@ fn tells(name: &str) -> bool {
             | "message_start"
             | "message_delta"
             | "message_stop"
+            | "response.created"
             | "response.completed"
             | "response.incomplete"
             | "response.failed"

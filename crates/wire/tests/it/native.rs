@@ -4,7 +4,7 @@ use bytes::Bytes;
 use types::{Kind, Usage};
 use wire::{
     json::Limits,
-    native::{Call, Dialect, Stream, answer},
+    native::{Call, Dialect, Kept, Stream, answer},
     openai::chat::Finish,
 };
 
@@ -51,6 +51,32 @@ fn a_stream_passes_byte_for_byte_at_every_split_and_its_usage_is_read() {
             assert_eq!((stream.usage(), stream.finish()), (Some(used), Some(Finish::ToolCalls)), "cut at {cut}");
         }
     }
+}
+
+#[test]
+fn what_the_vendor_keeps_and_what_a_call_continues_is_read_beside() {
+    let said = |more: &str| {
+        let body = format!(r#"{{"id":"resp_1","object":"response","status":"queued"{more}}}"#);
+        answer(Dialect::Responses, body.as_bytes()).unwrap().kept
+    };
+    let kept = |open| Some(Kept { id: "resp_1".into(), open });
+    assert_eq!(said(""), kept(true));
+    assert_eq!(said(r#","store":true,"status":"completed""#), kept(false));
+    assert_eq!(said(r#","store":false"#), None);
+    for (begun, id) in [(r#""id":"resp_2","store":true"#, Some("resp_2")), (r#""id":"resp_2","store":false"#, None)] {
+        let event =
+            format!("event: response.created\ndata: {{\"type\":\"response.created\",\"response\":{{{begun}}}}}\n\n");
+        let mut stream = Stream::new(Dialect::Responses);
+        stream.push(&Bytes::from(event), &mut |_| {}).unwrap();
+        assert_eq!(stream.kept(), id);
+    }
+    let continues = |body: &str| {
+        let call = Call::read(Dialect::Responses, &Bytes::copy_from_slice(body.as_bytes()), None, &Limits::default());
+        call.unwrap().continues().map(|(member, id)| (member, id.to_owned()))
+    };
+    let wanted = Some(("previous_response_id", "resp_\u{e9}".to_owned()));
+    assert_eq!(continues(r#"{"model":"m","previous_response_id":"resp_\u00e9"}"#), wanted);
+    assert_eq!(continues(r#"{"model":"m","previous_response_id":null}"#), None);
 }
 
 #[test]

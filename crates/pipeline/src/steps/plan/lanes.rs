@@ -56,7 +56,13 @@ impl Spot {
     /// # Errors
     /// As [`Spot::only`].
     pub(super) fn all(ticket: &Ticket, candidate: &Candidate) -> Result<Vec<Self>> {
-        let keys = ticket.snapshot.config.keys.usable(target(ticket, &candidate.place), presented(ticket))?;
+        let mut keys = ticket.snapshot.config.keys.usable(target(ticket, &candidate.place), presented(ticket))?;
+        if let Some(bound) = &ticket.bound {
+            keys.retain(|chosen| bound.opens(&candidate.place, chosen));
+            if keys.is_empty() {
+                return Err(bound.fault(&candidate.place));
+            }
+        }
         let (mut spots, mut fault) = (Vec::with_capacity(keys.len()), None);
         for chosen in keys {
             match ready(ticket, &candidate.place, &chosen) {

@@ -159,6 +159,11 @@ impl Request {
         given.as_str().or_else(|| given["id"].as_str())
     }
 
+    /// Whether something of before belongs to the call.
+    pub fn continues(&self) -> bool {
+        self.previous().is_some() || self.conversation().is_some()
+    }
+
     /// The ids of kept items that the input names instead of saying them.
     pub fn references(&self) -> Vec<&str> {
         let referring = self.input.iter().filter(|item| input::kind(item) == Some("item_reference"));
