@@ -10,6 +10,7 @@ mod asking;
 mod dialects;
 mod page;
 mod pair;
+mod silence;
 
 use std::{
     collections::{BTreeMap, BTreeSet},

@@ -95,7 +95,7 @@ pub fn read(
     }
     only_theirs(&mut call, &mut notes)?;
     if let Some(more) = call.object("additionalModelRequestFields")? {
-        additional(more, &mut chat)?;
+        additional(more, &mut chat, &mut notes)?;
     }
     for named in ["modelId", "model"] {
         call.take(named);
@@ -122,7 +122,8 @@ fn sampling(mut config: Fields, chat: &mut Map<String, Value>, notes: &mut Notes
 }
 
 /// Members for the backend itself. They may not say again what stands elsewhere.
-fn additional(more: Fields, chat: &mut Map<String, Value>) -> Result<()> {
+fn additional(more: Fields, chat: &mut Map<String, Value>, notes: &mut Notes) -> Result<()> {
+    let nothing = Map::new();
     for (path, value) in more.rest() {
         let name = path.strip_prefix("additionalModelRequestFields.").unwrap_or(&path);
         if chat.contains_key(name) || matches!(name, "n" | "stream" | "stream_options" | "messages" | "model") {
@@ -131,7 +132,11 @@ fn additional(more: Fields, chat: &mut Map<String, Value>) -> Result<()> {
         // How Anthropic's models at Bedrock are told to think.
         let budget = value["budget_tokens"].as_u64().filter(|_| matches!(name, "thinking" | "reasoning_config"));
         match budget {
-            Some(budget) => chat.insert("reasoning_effort".into(), effort(budget).into()),
+            Some(budget) => {
+                let said = value.as_object().unwrap_or(&nothing);
+                notes.unread(&path, said, &["type", "budget_tokens"]);
+                chat.insert("reasoning_effort".into(), effort(budget).into())
+            }
             None => chat.insert(name.to_owned(), value),
         };
     }
@@ -170,7 +175,7 @@ fn tools(mut config: Fields, chat: &mut Map<String, Value>, notes: &mut Notes) -
         }
     }
     let choice = match config.object("toolChoice")? {
-        Some(choice) => demanded(choice, &functions)?,
+        Some(choice) => demanded(choice, &functions, notes)?,
         None => None,
     };
     if !functions.is_empty() {
@@ -202,11 +207,15 @@ fn function(mut spec: Fields, notes: &mut Notes) -> Result<Value> {
     Ok(json!({"type": "function", "function": function}))
 }
 
-fn demanded(mut choice: Fields, functions: &[Value]) -> Result<Option<Value>> {
-    if choice.take("auto").is_some() {
+fn demanded(mut choice: Fields, functions: &[Value], notes: &mut Notes) -> Result<Option<Value>> {
+    let (auto, any, tool) = (choice.object("auto")?, choice.object("any")?, choice.object("tool")?);
+    notes.refuse_rest(choice)?;
+    if let Some(auto) = auto {
+        notes.refuse_rest(auto)?;
         return Ok(Some("auto".into()));
     }
-    if choice.take("any").is_some() {
+    if let Some(any) = any {
+        notes.refuse_rest(any)?;
         return if functions.is_empty() {
             let message = "`toolConfig.toolChoice.any` demands a tool, and none is left that could be called.";
             Err(Fault::new(Kind::UnsupportedParameter, message).param("toolConfig.toolChoice.any"))
@@ -214,11 +223,12 @@ fn demanded(mut choice: Fields, functions: &[Value]) -> Result<Option<Value>> {
             Ok(Some("required".into()))
         };
     }
-    let Some(mut tool) = choice.object("tool")? else { return Ok(None) };
+    let Some(mut tool) = tool else { return Ok(None) };
     let name = tool.text("name")?.unwrap_or_default();
     if functions.iter().all(|function| function["function"]["name"] != name.as_str()) {
         return Err(bad(tool.at("name"), "names a tool that is not among `toolConfig.tools`"));
     }
+    notes.refuse_rest(tool)?;
     Ok(Some(json!({"type": "function", "function": {"name": name}})))
 }
 
@@ -234,6 +244,9 @@ fn output(mut config: Fields, chat: &mut Map<String, Value>, notes: &mut Notes) 
             None => None,
         };
         let mut schema = schema.ok_or_else(|| bad(format.at("structure.jsonSchema"), "is missing"))?;
+        if let Some(structure) = structure {
+            notes.refuse_rest(structure)?;
+        }
         let written = match schema.take("schema") {
             Some(Value::String(text)) => serde_json::from_str(&text).ok(),
             other => other,

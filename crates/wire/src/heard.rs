@@ -7,6 +7,7 @@ mod order;
 mod tree;
 
 use bytes::Bytes;
+use serde_json::{Map, Value};
 use types::{Fault, Kind, Result};
 
 use crate::events::Write;
@@ -75,18 +76,28 @@ impl Notes {
         Ok(())
     }
 
+    /// Names the members of an object that have no place in a chat: all but these.
+    pub(crate) fn unread(&mut self, place: &str, members: &Map<String, Value>, known: &[&str]) {
+        for name in unread(members, known) {
+            self.took_out(format!("{place}.{name}"));
+        }
+    }
+
     /// What was taken out, in order.
     pub(crate) fn dropped(self) -> Vec<String> {
         self.dropped
     }
 }
 
+/// The members of an object that say something and are none of these, as they may be told in a header.
+pub(crate) fn unread(members: &Map<String, Value>, known: &[&str]) -> Vec<String> {
+    let says = |value: &Value| !value.is_null() && value.as_array().is_none_or(|items| !items.is_empty());
+    let unread = members.iter().filter(|(name, value)| says(value) && !known.contains(&name.as_str()));
+    unread.map(|(name, _)| name.chars().filter(|c| c.is_ascii_graphic() && *c != ',').take(60).collect()).collect()
+}
+
 /// Passes members that are not the dialect's own on to the backend.
-pub(crate) fn pass_on(
-    call: Fields,
-    chat: &mut serde_json::Map<String, serde_json::Value>,
-    notes: &mut Notes,
-) -> Result<()> {
+pub(crate) fn pass_on(call: Fields, chat: &mut Map<String, Value>, notes: &mut Notes) -> Result<()> {
     for (name, value) in call.rest() {
         if chat.contains_key(&name) || matches!(name.as_str(), "n" | "logprobs" | "top_logprobs" | "stream_options") {
             notes.refuse(name, "this door has another way to say it")?;
@@ -131,7 +142,7 @@ pub(crate) fn text_in_base64(text: &str) -> Option<String> {
 }
 
 /// Bytes of a file as a part of a message in OpenAI's chat; nothing when its type has no part there.
-pub(crate) fn part_of(mime: &str, base64: &str, name: &str) -> Option<serde_json::Value> {
+pub(crate) fn part_of(mime: &str, base64: &str, name: &str) -> Option<Value> {
     use serde_json::json;
     let data = standard_base64(base64)?;
     let (kind, form) = mime.split(';').next().unwrap_or_default().trim().split_once('/')?;
@@ -158,8 +169,7 @@ pub(crate) fn part_of(mime: &str, base64: &str, name: &str) -> Option<serde_json
 }
 
 /// A message's content: one text as a string, everything else as parts.
-pub(crate) fn content(mut parts: Vec<serde_json::Value>) -> serde_json::Value {
-    use serde_json::Value;
+pub(crate) fn content(mut parts: Vec<Value>) -> Value {
     match parts.as_mut_slice() {
         [] => Value::Null,
         [only] if only["type"] == "text" => only["text"].take(),
@@ -178,10 +188,10 @@ pub(crate) const fn effort(budget: u64) -> &'static str {
 }
 
 /// A member of the call that must be a whole number, as a 64 bit number; proto JSON writes some as strings.
-pub(crate) fn whole(value: &serde_json::Value) -> Option<i64> {
+pub(crate) fn whole(value: &Value) -> Option<i64> {
     match value {
-        serde_json::Value::String(text) => text.parse().ok(),
-        serde_json::Value::Number(number) => {
+        Value::String(text) => text.parse().ok(),
+        Value::Number(number) => {
             let float = || number.as_f64().filter(|float| float.fract() == 0.0 && float.abs() < 9e15);
             number.as_i64().or_else(|| float().map(|float| float as i64))
         }

@@ -38,9 +38,9 @@ pub(super) struct Section {
 }
 
 /// What is sent to a backend, and what will read its answer.
-struct Sending {
-    body: Value,
-    dropped: Vec<String>,
+pub(super) struct Sending {
+    pub body: Value,
+    pub dropped: Vec<String>,
     /// Nothing where what came is passed on.
     heard: Option<Heard>,
 }
@@ -94,14 +94,15 @@ pub(super) fn sections(door: Door, asked: &BTreeMap<String, Asked>, dialect: &Di
     sections
 }
 
-struct Pair<'a> {
-    door: Door,
-    dialect: &'a Dialect,
+/// A door before a dialect.
+pub(super) struct Pair<'a> {
+    pub door: Door,
+    pub dialect: &'a Dialect,
 }
 
 impl Pair<'_> {
     /// What the backend gets.
-    fn send(&self, body: &Value, stream: bool, lenient: bool) -> Result<Sending> {
+    pub(super) fn send(&self, body: &Value, stream: bool, lenient: bool) -> Result<Sending> {
         match self.dialect.spoken {
             Spoken::Native(native) => {
                 let body = if stream { asking::streaming(self.door, body) } else { body.clone() };
@@ -126,7 +127,7 @@ impl Pair<'_> {
     }
 
     /// What the caller gets of a whole answer.
-    fn whole(&self, sent: Sending, said: &Said) -> Result<Bytes> {
+    pub(super) fn whole(&self, sent: Sending, said: &Said) -> Result<Bytes> {
         refused(said)?;
         match self.dialect.spoken {
             Spoken::Native(native) => native::answer(native, &said.body).map(|_| said.body.clone()),

@@ -64,6 +64,26 @@ pub(super) fn part(
     Ok(())
 }
 
+/// Names what a block of a known kind has besides what is read. Marks for caches are nobody's affair here.
+pub(super) fn name_unread(kind: &str, block: &Map<String, Value>, notes: &mut Notes) {
+    let known: &[&str] = match kind {
+        "text" => &["text", "cache_control"],
+        "image" => &["source", "cache_control", "transformations"],
+        "document" => &["source", "title", "context", "citations", "cache_control"],
+        "search_result" => &["source", "title", "content", "citations", "cache_control"],
+        "tool_result" => &["tool_use_id", "content", "is_error", "cache_control"],
+        "tool_use" => &["id", "name", "input", "caller", "cache_control"],
+        "thinking" => &["thinking", "signature"],
+        "redacted_thinking" => &["data"],
+        // Refused as a whole.
+        _ => return,
+    };
+    notes.unread("messages.content", block, known);
+    if let Some(Value::Object(source)) = block.get("source") {
+        notes.unread("messages.content.source", source, &["type", "media_type", "data", "url", "file_id", "content"]);
+    }
+}
+
 /// A kind of block that cannot stand where it stands.
 pub(super) fn unknown(kind: &str, at: At) -> Box<Fault> {
     let shown: String = kind.chars().take(60).collect();
@@ -159,7 +179,9 @@ fn blocks(content: Option<Value>, at: At, notes: &mut Notes, out: &mut Vec<Part>
             for (index, item) in items.into_iter().enumerate() {
                 let at = at.inside(index);
                 let mut item = object(item, at)?;
-                match text(&mut item, "type", at)?.as_str() {
+                let kind = text(&mut item, "type", at)?;
+                name_unread(&kind, &item, notes);
+                match kind.as_str() {
                     "text" => out.push(Part::Text(text(&mut item, "text", at)?)),
                     "image" => out.extend(image(item, at, notes)?),
                     kind => return Err(unknown(kind, at)),

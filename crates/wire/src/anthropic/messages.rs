@@ -56,6 +56,7 @@ pub(super) fn system(said: Value, notes: &mut Notes) -> Result<Option<Value>> {
                     return Err(wrong(format_args!("{at}.type"), "must be \"text\""));
                 }
                 let said = text(&mut block, "text", &at)?;
+                notes.unread("system", &block, &["type", "cache_control"]);
                 if said.starts_with(BOOKKEEPING) {
                     notes.took_out(at);
                 } else {
@@ -90,6 +91,7 @@ pub(super) fn read(said: Vec<Value>, sealer: &dyn Sealer, notes: &mut Notes, out
             "system" => out.extend(system(Value::Array(blocks), notes)?),
             _ => return Err(wrong(format_args!("{at}.role"), "must be \"user\", \"assistant\" or \"system\"")),
         }
+        notes.unread("messages", &message, &["role"]);
     }
     Ok(())
 }
@@ -103,6 +105,7 @@ fn user(message: usize, blocks: Vec<Value>, notes: &mut Notes, out: &mut Vec<Val
         let at = At { message, block, inner: None };
         let mut map = object(value, at)?;
         let kind = text(&mut map, "type", at)?;
+        content::name_unread(&kind, &map, notes);
         if kind == "tool_result" {
             out.push(tool_result(map, at, &mut shown, notes)?);
         } else {
@@ -129,6 +132,7 @@ fn tool_result(mut map: Map<String, Value>, at: At, shown: &mut Vec<Part>, notes
                 let at = at.inside(inner);
                 let mut block = object(block, at)?;
                 let kind = text(&mut block, "type", at)?;
+                content::name_unread(&kind, &block, notes);
                 content::part(&kind, block, at, notes, &mut parts)?;
             }
         }
@@ -170,7 +174,9 @@ fn assistant(
     for (block, value) in blocks.into_iter().enumerate() {
         let at = At { message, block, inner: None };
         let mut map = object(value, at)?;
-        match text(&mut map, "type", at)?.as_str() {
+        let kind = text(&mut map, "type", at)?;
+        content::name_unread(&kind, &map, notes);
+        match kind.as_str() {
             "text" => said.get_or_insert_default().push_str(&text(&mut map, "text", at)?),
             "thinking" => {
                 let visible = text(&mut map, "thinking", at)?;

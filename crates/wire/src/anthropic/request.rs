@@ -132,20 +132,24 @@ impl Wish {
                 self.sampling.push((name.to_owned(), value));
             }
             "metadata" => self.metadata(object(value, name)?, notes)?,
-            "thinking" => (self.thinking, self.effort) = thinking::read(object(value, name)?)?,
+            "thinking" => {
+                let said = object(value, name)?;
+                notes.unread(name, &said, &["type", "budget_tokens", "display"]);
+                (self.thinking, self.effort) = thinking::read(said)?;
+            }
             "output_config" => {
                 let mut config = object(value, name)?;
                 if let Some(effort) = config.shift_remove("effort") {
                     later.effort = thinking::effort(&effort, notes)?;
                 }
                 if let Some(format) = config.shift_remove("format") {
-                    self.format(format, "output_config.format")?;
+                    self.format(format, "output_config.format", notes)?;
                 }
                 for other in config.keys() {
                     notes.refuse(format!("output_config.{other}"), "it is not known here")?;
                 }
             }
-            "output_format" => self.format(value, name)?,
+            "output_format" => self.format(value, name, notes)?,
             "cache_control" | "betas" | "anthropic_version" | "anthropic_beta" => {}
             "mcp_servers" => {
                 if value.as_array().is_none_or(|servers| !servers.is_empty()) {
@@ -175,7 +179,7 @@ impl Wish {
         Ok(())
     }
 
-    fn format(&mut self, said: Value, at: &str) -> Result<()> {
+    fn format(&mut self, said: Value, at: &str, notes: &mut Notes) -> Result<()> {
         if said.is_null() {
             return Ok(());
         }
@@ -186,6 +190,7 @@ impl Wish {
         let Some(schema @ Value::Object(_)) = said.shift_remove("schema") else {
             return Err(wrong(format_args!("{at}.schema"), "must be an object: a JSON schema"));
         };
+        notes.unread(at, &said, &["type", "name"]);
         let named = json!({ "name": "answer", "strict": true, "schema": schema });
         self.format = Some(json!({ "type": "json_schema", "json_schema": named }));
         Ok(())

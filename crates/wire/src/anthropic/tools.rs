@@ -80,6 +80,7 @@ pub(super) fn choice(said: Option<Value>, offered: &Offered, notes: &mut Notes) 
     let Some(said) = said else { return Ok((None, false)) };
     let mut said = object(said, "tool_choice")?;
     let one = one_at_a_time(&said)?;
+    notes.unread("tool_choice", &said, &["type", "name", "disable_parallel_tool_use"]);
     let is_empty = offered.functions.is_empty();
     let choice = match text(&mut said, "type", "tool_choice")?.as_str() {
         "auto" => Some(json!("auto")),

@@ -71,8 +71,13 @@ fn media(block: &mut Fields, notes: &mut Notes) -> Result<Vec<Value>> {
             }
             part_of(&mime(family, &format), &base64, &file_name(&name, &format))
         } else {
+            // What it is instead is part of the reason.
+            source.take("s3Location");
+            source.take("content");
             None
         };
+        notes.refuse_rest(source)?;
+        notes.refuse_rest(given)?;
         match part {
             Some(part) => parts.push(part),
             None => notes.refuse(member, "it must hold the bytes of a kind of file that chats take")?,

@@ -66,14 +66,14 @@ fn assistant(
     if !calls.is_empty() {
         let mut written = Vec::new();
         for (index, call) in calls.into_iter().enumerate() {
-            written.push(self::call(Fields::of(format!("{}[{index}]", given.at("tool_calls")), call)?)?);
+            written.push(self::call(Fields::of(format!("{}[{index}]", given.at("tool_calls")), call)?, notes)?);
         }
         message.insert("tool_calls".into(), Value::Array(written));
     }
     Ok(())
 }
 
-fn call(mut given: Fields) -> Result<Value> {
+fn call(mut given: Fields, notes: &mut Notes) -> Result<Value> {
     let id = given.text("id")?.ok_or_else(|| bad(given.at("id"), "is missing"))?;
     let mut function = given.object("function")?.ok_or_else(|| bad(given.at("function"), "is missing"))?;
     let name = function.text("name")?.ok_or_else(|| bad(function.at("name"), "is missing"))?;
@@ -82,6 +82,9 @@ fn call(mut given: Fields) -> Result<Value> {
         Some(Value::String(text)) => text,
         Some(other) => other.to_string(),
     };
+    given.take("type");
+    notes.refuse_rest(function)?;
+    notes.refuse_rest(given)?;
     Ok(json!({"id": id, "type": "function", "function": {"name": name, "arguments": arguments}}))
 }
 

@@ -17,6 +17,7 @@ use serde_json::{Map, Value, json};
 use types::{Fault, Kind, Result};
 
 use super::{messages, take, tools};
+use crate::heard::unread;
 use crate::openai::{
     chat::{Ask, Call, Dropped, Encoded},
     detours,
@@ -65,6 +66,13 @@ impl Writing<'_> {
         let member = member.into();
         if !self.dropped.iter().any(|dropped| dropped.member == member) {
             self.dropped.push(Dropped { member: member.into() });
+        }
+    }
+
+    /// Names the members of an object that Anthropic has no place for: all but these.
+    pub(super) fn unread(&mut self, place: &str, said: &Value, known: &[&str]) {
+        for name in said.as_object().map(|members| unread(members, known)).unwrap_or_default() {
+            self.took_out(format!("{place}.{name}"));
         }
     }
 
@@ -178,6 +186,9 @@ fn format(said: Option<Value>, writing: &mut Writing<'_>) -> Result<Option<Value
     match said["type"].as_str().unwrap_or_default() {
         "text" => Ok(None),
         "json_schema" if said["json_schema"]["schema"].is_object() => {
+            writing.unread("response_format", &said, &["type", "json_schema"]);
+            let inner = &said["json_schema"];
+            writing.unread("response_format.json_schema", inner, &["name", "description", "strict", "schema"]);
             let schema = take(&mut take(&mut said, "json_schema"), "schema");
             Ok(Some(json!({ "type": "json_schema", "schema": schema })))
         }

@@ -20,11 +20,6 @@ pub(super) struct Turns {
 /// Members of a message that are dealt with elsewhere, or that only an answer has.
 const SILENT: &[&str] = &["role", "annotations", "provider_specific_fields"];
 
-/// A member's name as it may stand in a header.
-fn shown(name: &str) -> String {
-    name.chars().filter(|c| c.is_ascii_graphic() && *c != ',').take(60).collect()
-}
-
 pub(super) fn read(said: Value, writing: &mut Writing<'_>) -> Result<Turns> {
     let mut turns = Turns::default();
     let Value::Array(said) = said else { return Err(bad("messages", "must be an array")) };
@@ -46,12 +41,7 @@ pub(super) fn read(said: Value, writing: &mut Writing<'_>) -> Result<Turns> {
             "assistant" => turns.assistant(&mut message, content, &at, writing)?,
             _ => return Err(bad(format!("{at}.role"), "must be system, developer, user, assistant or tool")),
         }
-        for (name, said) in &message {
-            let silent = said.is_null() || *said == json!([]) || SILENT.contains(&name.as_str());
-            if !silent {
-                writing.took_out(format!("messages.{}", shown(name)));
-            }
-        }
+        writing.unread("messages", &Value::Object(message), SILENT);
     }
     Ok(turns)
 }
@@ -104,6 +94,9 @@ impl Turns {
         };
         self.goes_on_unthought = !thought && !calls.is_empty();
         for (index, mut call) in calls.into_iter().enumerate() {
+            writing.unread("messages.tool_calls", &call, &["id", "type", "index", "function", "custom"]);
+            writing.unread("messages.tool_calls.function", &call["function"], &["name", "arguments"]);
+            writing.unread("messages.tool_calls.custom", &call["custom"], &["name", "input"]);
             let mut said = take(&mut call, "custom");
             let input = if said.is_object() {
                 json!({ "input": take(&mut said, "input") })
@@ -165,6 +158,12 @@ fn parts(content: Value, at: &str, writing: &mut Writing<'_>) -> Result<Vec<Valu
 }
 
 fn block(mut part: Value, at: &str, writing: &mut Writing<'_>) -> Result<Option<Value>> {
+    let own = part["type"].as_str().filter(|kind| matches!(*kind, "text" | "refusal" | "image_url" | "file"));
+    if let Some(own) = own.map(str::to_owned) {
+        writing.unread("messages.content", &part, &["type", "cache_control", &own]);
+        let inner = format!("messages.content.{own}");
+        writing.unread(&inner, &part[own.as_str()], &["url", "file_data", "filename", "file_id"]);
+    }
     let mut block = match part["type"].as_str().unwrap_or_default() {
         "text" => part["text"].as_str().and_then(text),
         "refusal" => part["refusal"].as_str().and_then(text),

@@ -35,6 +35,11 @@ pub(super) fn read(members: &mut Map<String, Value>, writing: &mut Writing<'_>) 
 fn one_tool(mut tool: Value, index: usize, writing: &mut Writing<'_>) -> Result<Option<Value>> {
     let kind = tool["type"].as_str().unwrap_or_default().to_owned();
     let mark = take(&mut tool, "cache_control");
+    if matches!(kind.as_str(), "function" | "custom") {
+        writing.unread("tools", &tool, &["type", &kind]);
+        let known = ["name", "description", "parameters", "strict", "format"];
+        writing.unread(&format!("tools.{kind}"), &tool[kind.as_str()], &known);
+    }
     let (mut said, schema) = match kind.as_str() {
         "function" => {
             let mut said = take(&mut tool, "function");
@@ -80,6 +85,10 @@ fn one_tool(mut tool: Value, index: usize, writing: &mut Writing<'_>) -> Result<
 
 fn chosen(choice: Option<Value>, tools: &[Value], writing: &mut Writing<'_>) -> Result<Option<Value>> {
     let Some(choice) = choice else { return Ok(None) };
+    writing.unread("tool_choice", &choice, &["type", "function", "custom"]);
+    for kind in ["function", "custom"] {
+        writing.unread(&format!("tool_choice.{kind}"), &choice[kind], &["name"]);
+    }
     let name = [&choice["function"]["name"], &choice["custom"]["name"]].into_iter().find_map(Value::as_str);
     Ok(match (choice.as_str(), name) {
         (Some("auto"), _) => Some(json!({ "type": "auto" })),

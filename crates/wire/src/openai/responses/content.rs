@@ -28,6 +28,7 @@ pub(super) fn of_assistant(content: &Value, param: &str, notes: &mut Notes) -> R
     let mut said = String::new();
     for (index, part) in parts.iter().enumerate() {
         let param = format!("{param}[{index}]");
+        name_unread(part, notes);
         match part["type"].as_str() {
             Some("output_text" | "input_text" | "text") => said.push_str(text(part, "text", &param)?),
             // What it would not do stays part of what was said.
@@ -67,7 +68,22 @@ fn parts<'a>(content: &'a Value, param: &str) -> Result<Option<&'a Vec<Value>>> 
     }
 }
 
+/// Names what a part has besides what is read.
+fn name_unread(part: &Value, notes: &mut Notes) {
+    let known: &[&str] = match part["type"].as_str() {
+        Some("input_text" | "output_text" | "text") => &["type", "text", "annotations", "logprobs"],
+        Some("refusal") => &["type", "refusal"],
+        Some("input_image") => &["type", "image_url", "file_id", "detail"],
+        Some("input_file") => &["type", "filename", "file_data", "file_id", "file_url"],
+        Some("input_audio") => &["type", "input_audio"],
+        // Refused as a whole.
+        _ => return,
+    };
+    notes.unread("input.content", part, known);
+}
+
 fn part(part: &Value, param: &str, notes: &mut Notes) -> Result<Option<Value>> {
+    name_unread(part, notes);
     Ok(match part["type"].as_str() {
         Some("input_text" | "output_text" | "text") => {
             Some(json!({"type": "text", "text": text(part, "text", param)?}))

@@ -25,6 +25,7 @@ impl Items<'_> {
         if !item.is_object() {
             return Err(bad(param, "must be an object"));
         }
+        self.name_unread(item);
         match kind(item) {
             Some("message") => self.message(item, param),
             Some("function_call") => {
@@ -48,6 +49,27 @@ impl Items<'_> {
                 self.notes.refuse(param, &why)
             }
             None => Err(bad(&format!("{param}.type"), "is missing: name the item's type")),
+        }
+    }
+
+    /// Names what an item has besides what is read.
+    fn name_unread(&mut self, item: &Value) {
+        let own: &[&str] = match kind(item) {
+            Some("message") => &["role", "content"],
+            Some("function_call") => &["arguments", "call_id", "name", "namespace"],
+            Some("custom_tool_call") => &["input", "call_id", "name", "namespace"],
+            Some("function_call_output" | "custom_tool_call_output") => &["call_id", "output"],
+            Some("reasoning") => &["summary", "content", "encrypted_content"],
+            Some("additional_tools") => &["role", "tools"],
+            // Refused as a whole.
+            _ => return,
+        };
+        self.notes.unread("input", item, &[&["id", "type", "status"], own].concat());
+        if kind(item) == Some("reasoning") {
+            for (name, place) in [("summary", "input.summary"), ("content", "input.content")] {
+                let parts = item[name].as_array().into_iter().flatten();
+                parts.for_each(|part| self.notes.unread(place, part, &["type", "text"]));
+            }
         }
     }
 

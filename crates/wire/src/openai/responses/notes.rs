@@ -1,6 +1,9 @@
 //! What a translation leaves out: named, or refused by name.
 
+use serde_json::Value;
 use types::{Fault, Kind, Result};
+
+use crate::heard::unread;
 
 /// Most names that are told: they stand in a header.
 const MOST: usize = 64;
@@ -36,6 +39,13 @@ impl Notes {
             "`{param}` is not supported: {why}. Leave it out, or send the header `x-ironbow-lenient: true` to have it left out for you."
         );
         Err(Fault::new(Kind::UnsupportedParameter, message).param(param))
+    }
+
+    /// Names the members of an object that chat has no place for: all but these.
+    pub(super) fn unread(&mut self, place: &str, said: &Value, known: &[&str]) {
+        for name in said.as_object().map(|members| unread(members, known)).unwrap_or_default() {
+            self.drop(&format!("{place}.{name}"));
+        }
     }
 
     pub(super) fn into_dropped(self) -> Vec<String> {

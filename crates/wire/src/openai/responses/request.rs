@@ -367,6 +367,8 @@ impl Request {
             notes.drop("text.verbosity");
         }
         let format = &text["format"];
+        notes.unread("text", text, &["verbosity", "format"]);
+        notes.unread("text.format", format, &["type", "name", "description", "schema", "strict"]);
         match format["type"].as_str() {
             Some("text") => {}
             Some("json_object") => {

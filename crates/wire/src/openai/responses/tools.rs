@@ -123,6 +123,7 @@ impl Tools {
     ) -> Result<()> {
         let name = text(tool, "name", param)?;
         let custom = tool["type"] == "custom";
+        notes.unread("tools", tool, &["type", "name", "description", "parameters", "strict", "format"]);
         let mut written = joined(namespace, name);
         if written.len() > LONGEST_NAME && namespace.is_some() {
             let end = (0..=LONGEST_NAME - 6).rev().find(|end| written.is_char_boundary(*end)).unwrap_or(0);
@@ -172,6 +173,7 @@ impl Tools {
             Value::String(word) => self.choose_word(word, notes)?,
             Value::Object(_) => match choice["type"].as_str() {
                 Some("function" | "custom") => {
+                    notes.unread(PARAM, choice, &["type", "name", "namespace"]);
                     let name = text(choice, "name", PARAM)?;
                     let written = self.names.written(choice["namespace"].as_str(), name);
                     if self.names.find(&written).is_none() {

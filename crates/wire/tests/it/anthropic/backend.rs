@@ -51,7 +51,7 @@ fn a_chat_with_everything_becomes_a_call_to_messages() {
         "response_format": {"type": "json_schema", "json_schema": {"name": "s", "schema": {"type": "object"}, "strict": true}},
     });
     let (mut old, dropped) = encoded(body.clone(), "claude-sonnet-4-5", false).unwrap();
-    assert_eq!(dropped, ["tools.web_search", "store"]);
+    assert_eq!(dropped, ["messages.content.image_url.detail", "tools.web_search", "store"]);
     same_as_golden("backend-call.json", &(serde_json::to_string_pretty(&old).unwrap() + "\n"));
     let (mut new, _) = encoded(body, "claude-opus-4-6", false).unwrap();
     assert_eq!(
