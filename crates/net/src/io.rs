@@ -30,8 +30,19 @@ pub(crate) enum Io {
 impl Io {
     /// Reads once and shows what came; an empty slice is the end. `see` must not read again.
     pub(crate) fn poll_read<T>(&mut self, cx: &mut Context<'_>, see: impl FnOnce(&[u8]) -> T) -> Poll<io::Result<T>> {
+        self.poll_some(cx, SCRATCH, see)
+    }
+
+    /// The same, at most `most` bytes.
+    pub(crate) fn poll_some<T>(
+        &mut self,
+        cx: &mut Context<'_>,
+        most: usize,
+        see: impl FnOnce(&[u8]) -> T,
+    ) -> Poll<io::Result<T>> {
         BUFFER.with_borrow_mut(|buffer| {
-            let mut buffer = ReadBuf::new(buffer);
+            let most = most.min(buffer.len());
+            let mut buffer = ReadBuf::new(&mut buffer[..most]);
             ready!(match self {
                 Self::Plain(tcp) => Pin::new(tcp).poll_read(cx, &mut buffer),
                 Self::Tls(tls) => Pin::new(tls).poll_read(cx, &mut buffer),
@@ -40,14 +51,17 @@ impl Io {
         })
     }
 
-    /// Reads once to the end of `into`, at most `most` bytes; 0 is the end.
+    /// Reads once to the end of `into` what is left of a body, and says how many bytes came; 0 is the end.
+    ///
+    /// There may be one byte more than were `left`. It is asked for so that a read never fills its room by the end of the
+    /// body alone: a socket that filled it is asked again for nothing, by the next who waits for it.
     pub(crate) fn poll_append(
         &mut self,
         cx: &mut Context<'_>,
         into: &mut BytesMut,
-        most: usize,
+        left: usize,
     ) -> Poll<io::Result<usize>> {
-        let mut into = into.limit(most);
+        let mut into = into.limit(left.saturating_add(1));
         match self {
             Self::Plain(tcp) => pin!(tcp.read_buf(&mut into)).poll(cx),
             Self::Tls(tls) => pin!(tls.read_buf(&mut into)).poll(cx),

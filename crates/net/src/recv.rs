@@ -190,7 +190,7 @@ impl RecvBody {
             return Ok(if shared { compact(first) } else { first });
         }
         // The announced length is a promise, not a fact: memory follows what arrives.
-        let room = announced.map_or(first.len() * 2, |n| (n as usize).clamp(first.len(), limit.max(first.len())));
+        let room = announced.map_or(first.len() * 2, |n| (n as usize).clamp(first.len(), limit.max(first.len())) + 1);
         let mut whole = match first.try_into_mut() {
             Ok(mut whole) => {
                 whole.reserve(room.saturating_sub(whole.len()));

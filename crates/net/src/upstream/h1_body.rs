@@ -62,11 +62,14 @@ impl H1Body {
     ) -> Option<Poll<Option<Result<usize, NetError>>>> {
         let left = usize::try_from(self.framing.remaining()?).ok()?;
         let conn = self.conn.as_mut().filter(|_| self.rest.is_empty() && self.sending.is_none())?;
+        let started = whole.len();
         Some(match conn.io.poll_append(cx, whole, left) {
             Poll::Pending => Poll::Pending,
             Poll::Ready(Ok(n)) if n > 0 => {
+                let (surplus, n) = (n > left, n.min(left));
+                whole.truncate(started + n);
                 if self.framing.passed(n) {
-                    self.finish(false);
+                    self.finish(surplus);
                 }
                 Poll::Ready(Some(Ok(n)))
             }

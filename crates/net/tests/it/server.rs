@@ -509,15 +509,19 @@ async fn a_large_body_arrives_whole_however_it_is_framed() {
         whole(format!("{} {good}", held.bytes.len()))
     }));
     let body: Vec<u8> = (0..3_000_000).map(|n| (n % 251) as u8).collect();
-    let length = format!("POST / HTTP/1.1\r\nHost: a\r\nConnection: close\r\nContent-Length: {}\r\n\r\n", body.len());
-    let chunked = "POST / HTTP/1.1\r\nHost: a\r\nConnection: close\r\nTransfer-Encoding: chunked\r\n\r\n".to_owned();
+    let length = format!("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: {}\r\n\r\n", body.len());
+    let chunked = "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n".to_owned();
+    // What follows at once is another request, wherever in it the reading of the body stopped.
+    let next = b"GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n";
     let chunks: Vec<u8> = body
         .chunks(70_001)
         .flat_map(|piece| [format!("{:x}\r\n", piece.len()).as_bytes(), piece, b"\r\n"].concat())
         .chain(*b"0\r\n\r\n")
         .collect();
     for (head, body) in [(length, &body), (chunked, &chunks)] {
-        let answer = talk(server.address(), &[head.as_bytes(), body].concat()).await;
-        assert!(answer.ends_with("3000000 true"), "{answer}");
+        for next in [&next[..], &[b"\r\n", &next[..]].concat()] {
+            let answer = talk(server.address(), &[head.as_bytes(), body, next].concat()).await;
+            assert!(answer.contains("3000000 true") && answer.ends_with("0 true"), "{answer}");
+        }
     }
 }

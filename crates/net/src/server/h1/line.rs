@@ -20,6 +20,8 @@ use types::Sent;
 const LINGER: Duration = Duration::from_secs(5);
 /// While a request is answered, at most about so much is read of what the caller sends behind it.
 const READ_AHEAD: usize = 64 * 1024;
+/// So much is read of a request before its head is known. The rest of a large body is then read to where it stays.
+const FIRST: usize = 16 * 1024;
 /// For a body that has begun to come, at most so much room is made before anybody has said that it is wanted.
 const ROOM: usize = 1024 * 1024;
 /// What tells a caller who waits that the body is wanted.
@@ -96,9 +98,16 @@ impl Line {
         if !inner.ahead.is_empty() || !inner.interim.is_empty() {
             return None;
         }
+        let started = whole.len();
         Some(inner.io.poll_append(cx, whole, left).map(|read| match read {
             Ok(0) => (Some(Err(cut_short(None))), false),
             Ok(n) => {
+                let n = n.min(left);
+                if let Some(next @ [_, ..]) = whole.get(started + n..) {
+                    // What is behind the body is the next request's.
+                    inner.ahead = Bytes::copy_from_slice(next);
+                    whole.truncate(started + n);
+                }
                 if inner.body.as_mut().is_some_and(|body| body.passed(n)) {
                     inner.body = None;
                 }
@@ -137,7 +146,7 @@ impl Inner {
             // The buffer belongs to the thread: what is found in it is taken out before anything else happens.
             let found = {
                 let Self { io, part, .. } = self;
-                match io.poll_read(cx, |input| (!input.is_empty()).then(|| gather(part, input, limits))) {
+                match io.poll_some(cx, FIRST, |input| (!input.is_empty()).then(|| gather(part, input, limits))) {
                     Poll::Ready(Ok(Some(found))) => found,
                     Poll::Ready(_) => return Poll::Ready(Next::Over),
                     Poll::Pending => {
@@ -351,7 +360,7 @@ fn find(input: &[u8], limits: &ServerLimits) -> Result<Option<Found>, Refused> {
         }
         (None, Some(Framing::Length(length))) => {
             // With room for the rest, so that it can be read to where it stays.
-            let room = usize::try_from(*length).unwrap_or(usize::MAX).min(ROOM);
+            let room = usize::try_from(*length).unwrap_or(usize::MAX).min(ROOM) + 1;
             let mut begun = Vec::with_capacity(room.max(behind.len()));
             begun.extend_from_slice(behind);
             (None, begun.into())
