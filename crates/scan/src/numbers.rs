@@ -64,29 +64,42 @@ pub(crate) fn pass(
     while let Some(block) = bytes.get(at..).and_then(|rest| rest.first_chunk::<BLOCK>()) {
         let here = classes(block);
         let common = here.digit | here.comma | here.point | here.minus;
-        let rare = if common == u64::MAX { Rare::default() } else { rare(block) };
-        let mut bad = !(common | rare.exponent | rare.plus | rare.space);
-
         let after_comma = behind(here.comma, &mut comma);
-        bad |= rare.space & !after_comma;
-        let begin = after_comma & !rare.space | behind(rare.space, &mut space);
-        let after_exponent = behind(rare.exponent, &mut exponent);
-        bad |= begin & !(here.digit | here.minus);
-        bad |= here.minus & !(begin | after_exponent) | rare.plus & !after_exponent;
-
-        let after_minus = behind(here.minus & begin, &mut minus);
-        let first = here.digit & (begin | after_minus);
-        bad |= behind(here.zero & first, &mut zero) & here.digit;
-        let after_whole = ends(here.digit, first, &mut whole);
-        bad |= here.point & !after_whole;
-
         let after_point = behind(here.point, &mut point);
-        let after_fraction = ends(here.digit, here.digit & after_point, &mut fraction);
-        bad |= rare.exponent & !(after_whole | after_fraction);
-        let after_sign = behind((here.minus | rare.plus) & after_exponent, &mut sign);
-        bad |= after_exponent & !(here.digit | here.minus | rare.plus);
-        bad |= (after_minus | after_point | after_sign) & !here.digit;
-        bad |= here.comma & !behind(here.digit, &mut row);
+        let mut bad = here.comma & !behind(here.digit, &mut row) | after_point & !here.digit;
+        if common == u64::MAX && exponent | sign | space == 0 {
+            // No exponent and no space: most vectors have nothing else.
+            bad |= after_comma & !(here.digit | here.minus) | here.minus & !after_comma;
+            let after_minus = behind(here.minus, &mut minus);
+            let first = here.digit & (after_comma | after_minus);
+            bad |= after_minus & !here.digit | behind(here.zero & first, &mut zero) & here.digit;
+            bad |= here.point & !ends(here.digit, first, &mut whole);
+            if common != here.digit {
+                // The last row of digits goes on behind this block, and stands behind a point.
+                let row = here.digit.leading_ones();
+                fraction = u64::from(row > 0) & here.point << row >> 63;
+            }
+        } else {
+            let rare = rare(block);
+            bad |= !(common | rare.exponent | rare.plus | rare.space);
+            bad |= rare.space & !after_comma;
+            let begin = after_comma & !rare.space | behind(rare.space, &mut space);
+            let after_exponent = behind(rare.exponent, &mut exponent);
+            bad |= begin & !(here.digit | here.minus);
+            bad |= here.minus & !(begin | after_exponent) | rare.plus & !after_exponent;
+
+            let after_minus = behind(here.minus & begin, &mut minus);
+            let first = here.digit & (begin | after_minus);
+            bad |= behind(here.zero & first, &mut zero) & here.digit;
+            let after_whole = ends(here.digit, first, &mut whole);
+            bad |= here.point & !after_whole;
+
+            let after_fraction = ends(here.digit, here.digit & after_point, &mut fraction);
+            bad |= rare.exponent & !(after_whole | after_fraction);
+            let after_sign = behind((here.minus | rare.plus) & after_exponent, &mut sign);
+            bad |= after_exponent & !(here.digit | here.minus | rare.plus);
+            bad |= (after_minus | after_sign) & !here.digit;
+        }
 
         // All up to the first flaw is good.
         let commas = here.comma & (bad & bad.wrapping_neg()).wrapping_sub(1);

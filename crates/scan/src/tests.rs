@@ -171,11 +171,20 @@ fn every_byte_is_judged_alike_plain_and_escaped_and_as_a_digit() {
 fn a_flaw_in_a_vector_is_found_at_every_place_of_a_block() {
     for odd in [
         "01", "-", "-01", "1.", ".5", "1.2.3", "1e", "1e+", "1e5.0", "1e5e5", "--1", "+1", "1-1", "", "1.e5", "null",
-        "1 ", "  1", "[1]", "1e-07", "1E+5", "0", "-0", "0e1", "-0.0",
+        "1 ", "  1", "[1]", "1e-07", "1E+5", "0", "-0", "0e1", "-0.0", "e5", "e5e5", ".5", "1e5, 0.5",
     ] {
         for before in 0..140 {
-            let text = format!("{},{odd},{}", "1".repeat(before + 1), "-0.125,".repeat(30));
-            check_numbers(text.as_bytes(), 0);
+            let row = "1".repeat(before + 1);
+            for start in [
+                format!("{row},"),
+                format!("0.{row},"),
+                format!("-0.{row}e{row},"),
+                format!("0.{row}e5, "),
+                format!("0.{row}"),
+            ] {
+                let text = format!("{start}{odd},{}", "-0.125,".repeat(30));
+                check_numbers(text.as_bytes(), 0);
+            }
         }
     }
 }

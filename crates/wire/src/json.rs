@@ -104,12 +104,16 @@ impl Str {
     }
 
     /// Whether the decoded string equals `text`.
+    #[inline]
     pub fn is(&self, bytes: &[u8], text: &str) -> bool {
-        let raw = self.inner.of(bytes);
-        if self.escaped { text::decode(raw) == text } else { raw == text.as_bytes() }
+        if self.escaped {
+            return text::decode(self.inner.of(bytes)) == text;
+        }
+        self.inner.end - self.inner.start == text.len() && self.inner.of(bytes) == text.as_bytes()
     }
 
     /// The decoded bytes; borrowed unless there are escapes. For matching against known names.
+    #[inline]
     pub fn raw<'a>(&self, bytes: &'a [u8]) -> std::borrow::Cow<'a, [u8]> {
         let raw = self.inner.of(bytes);
         if self.escaped { text::decode(raw).into_bytes().into() } else { raw.into() }
@@ -118,7 +122,11 @@ impl Str {
     /// The decoded string; borrowed unless there are escapes.
     pub fn decode<'a>(&self, bytes: &'a [u8]) -> std::borrow::Cow<'a, str> {
         let raw = self.inner.of(bytes);
-        if self.escaped { text::decode(raw).into() } else { String::from_utf8_lossy(raw) }
+        if self.escaped {
+            return text::decode(raw).into();
+        }
+        // It is: the reader has checked it.
+        std::str::from_utf8(raw).map_or_else(|_| String::from_utf8_lossy(raw), Into::into)
     }
 }
 

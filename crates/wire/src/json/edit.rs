@@ -10,6 +10,8 @@ const SHORT: usize = 128;
 
 /// A text this short is written anew instead of being cut into segments.
 const WHOLE: usize = 4096;
+/// So many changes a text usually has at most.
+const FEW: usize = 8;
 /// What edits usually add.
 const ROOM: usize = 128;
 
@@ -61,26 +63,33 @@ impl Edits {
 
     /// Puts `part` in the place of `span`.
     pub fn replace(&mut self, span: Span, part: impl Into<Part>) {
-        self.list.push((span, part.into()));
+        self.push(span, part.into());
+    }
+
+    fn push(&mut self, span: Span, part: Part) {
+        if self.list.is_empty() {
+            self.list.reserve(FEW);
+        }
+        self.list.push((span, part));
     }
 
     /// Puts these parts, in order, in the place of `span`.
     pub fn replace_all(&mut self, span: Span, parts: impl IntoIterator<Item = Part>) {
         let mut span = span;
         for part in parts {
-            self.list.push((span, part));
+            self.push(span, part);
             span.start = span.end;
         }
     }
 
     /// Takes `span` out.
     pub fn remove(&mut self, span: Span) {
-        self.list.push((span, Part::Static("")));
+        self.push(span, Part::Static(""));
     }
 
     /// Puts `part` before the byte at `at`.
     pub fn insert(&mut self, at: usize, part: impl Into<Part>) {
-        self.list.push((Span::new(at, at), part.into()));
+        self.push(Span::new(at, at), part.into());
     }
 
     fn sort(&mut self) {

@@ -12,7 +12,7 @@ use crate::json::{Edits, Kind, Limits, Part, Reader, Slot, Span, TakeOut};
 
 /// Whether this is one of the two members.
 fn is_extra(body: &[u8], member: &Member) -> bool {
-    matches!(&*member.name.raw(body), b"extra_body" | b"extra_params")
+    member.name.is(body, "extra_body") || member.name.is(body, "extra_params")
 }
 
 /// The body with the members moved up; nothing when there are none to move.
