@@ -59,7 +59,7 @@ use steps::{
 use trail::Trail;
 use tried::Recent;
 pub use workers::Keepers;
-use workers::{Desk, Servers};
+use workers::{Desk, Servers, Wares};
 
 /// The walk of a call, whole. Each step takes what the one before returned; faults leave by `?` and are encoded by the
 /// edge. The pump and the account follow while the answer is written: see `edge`.
@@ -106,6 +106,7 @@ struct Shared {
     health: Health,
     recent: Recent,
     servers: Servers,
+    wares: Wares,
     owners: steps::passage::Owners,
     kept: Arc<dyn Kept>,
     desk: Desk,
@@ -136,6 +137,7 @@ impl Gateway {
             health,
             recent,
             servers,
+            wares: Wares::default(),
             owners: steps::passage::Owners::default(),
             kept,
             desk,

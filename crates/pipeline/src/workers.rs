@@ -6,6 +6,7 @@ mod live;
 mod responses;
 pub(crate) mod servers;
 mod stored;
+pub(crate) mod vendors;
 
 use std::{
     collections::HashMap,
@@ -27,6 +28,7 @@ pub(crate) use diary::{Diary, Saved};
 pub(crate) use jobs::tell_backend;
 pub(crate) use servers::Servers;
 pub(crate) use stored::write as write_call;
+pub(crate) use vendors::Wares;
 
 use types::Result;
 
@@ -139,6 +141,7 @@ pub(crate) fn start(gateway: &Gateway) {
     gateway.0.drain.spawn("jobs", jobs::run(gateway.clone()));
     gateway.0.drain.background("expiry", sweep(gateway.clone()));
     gateway.0.drain.background("live data", live::run(gateway.clone()));
+    gateway.0.drain.background("vendors' models", vendors::run(gateway.clone()));
     servers::start(gateway);
 }
 

@@ -45,12 +45,24 @@ pub struct Vendor {
     pub is_key: fn(&str) -> bool,
     /// The variable in which its own clients look for a key.
     pub variable: &'static str,
+    /// Where it lists its models, after the base.
+    pub models: &'static str,
+    /// What the names of models hold, among those of its families, that neither chat nor embed.
+    pub other_work: &'static [&'static str],
 }
 
 impl Vendor {
     /// Whether a model's name without a route is one of its own.
     pub fn has_family(&self, model: &str) -> bool {
         self.families.iter().any(|family| model.starts_with(family))
+    }
+
+    /// What a model of its own can be asked for here, by its name.
+    pub fn work_of(&self, model: &str) -> Option<Operation> {
+        if !self.has_family(model) || self.other_work.iter().any(|word| model.contains(word)) {
+            return None;
+        }
+        Some(if model.starts_with("text-embedding-") { Operation::Embeddings } else { Operation::Chat })
     }
 }
 

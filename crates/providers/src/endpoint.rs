@@ -245,6 +245,11 @@ impl Endpoint {
         natives.iter().find(|(spoken, _)| *spoken == dialect).map(|(_, place)| path::join(&self.base, place))
     }
 
+    /// A path beneath its base.
+    pub fn beneath(&self, place: &str) -> String {
+        path::join(&self.base, place)
+    }
+
     /// Headers of a caller that go on to it.
     pub fn carried(&self) -> &'static [&'static str] {
         self.vendor.map_or(&[], |vendor| vendor.carried)

@@ -15,6 +15,17 @@ pub(crate) fn seconds(date: (u64, u64, u64), time: (u64, u64, u64)) -> Option<u6
     Some((days - 719_468) * 86_400 + hour * 3600 + minute * 60 + second)
 }
 
+/// Seconds since 1970 of a date and time in UTC as `2024-01-31T09:00:00Z`; fractions of seconds are passed over.
+pub(crate) fn read(text: &str) -> Option<u64> {
+    let (date, time) = text.strip_suffix('Z')?.split_once('T')?;
+    let three = |text: &str, between: char| -> Option<(u64, u64, u64)> {
+        let mut parts = text.split(between).map(|part| part.parse().ok());
+        let three = (parts.next()??, parts.next()??, parts.next()??);
+        parts.next().is_none().then_some(three)
+    };
+    seconds(three(date, '-')?, three(time.split('.').next()?, ':')?)
+}
+
 /// A number of seconds since 1970 as a date and time in UTC, e.g. `2024-01-31T09:00:00Z`.
 pub fn written(seconds: u64) -> String {
     let (days, time) = (seconds / 86_400 + 719_468, seconds % 86_400);

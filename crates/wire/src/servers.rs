@@ -2,6 +2,8 @@
 
 use serde_json::Value;
 
+use crate::calendar;
+
 /// In which form a server says it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Told {
@@ -11,6 +13,32 @@ pub enum Told {
     Info,
     /// `{model_alias, model_path}`: llama.cpp's `/props`.
     Props,
+}
+
+/// A model as OpenAI or Anthropic lists it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Listed {
+    /// Its id.
+    pub id: String,
+    /// When it was made, in seconds since 1970; 0 where that is not said.
+    pub created: u64,
+    /// Most tokens of a prompt, where that is said.
+    pub context_length: Option<u64>,
+}
+
+/// The models of a vendor's list; none when it cannot be read.
+pub fn models(body: &[u8]) -> Option<Vec<Listed>> {
+    let said: Value = serde_json::from_slice(body).ok()?;
+    let listed = said.get("data")?.as_array()?.iter().filter_map(|item| {
+        let id = item["id"].as_str().filter(|id| is_name(id) && !id.contains('/'))?;
+        let created = item["created"].as_u64().or_else(|| calendar::read(item["created_at"].as_str()?));
+        Some(Listed {
+            id: id.to_owned(),
+            created: created.unwrap_or(0),
+            context_length: item["max_input_tokens"].as_u64().filter(|most| *most > 0),
+        })
+    });
+    Some(listed.take(MOST).collect())
 }
 
 /// The most names that are read of one server.
@@ -44,6 +72,24 @@ fn is_name(text: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_lists_of_vendors_are_read_and_nonsense_is_left_out() {
+        let list = br#"{"data":[{"id":"gpt-4o","created":1715367049},{"id":"claude-x","created_at":"2025-02-19T00:00:01Z","max_input_tokens":200000},
+            {"id":"../x"},{"id":"ft:gpt/x"},{"id":7},5,{"id":"odd","created":-1,"created_at":"yesterday","max_input_tokens":0}]}"#;
+        let listed = |id: &str, created, context_length| Listed { id: id.to_owned(), created, context_length };
+        let wanted = [
+            listed("gpt-4o", 1_715_367_049, None),
+            listed("claude-x", 1_739_923_201, Some(200_000)),
+            listed("odd", 0, None),
+        ];
+        assert_eq!(models(list).unwrap(), wanted);
+        for bad in [&b""[..], b"[]", b"{\"data\":5}"] {
+            assert!(models(bad).is_none());
+        }
+        let many = format!("{{\"data\":[{}{{\"id\":\"z\"}}]}}", "{\"id\":\"a\"},".repeat(MOST));
+        assert_eq!(models(many.as_bytes()).unwrap().len(), MOST);
+    }
 
     #[test]
     fn each_form_is_read() {

@@ -1,6 +1,7 @@
 //! Vendors' own models: native passage byte for byte where door and vendor agree, translation where they do not.
 
 mod kept;
+mod listed;
 mod thoughts;
 
 use serde_json::{Value, json};
@@ -154,14 +155,16 @@ fn anthropics_errors_keep_their_words_and_statuses() {
     ] {
         let world = world();
         world.fault(
-            &json!({"match": {"area": "direct"}, "times": 20, "fault": {"kind": "status", "status": status, "headers": {"retry-after": "7"}}}),
+            &json!({"match": {"operation": "messages"}, "times": 20, "fault": {"kind": "status", "status": status, "headers": {"retry-after": "7"}}}),
         );
         let reply = post(&world, MESSAGES, &[], &body);
         assert_eq!((reply.status, &reply.json()["error"]["type"]), (status, &json!(kind)), "{}", reply.text());
         assert!(reply.json()["request_id"].as_str().unwrap().starts_with("req_"));
     }
     let world = world();
-    world.fault(&json!({"match": {"area": "direct"}, "times": 20, "fault": {"kind": "echo_key", "place": "error"}}));
+    world.fault(
+        &json!({"match": {"operation": "messages"}, "times": 20, "fault": {"kind": "echo_key", "place": "error"}}),
+    );
     let reply = post(&world, MESSAGES, &[], &body);
     assert!(!reply.text().contains("house-0123456789"), "{}", reply.text());
 }
@@ -170,7 +173,7 @@ fn anthropics_errors_keep_their_words_and_statuses() {
 fn a_vendors_stream_that_breaks_ends_with_an_error_event_of_the_dialect() {
     let world = world();
     let body = and(messages("claude-sonnet-4-5", "one two three four"), json!({"stream": true})).to_string();
-    world.fault(&json!({"match": {"area": "direct"}, "times": 20, "fault": {"kind": "stream_error", "after": 0, "shape": "anthropic"}}));
+    world.fault(&json!({"match": {"operation": "messages"}, "times": 20, "fault": {"kind": "stream_error", "after": 0, "shape": "anthropic"}}));
     let reply = post(&world, MESSAGES, &[], &body);
     assert_eq!(
         (reply.status, &reply.json()["error"]["type"]),
@@ -179,20 +182,20 @@ fn a_vendors_stream_that_breaks_ends_with_an_error_event_of_the_dialect() {
     );
     let world = self::world();
     world.settings(&json!({"gap_ms": 30}));
-    world.fault(&json!({"match": {"area": "direct"}, "times": 1, "fault": {"kind": "stream_error", "after": 4, "shape": "anthropic", "message": "Overloaded"}}));
+    world.fault(&json!({"match": {"operation": "messages"}, "times": 1, "fault": {"kind": "stream_error", "after": 4, "shape": "anthropic", "message": "Overloaded"}}));
     let reply = post(&world, MESSAGES, &[], &body);
     let told = events(&reply);
     let error = told.last().unwrap_or_else(|| panic!("{} {}", reply.status, reply.text()));
     assert_eq!((&error["type"], &error["error"]["type"]), (&json!("error"), &json!("overloaded_error")), "{error}");
     for fault in [json!({"kind": "truncate", "after": 5, "mid_frame": true}), json!({"kind": "cut", "after": 5})] {
-        world.fault(&json!({"match": {"area": "direct"}, "times": 1, "fault": fault}));
+        world.fault(&json!({"match": {"operation": "messages"}, "times": 1, "fault": fault}));
         let reply = post(&world, MESSAGES, &[], &body);
         let text = reply.text();
         let error: Value = serde_json::from_str(text.rsplit("data: ").next().unwrap().trim()).unwrap();
         assert_eq!(error["type"], "error", "{fault}: {text}");
     }
     let responses = json!({"model": "gpt-4o", "input": "one two three", "stream": true}).to_string();
-    world.fault(&json!({"match": {"area": "direct"}, "times": 1, "fault": {"kind": "truncate", "after": 5}}));
+    world.fault(&json!({"match": {"operation": "responses"}, "times": 1, "fault": {"kind": "truncate", "after": 5}}));
     let told = events(&post(&world, "/v1/responses", &[], &responses));
     let error = told.last().unwrap();
     assert_eq!((&error["type"], &error["sequence_number"]), (&json!("error"), &json!(5)), "{error}");
@@ -299,7 +302,7 @@ fn openais_chat_reaches_anthropic_by_translation() {
     let dropped = reply.header("x-ironbow-dropped").unwrap();
     assert!(dropped.contains("reasoning_effort"), "without its thought the turn goes on without thinking: {dropped}");
     world.settings(&json!({"gap_ms": 30}));
-    world.fault(&json!({"match": {"area": "direct"}, "times": 1, "fault": {"kind": "stream_error", "after": 4, "shape": "anthropic"}}));
+    world.fault(&json!({"match": {"operation": "messages"}, "times": 1, "fault": {"kind": "stream_error", "after": 4, "shape": "anthropic"}}));
     let reply = world.chat(&streamed);
     let error = events(&reply).pop().unwrap_or_else(|| panic!("{} {}", reply.status, reply.text()));
     assert!(error["error"]["message"].is_string(), "an error in OpenAI's shape");

@@ -31,6 +31,9 @@ const JSON: &str = "application/json";
 /// The Hub is asked for every backend when nothing is kept; a listing that takes longer is given up.
 const LIST_TIME: Duration = Duration::from_secs(30);
 
+/// Vendors are asked at the start; who comes so early waits for them, but not longer than this.
+const VENDORS_TIME: Duration = Duration::from_secs(2);
+
 /// `GET /v1/models`.
 ///
 /// # Errors
@@ -43,7 +46,8 @@ pub(crate) async fn list(gateway: &Gateway, request: &Request, shape: Shape) -> 
         Query::read(request.uri.query().unwrap_or_default(), &servers, shape)?
     };
     let listing = listing(gateway).await?;
-    let declared = Declared::all(&snapshot, &gateway.0.servers);
+    gateway.0.wares.wait(VENDORS_TIME).await;
+    let declared = Declared::all(&snapshot, &gateway.0.servers, &gateway.0.wares);
     let mut sheet = Sheet::new(query, listing, snapshot, declared, gateway.0.catalog.losses(), shape)?;
     let first = sheet.next_piece().unwrap_or_default();
     if sheet.is_over() {
@@ -62,7 +66,8 @@ pub(crate) async fn one(gateway: &Gateway, request: &Request, id: &str, shape: S
     authenticate(&request.headers)?;
     let (listing, snapshot) = (listing(gateway).await?, gateway.snapshot());
     let id = decoded(id).unwrap_or_else(|| id.to_owned());
-    let servers = Declared::all(&snapshot, &gateway.0.servers);
+    gateway.0.wares.wait(VENDORS_TIME).await;
+    let servers = Declared::all(&snapshot, &gateway.0.servers, &gateway.0.wares);
     let item = listing.find(&id).and_then(|item| Row::of_item(item, &snapshot));
     let row = item.or_else(|| servers.iter().find(|model| model.id == id).map(Row::Declared));
     match row {

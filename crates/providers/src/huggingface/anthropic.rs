@@ -26,4 +26,7 @@ const VENDOR: Vendor = Vendor {
     carried: &["anthropic-version", "anthropic-beta"],
     is_key: |key| key.starts_with("sk-ant-"),
     variable: "ANTHROPIC_API_KEY",
+    // It gives twenty where nothing is asked.
+    models: "v1/models?limit=1000",
+    other_work: &[],
 };

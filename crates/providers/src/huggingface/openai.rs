@@ -24,4 +24,6 @@ const VENDOR: Vendor = Vendor {
     // Other vendors' keys begin so too, and say whose they are.
     is_key: |key| key.starts_with("sk-") && !key.starts_with("sk-ant-") && !key.starts_with("sk-or-"),
     variable: "OPENAI_API_KEY",
+    models: "v1/models",
+    other_work: &["-audio", "-image", "-instruct", "-realtime", "-transcribe", "-tts"],
 };

@@ -65,21 +65,25 @@ fn vendors(backend: &Backend, all: &mut Vec<Mutant>) {
         all.push(("being a vendor".into(), Backend { vendor: other, ..*backend }));
         return;
     };
-    let Vendor { natives, families, carried, is_key, variable } = *vendor;
+    let Vendor { natives, families, carried, is_key: _, variable: _, models: _, other_work } = *vendor;
     let mut push = |what: &str, vendor: Vendor| {
         all.push((what.to_owned(), Backend { vendor: Some(Box::leak(Box::new(vendor))), ..*backend }));
     };
-    push("no native dialect", Vendor { natives: &[], families, carried, is_key, variable });
+    push("no native dialect", Vendor { natives: &[], ..*vendor });
     let moved = natives.iter().map(|(dialect, path)| (*dialect, leak(format!("{path}x")))).collect::<Vec<_>>();
-    push("another native path", Vendor { natives: Vec::leak(moved), families, carried, is_key, variable });
+    push("another native path", Vendor { natives: Vec::leak(moved), ..*vendor });
     for families in one_less(families).chain([with(families, "more-")]) {
-        push("other families", Vendor { natives, families, carried, is_key, variable });
+        push("other families", Vendor { families, ..*vendor });
     }
     for carried in one_less(carried).chain([with(carried, "x-more")]) {
-        push("other headers that go on", Vendor { natives, families, carried, is_key, variable });
+        push("other headers that go on", Vendor { carried, ..*vendor });
     }
-    push("other keys", Vendor { natives, families, carried, is_key: |_| true, variable });
-    push("another variable", Vendor { natives, families, carried, is_key, variable: "OTHER" });
+    push("other keys", Vendor { is_key: |_| true, ..*vendor });
+    push("another variable", Vendor { variable: "OTHER", ..*vendor });
+    push("another list of models", Vendor { models: "v1/more", ..*vendor });
+    for other_work in one_less(other_work).chain([with(other_work, "-more")]) {
+        push("other work of models", Vendor { other_work, ..*vendor });
+    }
     all.push(("being no vendor".into(), Backend { vendor: None, ..*backend }));
 }
 

@@ -52,6 +52,8 @@ fn of_vendor(backend: &Backend, vendor: &Vendor) -> Value {
         "families": vendor.families,
         "carried": vendor.carried,
         "variable": vendor.variable,
+        "models": direct.as_ref().map(|endpoint| endpoint.beneath(vendor.models)),
+        "other_work": vendor.other_work,
         "keys": keys.into_iter().filter(|key| (vendor.is_key)(key)).collect::<Vec<_>>(),
     })
 }

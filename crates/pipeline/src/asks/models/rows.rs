@@ -7,9 +7,12 @@ use types::{BackendName, Fault, Kind, Operation, Result};
 use wire::openai::models::{Model, Pricing};
 
 use super::query::{After, Query};
-use crate::{Snapshot, workers::Servers};
+use crate::{
+    Snapshot,
+    workers::{Servers, Wares},
+};
 
-/// A model of a server that the operator declared and wants listed.
+/// A model of a server that the operator declared and wants listed, or of a vendor.
 pub(super) struct Declared {
     /// What a caller writes.
     pub(super) id: String,
@@ -17,11 +20,13 @@ pub(super) struct Declared {
     model: Arc<str>,
     /// What can be asked of the server; which of it the model does, only the operator knows.
     operations: Vec<Operation>,
+    created: u64,
+    context_length: Option<u64>,
 }
 
 impl Declared {
     /// All of them, in the order of their names.
-    pub(super) fn all(snapshot: &Snapshot, known: &Servers) -> Vec<Self> {
+    pub(super) fn all(snapshot: &Snapshot, known: &Servers, wares: &Wares) -> Vec<Self> {
         let servers = snapshot.config.servers.iter().filter(|server| server.advertised);
         let mut all: Vec<_> = servers
             .flat_map(|server| {
@@ -32,9 +37,22 @@ impl Declared {
                     server: server.name.clone(),
                     model,
                     operations: operations.clone(),
+                    created: 0,
+                    context_length: None,
                 })
             })
             .collect();
+        for (backend, vendor, listed) in wares.of(snapshot) {
+            let usable = listed.iter().filter_map(|model| Some((model, vendor.work_of(&model.id)?)));
+            all.extend(usable.map(|(model, operation)| Self {
+                id: format!("{}/{}", backend.id, model.id),
+                server: BackendName::new(backend.id),
+                model: model.id.as_str().into(),
+                operations: vec![operation],
+                created: model.created,
+                context_length: model.context_length,
+            }));
+        }
         all.sort_by(|a, b| a.id.cmp(&b.id));
         all
     }
@@ -42,7 +60,7 @@ impl Declared {
 
 /// One line of the list.
 pub(super) enum Row<'a> {
-    /// Of a declared server.
+    /// Of a declared server or a vendor.
     Declared(&'a Declared),
     /// Of a backend, with what it can be asked for there.
     Item(&'a Item, Vec<Operation>),
@@ -82,6 +100,8 @@ impl<'a> Row<'a> {
         match self {
             Self::Declared(declared) => Model {
                 id: &declared.id,
+                created: declared.created,
+                context_length: declared.context_length,
                 owned_by: declared.server.as_str(),
                 task: only(&declared.operations).map(|operation| Task::of(operation).name()),
                 operations: declared.operations.clone(),
@@ -157,6 +177,8 @@ pub(super) fn warnings(query: &Query, listing: &Listing, snapshot: &Snapshot, lo
         let backend = providers::find(id.as_str())?;
         if !snapshot.config.enabled(id) {
             Some(format!("{id}: It is switched off in this gateway's configuration."))
+        } else if backend.vendor.is_some() && snapshot.config.keys.has_direct(id) {
+            None
         } else if backend.routing != providers::Routing::Live {
             Some(format!("{id}: Hugging Face does not list its models; call them by the names that it gives them."))
         } else {

@@ -7,7 +7,11 @@ use serde_json::Value;
 use types::Operation;
 
 use super::*;
-use crate::{Snapshot, snapshot::tests::of as snapshot, workers::Servers};
+use crate::{
+    Snapshot,
+    snapshot::tests::of as snapshot,
+    workers::{Servers, Wares},
+};
 
 fn item(backend: &str, hub_id: &str, operation: Operation) -> Item {
     Item {
@@ -54,7 +58,7 @@ fn ask(query: &str, listing: &Arc<Listing>, snapshot: &Arc<Snapshot>) -> Result<
 fn shaped(query: &str, listing: &Arc<Listing>, snapshot: &Arc<Snapshot>, shape: Shape) -> Result<Value> {
     let servers: Vec<_> = snapshot.config.servers.iter().map(|server| &server.name).collect();
     let query = Query::read(query, &servers, shape)?;
-    let declared = Declared::all(snapshot, &Servers::new(&snapshot.config.servers));
+    let declared = Declared::all(snapshot, &Servers::new(&snapshot.config.servers), &Wares::default());
     let lost = vec![Loss {
         hub_id: "o/gone".into(),
         backend: "groq".into(),
