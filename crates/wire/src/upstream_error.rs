@@ -61,6 +61,16 @@ pub fn in_good_status(body: &[u8]) -> Box<Fault> {
     fault
 }
 
+/// The fault of a stream that ended before its answer did, after so many events.
+pub(crate) fn broke_off(events: u64) -> Box<Fault> {
+    let message = if events == 0 {
+        "The backend's stream ended before its first event."
+    } else {
+        "The backend's stream broke off before the answer was complete."
+    };
+    Fault::new(Kind::UpstreamTruncated, message).sent(Sent::Yes)
+}
+
 fn fault(kind: Kind, words: &Words, nothing: impl FnOnce() -> String) -> Box<Fault> {
     let message = if words.message.is_empty() { nothing() } else { shorten(&mask_keys(&words.message), LONGEST) };
     let mut fault = Fault::new(kind, message).sent(Sent::Yes);

@@ -6,11 +6,13 @@ mod answer;
 mod call;
 mod messages;
 mod stream;
+mod told;
 mod tools;
 
 pub use answer::{of_answer, usage};
 pub use call::encode;
 pub use stream::Stream;
+pub(crate) use told::Told;
 
 use serde_json::Value;
 use types::{Fault, Kind, Sent};

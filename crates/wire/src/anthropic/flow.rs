@@ -28,11 +28,12 @@ pub(super) enum Step<'a> {
         what: &'a What,
         text: &'a str,
     },
-    /// It is whole; of thinking, the whole text.
+    /// It is whole; of thinking, the whole text, and the blocks that its vendor signed.
     Close {
         index: usize,
         what: &'a What,
         thought: &'a str,
+        signed: &'a [Value],
     },
 }
 
@@ -56,9 +57,15 @@ struct Block {
     /// What waits; of an open block of thinking, all that was said.
     held: String,
     arguments: Arguments,
+    /// Of thinking: what it is as its vendor signed it.
+    signed: Vec<Value>,
 }
 
 impl Block {
+    const fn new(what: What, held: String) -> Self {
+        Self { what, held, arguments: Arguments::new(), signed: Vec::new() }
+    }
+
     fn is(&self, part: Part) -> bool {
         match (&self.what, part) {
             (What::Thinking, Part::Thinking) | (What::Text, Part::Text) => true,
@@ -84,7 +91,7 @@ impl Flow {
     /// A tool call begins.
     pub(super) fn begin(&mut self, call: u32, id: &str, name: &str, sink: Sink<'_>) {
         let what = What::Tool { call, id: id.to_owned(), name: name.to_owned() };
-        self.waiting.push_back(Block { what, held: String::new(), arguments: Arguments::default() });
+        self.waiting.push_back(Block::new(what, String::new()));
         self.advance(sink);
     }
 
@@ -109,8 +116,22 @@ impl Flow {
                 (None, Part::Tool(_)) => return,
                 (None, _) => {
                     let what = if part == Part::Text { What::Text } else { What::Thinking };
-                    self.waiting.push_back(Block { what, held: text.to_owned(), arguments: Arguments::default() });
+                    self.waiting.push_back(Block::new(what, text.to_owned()));
                 }
+            }
+        }
+        self.advance(sink);
+    }
+
+    /// What was just thought is this block, as its vendor signed it.
+    pub(super) fn sign(&mut self, block: &Value, sink: Sink<'_>) {
+        let last = self.waiting.back_mut().or(self.open.as_mut());
+        match last.filter(|last| last.is(Part::Thinking)) {
+            Some(last) => last.signed.push(block.clone()),
+            None => {
+                let mut thought = Block::new(What::Thinking, String::new());
+                thought.signed.push(block.clone());
+                self.waiting.push_back(thought);
             }
         }
         self.advance(sink);
@@ -149,7 +170,7 @@ impl Flow {
         if let (What::Tool { .. }, Some(text)) = (&block.what, block.arguments.rest()) {
             sink(Step::Delta { index, what: &block.what, text: &text });
         }
-        sink(Step::Close { index, what: &block.what, thought: &block.held });
+        sink(Step::Close { index, what: &block.what, thought: &block.held, signed: &block.signed });
     }
 }
 
@@ -166,7 +187,7 @@ fn deliver(block: &mut Block, index: usize, text: &str, sink: Sink<'_>) {
 }
 
 /// The arguments of a call as they come in: whether they are an object, and whether it is whole.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Arguments {
     begun: bool,
     depth: usize,
@@ -177,6 +198,10 @@ struct Arguments {
 }
 
 impl Arguments {
+    const fn new() -> Self {
+        Self { begun: false, depth: 0, quoted: false, escaped: false, odd: String::new() }
+    }
+
     /// Takes a piece; says whether it may be passed on as it is.
     fn take(&mut self, text: &str) -> bool {
         if !self.begun {

@@ -171,6 +171,7 @@ fn assistant(
     out: &mut Vec<Value>,
 ) -> Result<()> {
     let (mut said, mut thought, mut calls) = (None::<String>, String::new(), Vec::new());
+    let mut signed = Vec::new();
     for (block, value) in blocks.into_iter().enumerate() {
         let at = At { message, block, inner: None };
         let mut map = object(value, at)?;
@@ -181,13 +182,20 @@ fn assistant(
             "thinking" => {
                 let visible = text(&mut map, "thinking", at)?;
                 let signature = text(&mut map, "signature", at)?;
-                match seal::thought(sealer, &signature).filter(|sealed| visible.is_empty() || *sealed == visible) {
-                    Some(sealed) => thought.push_str(&sealed),
+                let opened = seal::thought(sealer, &signature);
+                match opened.filter(|(sealed, _)| visible.is_empty() || *sealed == visible) {
+                    Some((sealed, mut blocks)) => {
+                        thought.push_str(&sealed);
+                        signed.append(&mut blocks);
+                    }
                     None => distrust(notes, format_args!("{at}.signature"), FORGED)?,
                 }
             }
             "redacted_thinking" => match seal::thought(sealer, &text(&mut map, "data", at)?) {
-                Some(sealed) => thought.push_str(&sealed),
+                Some((sealed, mut blocks)) => {
+                    thought.push_str(&sealed);
+                    signed.append(&mut blocks);
+                }
                 None => distrust(notes, format_args!("{at}.data"), FORGED)?,
             },
             "tool_use" => calls.push(tool_use(map, at)?),
@@ -206,6 +214,9 @@ fn assistant(
     turn.insert("content".into(), content.map_or(Value::Null, Value::from));
     if !thought.is_empty() {
         turn.insert("reasoning_content".into(), thought.into());
+    }
+    if !signed.is_empty() {
+        turn.insert("thinking_blocks".into(), signed.into());
     }
     if !calls.is_empty() {
         turn.insert("tool_calls".into(), calls.into());

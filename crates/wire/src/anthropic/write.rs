@@ -74,6 +74,7 @@ impl Writer {
                     self.flow.say(Part::Thinking, text, sink);
                 }
             }
+            Event::Thought { choice: 0, block } if self.thinking != Thinking::Hidden => self.flow.sign(block, sink),
             Event::ToolStart { choice: 0, index, id, name } => {
                 self.end.called = true;
                 self.flow.begin(*index, id, name, sink);
@@ -195,11 +196,11 @@ impl Write for Writer {
             self.take(event, &mut |step| match step {
                 Step::Open { .. } => held.clear(),
                 Step::Delta { text, .. } => held.push_str(text),
-                Step::Close { what, thought, .. } => content.push(match what {
+                Step::Close { what, thought, signed, .. } => content.push(match what {
                     What::Text => json!({ "type": "text", "text": held }),
                     What::Thinking => {
                         let visible = if shown == Thinking::Shown { thought } else { "" };
-                        json!({ "type": "thinking", "thinking": visible, "signature": seal::sign(&*sealer, thought) })
+                        json!({ "type": "thinking", "thinking": visible, "signature": seal::sign(&*sealer, thought, signed) })
                     }
                     What::Tool { id, name, .. } => {
                         json!({ "type": "tool_use", "id": id, "name": name, "input": input(&held) })
@@ -234,9 +235,9 @@ fn step_frames(step: &Step<'_>, sealer: &dyn Sealer, shown: Thinking, out: &mut 
             What::Thinking => {}
             What::Tool { .. } => out(delta(*index, "input_json_delta", "partial_json", text)),
         },
-        Step::Close { index, what, thought } => {
+        Step::Close { index, what, thought, signed } => {
             if **what == What::Thinking {
-                out(delta(*index, "signature_delta", "signature", &seal::sign(sealer, thought)));
+                out(delta(*index, "signature_delta", "signature", &seal::sign(sealer, thought, signed)));
             }
             out(frame("content_block_stop", &format!(r#"{{"type":"content_block_stop","index":{index}}}"#)));
         }

@@ -9,7 +9,7 @@ use super::{
     answer::{kept, of_response},
 };
 use crate::{
-    anthropic::{self, backend},
+    anthropic::{self, backend::Told},
     openai::chat::Finish,
     sse::{Cut, Frame, Splitter},
     upstream_error,
@@ -21,16 +21,14 @@ pub struct Stream {
     dialect: Dialect,
     splitter: Splitter,
     events: u64,
-    closed: bool,
-    usage: Option<Usage>,
-    finish: Option<Finish>,
+    told: Told,
     kept: Option<String>,
 }
 
 impl Stream {
     /// A stream that has not begun.
     pub fn new(dialect: Dialect) -> Self {
-        Self { dialect, splitter: Splitter::default(), events: 0, closed: false, usage: None, finish: None, kept: None }
+        Self { dialect, splitter: Splitter::default(), events: 0, told: Told::default(), kept: None }
     }
 
     /// Takes what came and gives `out` what goes to the caller: the same bytes, event by event.
@@ -70,22 +68,17 @@ impl Stream {
         let rest = self.splitter.rest();
         // A piece of an event is none: a fault that follows would be taken for the rest of it. The last event may lack
         // the blank line that ends it.
-        if self.closed {
+        if self.told.over {
             return Ok(());
         }
         let (events, read) = (self.events, self.judge(&rest));
-        if self.closed && read.is_ok() {
+        if self.told.over && read.is_ok() {
             out(rest);
             out(Bytes::from_static(b"\n\n"));
             return Ok(());
         }
         self.events = events;
-        let message = if self.events == 0 {
-            "The backend's stream ended before its first event."
-        } else {
-            "The backend's stream broke off before the answer was complete."
-        };
-        Err(Fault::new(Kind::UpstreamTruncated, message).sent(Sent::Yes))
+        Err(upstream_error::broke_off(events))
     }
 
     /// Writes a fault into the stream, in its dialect; nothing follows it.
@@ -107,7 +100,7 @@ impl Stream {
 
     /// Whether the end came: nothing that follows matters.
     pub const fn is_closed(&self) -> bool {
-        self.closed
+        self.told.over
     }
 
     /// How many events came; comments are none, and what Anthropic sends to keep a connection alive is one.
@@ -117,12 +110,12 @@ impl Stream {
 
     /// What was used, as the vendor last said.
     pub const fn usage(&self) -> Option<Usage> {
-        self.usage
+        self.told.usage
     }
 
     /// Why the answer ended, once that is known.
     pub const fn finish(&self) -> Option<Finish> {
-        self.finish
+        self.told.finish
     }
 
     /// The id of the response that the vendor keeps, once it is known.
@@ -142,23 +135,9 @@ impl Stream {
         let said: Value = serde_json::from_slice(data).unwrap_or_default();
         let kind = said["type"].as_str().map(str::to_owned).or(named).unwrap_or_default();
         match self.dialect {
-            Dialect::Messages => self.message(&kind, &said, data),
+            Dialect::Messages => self.told.take(&kind, &said, data),
             Dialect::Responses => self.response(&kind, &said, data),
         }
-    }
-
-    fn message(&mut self, kind: &str, said: &Value, data: &[u8]) -> Result<()> {
-        match kind {
-            "error" => return Err(backend::fault(data)),
-            "message_start" => self.used(&said["message"]["usage"]),
-            "message_delta" => {
-                self.used(&said["usage"]);
-                self.finish = said["delta"]["stop_reason"].as_str().map(backend::finish).or(self.finish);
-            }
-            "message_stop" => self.closed = true,
-            _ => {}
-        }
-        Ok(())
     }
 
     fn response(&mut self, kind: &str, said: &Value, data: &[u8]) -> Result<()> {
@@ -171,17 +150,11 @@ impl Stream {
             "response.created" => self.kept = kept(&said["response"]).map(|kept| kept.id),
             "response.completed" | "response.incomplete" | "response.failed" | "response.cancelled" => {
                 let told = of_response(&said["response"]);
-                (self.usage, self.finish, self.closed) = (told.usage, told.finish, true);
+                self.told = Told { usage: told.usage, finish: told.finish, over: true };
             }
             _ => {}
         }
         Ok(())
-    }
-
-    fn used(&mut self, said: &Value) {
-        if said.is_object() {
-            self.usage = Some(backend::usage(said, self.usage.unwrap_or_default()));
-        }
     }
 }
 

@@ -41,7 +41,7 @@ impl Sealer for Plain {
     }
 }
 
-fn told() -> Told {
+pub(crate) fn told() -> Told {
     Told {
         id: "resp_0123456789abcdef".into(),
         created_at: 1_700_000_000,

@@ -2,5 +2,6 @@
 
 mod answers;
 mod backend;
+mod caches;
 mod calls;
 mod talk;

@@ -2,13 +2,14 @@
 
 use bytes::Bytes;
 use serde_json::Value;
-use types::{Fault, Kind, Result, Sent, Usage};
+use types::{Result, Usage};
 
-use super::{answer, bad, fault, finish};
+use super::{Told, answer, bad};
 use crate::{
     events::Event,
     openai::chat::Finish,
     sse::{Frame, Splitter},
+    upstream_error,
 };
 
 /// Thinking that is longer is told and not kept for its signature.
@@ -21,9 +22,7 @@ pub struct Stream {
     created: u64,
     events: u64,
     begun: bool,
-    closed: bool,
-    usage: Option<Usage>,
-    finish: Option<Finish>,
+    told: Told,
     /// The tool calls so far, by the number of their block.
     calls: Vec<u64>,
     /// The block of thinking that is open, gathered.
@@ -52,23 +51,15 @@ impl Stream {
     /// `UpstreamTruncated` when the end came before the answer's end.
     pub fn end(&mut self, out: &mut dyn FnMut(Event)) -> Result<()> {
         let rest = self.splitter.rest();
-        if !self.closed && !rest.trim_ascii().is_empty() {
+        if !self.told.over && !rest.trim_ascii().is_empty() {
             self.frame(&rest, out)?;
         }
-        if self.closed {
-            return Ok(());
-        }
-        let message = if self.events == 0 {
-            "The backend's stream ended before its first event."
-        } else {
-            "The backend's stream broke off before the answer was complete."
-        };
-        Err(Fault::new(Kind::UpstreamTruncated, message).sent(Sent::Yes))
+        if self.told.over { Ok(()) } else { Err(upstream_error::broke_off(self.events)) }
     }
 
     /// Whether the end came: nothing that follows matters.
     pub const fn is_closed(&self) -> bool {
-        self.closed
+        self.told.over
     }
 
     /// How many events came; what only keeps the connection alive is one too.
@@ -78,26 +69,25 @@ impl Stream {
 
     /// What was used, as was last said.
     pub const fn usage(&self) -> Option<Usage> {
-        self.usage
+        self.told.usage
     }
 
     /// Why the answer ended, once that is known.
     pub const fn finish(&self) -> Option<Finish> {
-        self.finish
+        self.told.finish
     }
 
     fn frame(&mut self, frame: &[u8], out: &mut dyn FnMut(Event)) -> Result<()> {
         let read = Frame::read(frame);
-        let Some(data) = read.data.as_deref().filter(|_| !self.closed) else { return Ok(()) };
+        let Some(data) = read.data.as_deref().filter(|_| !self.told.over) else { return Ok(()) };
         let said: Value = serde_json::from_slice(data).map_err(|_| bad("an event of the stream is not JSON"))?;
         self.events += 1;
-        match said["type"].as_str().unwrap_or_default() {
-            "error" => return Err(fault(data)),
+        let kind = said["type"].as_str().unwrap_or_default();
+        self.told.take(kind, &said, data)?;
+        match kind {
             "message_start" => {
-                let message = &said["message"];
-                self.used(&message["usage"]);
                 if !std::mem::replace(&mut self.begun, true) {
-                    out(answer::start(message, self.created));
+                    out(answer::start(&said["message"], self.created));
                 }
             }
             "content_block_start" => self.open(&said, out),
@@ -108,15 +98,12 @@ impl Stream {
                 }
             }
             "message_delta" => {
-                self.used(&said["usage"]);
-                if let Some(reason) = said["delta"]["stop_reason"].as_str() {
-                    self.finish = Some(finish(reason));
-                    out(Event::Finish { choice: 0, reason: finish(reason) });
+                if let (true, Some(reason)) = (said["delta"]["stop_reason"].is_string(), self.told.finish) {
+                    out(Event::Finish { choice: 0, reason });
                 }
             }
             "message_stop" => {
-                self.closed = true;
-                if let Some(usage) = self.usage {
+                if let Some(usage) = self.told.usage {
                     out(Event::Usage(usage));
                 }
                 out(Event::Done);
@@ -124,12 +111,6 @@ impl Stream {
             _ => {}
         }
         Ok(())
-    }
-
-    fn used(&mut self, said: &Value) {
-        if said.is_object() {
-            self.usage = Some(answer::usage(said, self.usage.unwrap_or_default()));
-        }
     }
 
     fn open(&mut self, said: &Value, out: &mut dyn FnMut(Event)) {

@@ -130,12 +130,7 @@ impl Stream {
             return Ok(());
         }
         if self.state.finish.is_none() {
-            let message = if self.state.events == 0 {
-                "The backend's stream ended before its first event."
-            } else {
-                "The backend's stream broke off before the answer was complete."
-            };
-            return Err(Fault::new(FaultKind::UpstreamTruncated, message).sent(Sent::Yes));
+            return Err(upstream_error::broke_off(self.state.events));
         }
         self.state.close(&self.context, out);
         Ok(())

@@ -71,6 +71,18 @@ fn thinking_between_texts_is_a_block_of_its_own() {
 }
 
 #[test]
+fn a_thought_that_its_vendor_keeps_to_itself_is_a_block_without_text_that_comes_back_whole() {
+    let redacted = json!({"type": "redacted_thinking", "data": "hidden"});
+    let (streamed, whole) = run(vec![Event::Thought { choice: 0, block: redacted.clone() }, text("1")]);
+    assert_eq!(streamed, whole);
+    assert_eq!(whole["content"][0]["thinking"], "");
+    let replay =
+        json!({"model": "m", "max_tokens": 5, "messages": [{"role": "assistant", "content": whole["content"]}]});
+    let chat: Value = serde_json::from_slice(&read(&replay.to_string()).unwrap().chat).unwrap();
+    assert_eq!(chat["messages"][0], json!({"role": "assistant", "content": "1", "thinking_blocks": [redacted]}));
+}
+
+#[test]
 fn very_long_thinking_goes_on_in_another_block() {
     let piece = "thought ".repeat(1 << 14);
     let (streamed, whole) = run(vec![thought(&piece); 20]);

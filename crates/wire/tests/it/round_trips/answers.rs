@@ -66,7 +66,7 @@ const DOORS: &[Door] = &[
             json!({"model": "m", "max_tokens": 5, "messages": [{"role": "user", "content": "x"},
                 {"role": "assistant", "content": whole["content"]}]})
         }),
-        signs: false,
+        signs: true,
     },
     Door {
         read: |body| completions::read(body, None, &strict, &Limits::default()),

@@ -5,7 +5,12 @@ use bytes::Bytes;
 use proptest::prelude::*;
 use serde_json::{Value, json};
 use types::Result;
-use wire::{bedrock, cohere, gemini, heard::Heard, json::Limits, openai::completions};
+use wire::{
+    bedrock, cohere, gemini,
+    heard::Heard,
+    json::Limits,
+    openai::{completions, responses},
+};
 
 use super::talk::{Part, Said, Talk, failing, named, put, talk, words};
 use crate::{doors::strict, support::cases};
@@ -13,27 +18,58 @@ use crate::{doors::strict, support::cases};
 const LIMITS: Limits = Limits { max_depth: 64, max_members: 100_000 };
 
 /// A door that takes conversations.
-struct Door {
+pub(super) struct Door {
     /// How it says a conversation.
-    write: fn(&Talk) -> Value,
-    read: fn(&Bytes) -> Result<Heard>,
+    pub write: fn(&Talk) -> Value,
+    pub read: fn(&Bytes) -> Result<Chat>,
     /// How it has a tool's result said in a chat.
-    result: fn(&str, bool) -> String,
+    pub result: fn(&str, bool) -> String,
+    /// Whether it can say at which words to stop.
+    stops: bool,
 }
 
-const DOORS: &[Door] = &[
+/// A call as chat has it, and what it lacks.
+pub(super) type Chat = (Bytes, Vec<String>);
+
+fn heard(heard: Result<Heard>) -> Result<Chat> {
+    heard.map(|heard| (heard.chat, heard.dropped))
+}
+
+pub(super) const DOORS: &[Door] = &[
     Door {
         write: of_gemini,
-        read: |body| gemini::read(body, "m", gemini::Way::Whole, &strict, &LIMITS),
+        read: |body| heard(gemini::read(body, "m", gemini::Way::Whole, &strict, &LIMITS)),
         result: in_json,
+        stops: true,
     },
-    Door { write: of_cohere, read: |body| cohere::read(body, None, &strict, &LIMITS), result: failing },
+    Door {
+        write: of_cohere,
+        read: |body| heard(cohere::read(body, None, &strict, &LIMITS)),
+        result: failing,
+        stops: true,
+    },
     Door {
         write: of_bedrock,
-        read: |body| bedrock::read(body, "m", bedrock::Way::Whole, &strict, &LIMITS),
+        read: |body| heard(bedrock::read(body, "m", bedrock::Way::Whole, &strict, &LIMITS)),
         result: failing,
+        stops: true,
     },
-    Door { write: of_anthropic, read: crate::anthropic::read_bytes, result: crate::anthropic::failing },
+    Door {
+        write: of_anthropic,
+        read: |body| heard(crate::anthropic::read_bytes(body)),
+        result: crate::anthropic::failing,
+        stops: true,
+    },
+    Door {
+        write: of_responses,
+        read: |body| {
+            let request = responses::Request::read(body, None, &strict, &LIMITS)?;
+            request.heard(&crate::responses::told()).map(|heard| (heard.chat, heard.dropped))
+        },
+        result: failing,
+        stops: false,
+    },
+    Door { write: Talk::chat, read: |body| Ok((body.clone(), Vec::new())), result: failing, stops: true },
 ];
 
 /// Google's results are objects.
@@ -283,18 +319,73 @@ pub(super) fn of_anthropic(talk: &Talk) -> Value {
     body
 }
 
+fn of_responses(talk: &Talk) -> Value {
+    let parts = |parts: &[Part]| -> Vec<Value> {
+        let part = |part: &Part| match part {
+            Part::Text(text) => json!({"type": "input_text", "text": text}),
+            Part::Picture(data) => {
+                json!({"type": "input_image", "image_url": format!("data:image/png;base64,{data}")})
+            }
+        };
+        parts.iter().map(part).collect()
+    };
+    let mut input = Vec::new();
+    for exchange in &talk.exchanges {
+        input.push(json!({"role": "user", "content": parts(&exchange.user)}));
+        let Said { thought, text, calls } = &exchange.model;
+        if !thought.is_empty() {
+            let content = json!([{"type": "reasoning_text", "text": thought}]);
+            input.push(json!({"type": "reasoning", "id": "rs_1", "summary": [], "content": content}));
+        }
+        if !text.is_empty() {
+            let content = json!([{"type": "output_text", "text": text, "annotations": []}]);
+            input.push(json!({"type": "message", "role": "assistant", "content": content}));
+        }
+        input.extend(calls.iter().map(|call| {
+            json!({"type": "function_call", "call_id": call.id, "name": call.name, "arguments": call.arguments.to_string()})
+        }));
+        input.extend(calls.iter().zip(&exchange.results).map(|(call, (text, failed))| {
+            json!({"type": "function_call_output", "call_id": call.id, "output": failing(text, *failed)})
+        }));
+    }
+    input.push(json!({"role": "user", "content": parts(&talk.ask)}));
+    let settings = &talk.settings;
+    let mut body = json!({"model": "m", "input": input, "max_output_tokens": settings.max_tokens});
+    let tool = |tool: &super::talk::Tool| {
+        let mut said = named(tool, "parameters");
+        said["type"] = "function".into();
+        said
+    };
+    let format = |schema: &Value| json!({"format": {"type": "json_schema", "name": "n", "schema": schema}});
+    put(
+        &mut body,
+        [
+            ("instructions", talk.system.clone().map(Value::from)),
+            ("temperature", settings.temperature().map(Value::from)),
+            ("top_p", settings.top_p().map(Value::from)),
+            ("reasoning", settings.effort.map(|effort| json!({ "effort": effort }))),
+            ("text", settings.schema.as_ref().map(format)),
+            ("tools", (!talk.tools.is_empty()).then(|| talk.tools.iter().map(tool).collect())),
+            ("tool_choice", settings.must_call.then(|| "required".into())),
+        ],
+    );
+    body
+}
+
 proptest! {
     #![proptest_config(cases(200))]
 
     #[test]
     fn a_conversation_becomes_the_chat_that_says_the_same(talk in talk()) {
         for door in DOORS {
+            let mut talk = talk.clone();
+            if !door.stops {
+                talk.settings.stop.clear();
+            }
             let body = Bytes::from((door.write)(&talk).to_string());
-            let heard = (door.read)(&body).map_err(|fault| TestCaseError::fail(format!("{fault}")))?;
-            talk.is_in(&serde_json::from_slice(&heard.chat).unwrap(), door.result)?;
-            prop_assert!(heard.dropped.is_empty(), "{:?}", heard.dropped);
-            // Prompts are kept in caches by their bytes.
-            prop_assert_eq!(&(door.read)(&body).unwrap().chat, &heard.chat);
+            let (chat, dropped) = (door.read)(&body).map_err(|fault| TestCaseError::fail(format!("{fault}")))?;
+            talk.is_in(&serde_json::from_slice(&chat).unwrap(), door.result)?;
+            prop_assert!(dropped.is_empty(), "{:?}", dropped);
         }
     }
 

@@ -134,7 +134,7 @@ pub(super) fn said() -> impl Strategy<Value = Said> {
     })
 }
 
-fn exchange() -> impl Strategy<Value = Exchange> {
+pub(super) fn exchange() -> impl Strategy<Value = Exchange> {
     (vec(part(), 1..3), said(), vec((words(), any::<bool>()), 3)).prop_map(|(user, model, mut results)| {
         results.truncate(model.calls.len());
         Exchange { user, model, results }
