@@ -243,7 +243,7 @@ async fn auto(gateway: &Gateway, ticket: &Ticket, model: &Arc<str>, policy: Rout
             if list.is_empty() && chats && entry.servings_of(Operation::Chat).next().is_some() {
                 list.push(by_router());
             }
-            nobody(&entry, ticket)
+            return Candidates::of(list).ok_or_else(|| nobody(&entry, ticket));
         }
         Ok(Lookup::Unknown) => {
             list.extend(vendor(ticket, model));
