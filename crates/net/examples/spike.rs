@@ -52,7 +52,7 @@ impl Proxy {
         } else {
             Body::Stream(Box::new(Passed(reply.body)))
         };
-        Ok(Response { status: reply.status, headers: reply.headers.to_map(), body })
+        Ok(Response { status: reply.status, headers: (&reply.headers.to_map()).into(), body })
     }
 }
 

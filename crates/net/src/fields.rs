@@ -16,7 +16,7 @@ pub struct Fields {
     lengths: u64,
 }
 
-const fn bit(length: u32) -> u64 {
+pub(crate) const fn bit(length: u32) -> u64 {
     1 << (length & 63)
 }
 
@@ -38,6 +38,10 @@ impl Field {
 pub struct Value<'a>(&'a [u8]);
 
 impl<'a> Value<'a> {
+    pub(crate) const fn new(bytes: &'a [u8]) -> Self {
+        Self(bytes)
+    }
+
     /// The value as it came.
     pub const fn as_bytes(self) -> &'a [u8] {
         self.0

@@ -1,8 +1,8 @@
 //! What a service gets and gives: a request, a response, and bodies that are whole or that stream.
 
-use crate::{Fields, RecvBody};
+use crate::{AnswerHeaders, Fields, RecvBody};
 use bytes::Bytes;
-use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri, Version};
+use http::{Method, StatusCode, Uri, Version};
 use std::{
     future::Future,
     net::SocketAddr,
@@ -38,7 +38,7 @@ pub struct Response {
     /// The status.
     pub status: StatusCode,
     /// The headers. `content-length`, `transfer-encoding`, `connection` and `date` are this crate's own business.
-    pub headers: HeaderMap,
+    pub headers: AnswerHeaders,
     /// The body.
     pub body: Body,
 }
@@ -46,18 +46,18 @@ pub struct Response {
 impl Response {
     /// A response without headers and body.
     pub fn new(status: StatusCode) -> Self {
-        Self { status, headers: HeaderMap::new(), body: Body::Whole(SendBody::empty()) }
+        Self { status, headers: AnswerHeaders::new(), body: Body::Whole(SendBody::empty()) }
     }
 
     /// A response with a whole body of this type.
     pub fn whole(status: StatusCode, content_type: &'static str, body: impl Into<SendBody>) -> Self {
-        let response = Self { status, headers: HeaderMap::new(), body: Body::Whole(body.into()) };
-        response.header(http::header::CONTENT_TYPE, HeaderValue::from_static(content_type))
+        let response = Self { status, headers: AnswerHeaders::new(), body: Body::Whole(body.into()) };
+        response.header("content-type", content_type)
     }
 
     /// Sets a header, in place of an older value.
     #[must_use]
-    pub fn header(mut self, name: HeaderName, value: HeaderValue) -> Self {
+    pub fn header(mut self, name: impl AsRef<str>, value: impl AsRef<[u8]>) -> Self {
         self.headers.insert(name, value);
         self
     }

@@ -9,10 +9,10 @@ use std::{
 };
 
 use http::{
-    HeaderMap, HeaderName, HeaderValue, Method, StatusCode,
+    Method, StatusCode,
     header::{ALLOW, CONTENT_ENCODING, CONTENT_TYPE, RETRY_AFTER},
 };
-use net::{Body, Fields, Request, Response, Value};
+use net::{AnswerHeaders, Body, Fields, Request, Response, Value};
 use types::{Fault, Kind, Result, SendBody};
 
 use crate::{
@@ -29,10 +29,10 @@ use crate::{
 };
 
 /// The header that carries our id of the request, in every answer.
-const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+const REQUEST_ID: &str = "x-request-id";
 
 /// Where Anthropic's SDKs look for it.
-const ANTHROPIC_REQUEST_ID: HeaderName = HeaderName::from_static("request-id");
+const ANTHROPIC_REQUEST_ID: &str = "request-id";
 
 /// Answers one request. Whatever happens inside, the caller gets an answer and the trail is settled once.
 pub(crate) async fn serve(gateway: &Gateway, request: Request) -> Response {
@@ -214,19 +214,19 @@ pub(crate) async fn contain<F: Future + Unpin>(mut work: F) -> Result<F::Output>
 }
 
 /// A fault as the door's clients read it, with the headers that belong to it.
-pub(crate) fn refuse(door: Option<Door>, fault: &Fault, request_id: &str) -> (StatusCode, HeaderMap, SendBody) {
+pub(crate) fn refuse(door: Option<Door>, fault: &Fault, request_id: &str) -> (StatusCode, AnswerHeaders, SendBody) {
     let (status, kind, body) = doors::foreign::fault(door, fault, request_id);
     let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-    let mut headers = HeaderMap::with_capacity(6);
-    headers.insert(CONTENT_TYPE, HeaderValue::from_static(kind));
+    let mut headers = AnswerHeaders::new();
+    headers.insert(CONTENT_TYPE, kind);
     if matches!(door, Some(Door::Converse | Door::ConverseStream)) {
-        headers.insert("x-amzn-errortype", HeaderValue::from_static(wire::bedrock::error_type(fault)));
+        headers.insert("x-amzn-errortype", wire::bedrock::error_type(fault));
     }
     if let Some(wait) = fault.retry_after {
-        headers.insert(RETRY_AFTER, HeaderValue::from(wait.as_secs() + u64::from(wait.subsec_nanos() > 0)));
+        headers.insert(RETRY_AFTER, (wait.as_secs() + u64::from(wait.subsec_nanos() > 0)).to_string());
     }
     if fault.kind == Kind::MethodNotAllowed
-        && let Some(allowed) = fault.detail.as_deref().and_then(|allowed| HeaderValue::from_str(allowed).ok())
+        && let Some(allowed) = fault.detail.as_deref()
     {
         headers.insert(ALLOW, allowed);
     }
@@ -234,7 +234,7 @@ pub(crate) fn refuse(door: Option<Door>, fault: &Fault, request_id: &str) -> (St
     (status, headers, body.into())
 }
 
-fn finish(status: StatusCode, headers: HeaderMap, body: SendBody, mut trail: Trail) -> Response {
+fn finish(status: StatusCode, headers: AnswerHeaders, body: SendBody, mut trail: Trail) -> Response {
     trail.record.status = status.as_u16();
     let door = trail.route.and_then(Route::door);
     let response = stamp(Response { status, headers, body: Body::Whole(body) }, &trail.request_id, door);
@@ -243,18 +243,17 @@ fn finish(status: StatusCode, headers: HeaderMap, body: SendBody, mut trail: Tra
 }
 
 fn stamp(mut response: Response, request_id: &str, door: Option<Door>) -> Response {
-    if let Ok(id) = HeaderValue::from_str(request_id) {
-        if door == Some(Door::Messages) {
-            response.headers.insert(ANTHROPIC_REQUEST_ID, id.clone());
-        }
-        response.headers.insert(REQUEST_ID, id);
+    if door == Some(Door::Messages) {
+        response.headers.insert(ANTHROPIC_REQUEST_ID, request_id);
     }
+    response.headers.insert(REQUEST_ID, request_id);
     response
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use http::HeaderName;
 
     #[test]
     fn a_body_must_say_that_it_is_json_and_come_unpacked() {

@@ -3,7 +3,7 @@
 use super::gate::{Flight, Talk};
 use crate::{Abort, Body, Fields, RecvBody, Request, Response, Service, StreamBody, upstream::Segments};
 use bytes::Bytes;
-use http::{StatusCode, header};
+use http::StatusCode;
 use http_body::{Frame, SizeHint};
 use hyper::{body::Incoming, service::HttpService};
 use std::{
@@ -74,11 +74,7 @@ fn write(response: Response, flight: Flight) -> http::Response<Outflow> {
     };
     let mut out = http::Response::new(Outflow { kind, _flight: flight });
     *out.status_mut() = response.status;
-    *out.headers_mut() = response.headers;
-    let headers = out.headers_mut();
-    headers.remove(header::CONTENT_LENGTH);
-    headers.remove(header::TRANSFER_ENCODING);
-    headers.remove(header::CONNECTION);
+    *out.headers_mut() = response.headers.to_map();
     out
 }
 

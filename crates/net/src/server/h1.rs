@@ -13,7 +13,7 @@ use crate::{Body, RecvBody, Request, Response, Service, io::Io, sending::Sending
 use answer::{Facts, Flow};
 use bytes::Bytes;
 use head::{Head, Refused};
-use http::{Method, Version, header};
+use http::{Method, Version};
 use line::Next;
 use std::{
     future::{Future, poll_fn},
@@ -100,7 +100,7 @@ async fn answer<S: Service>(
     // An answer before the end of the request ends the connection, and says so: what came of it cannot be told from
     // the next request, and a caller who is not told sends that into the closing.
     let unread = line.lock().is_unread();
-    let last = response.headers.get(header::CONNECTION).is_some_and(|value| value == "close");
+    let last = response.headers.closes();
     // A caller of HTTP/1.0 knows the end of a stream by the end of the connection.
     let endless = version == Version::HTTP_10 && matches!(response.body, Body::Stream(_));
     let close = !keep || unread || last || endless || common.drain.is_draining();

@@ -1,7 +1,7 @@
 //! `GET /v1/files/{id}`: a result that was asked for as an address, as long as it is kept.
 
 use http::{
-    HeaderMap, HeaderValue, StatusCode,
+    StatusCode,
     header::{CACHE_CONTROL, CONTENT_TYPE},
 };
 use std::{
@@ -10,7 +10,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use net::{Abort, StreamBody};
+use net::{Abort, AnswerHeaders, StreamBody};
 use types::{
     Fault, Kind, Result, SendBody,
     ports::{
@@ -35,17 +35,17 @@ const PART: usize = 256 << 10;
 pub(crate) async fn get(gateway: &Gateway, id: &str) -> Result<Answer> {
     let missing = || Fault::new(Kind::NotFound, "There is no such file here, or not any more.");
     let id = FileId::parse(id).ok_or_else(missing)?;
-    let mut headers = HeaderMap::new();
-    headers.insert(CACHE_CONTROL, HeaderValue::from_static("private, max-age=300"));
+    let mut headers = AnswerHeaders::new();
+    headers.insert(CACHE_CONTROL, "private, max-age=300");
     give(gateway, id, headers).await?.ok_or_else(missing)
 }
 
 /// A kept file as an answer with these headers, if it is there.
-pub(super) async fn give(gateway: &Gateway, id: FileId, mut headers: HeaderMap) -> Result<Option<Answer>> {
+pub(super) async fn give(gateway: &Gateway, id: FileId, mut headers: AnswerHeaders) -> Result<Option<Answer>> {
     let Some(file) = gateway.0.kept.get(&id, crate::clock()).await? else { return Ok(None) };
-    let unknown = HeaderValue::from_static("application/octet-stream");
-    headers.insert(CONTENT_TYPE, HeaderValue::from_str(&file.media_type).unwrap_or(unknown));
-    headers.insert("x-content-type-options", HeaderValue::from_static("nosniff"));
+    headers.insert(CONTENT_TYPE, "application/octet-stream");
+    headers.insert(CONTENT_TYPE, &file.media_type);
+    headers.insert("x-content-type-options", "nosniff");
     let kept = Arc::clone(&gateway.0.kept);
     let first = kept.read(&id, 0, PART).await?;
     if first.len() as u64 == file.size {

@@ -2,10 +2,10 @@
 //! not exist.
 
 use http::{
-    HeaderMap, HeaderValue, StatusCode,
+    StatusCode,
     header::{CACHE_CONTROL, CONTENT_TYPE, LOCATION, RETRY_AFTER},
 };
-use net::Request;
+use net::{AnswerHeaders, Request};
 use policy::credentials::Whose;
 use serde_json::{Value, json};
 use types::{
@@ -27,7 +27,7 @@ use crate::{
 const PAGE: u32 = 20;
 const LONGEST_PAGE: u32 = 100;
 /// When to ask again about a job that is open, in seconds.
-const ASK_AGAIN: HeaderValue = HeaderValue::from_static("2");
+const ASK_AGAIN: &str = "2";
 
 /// Accepts a planned call as a job: writes it down, and answers with the job.
 ///
@@ -54,10 +54,8 @@ pub(crate) async fn accept(gateway: &Gateway, plan: &Plan, call: &Call, stored: 
     gateway.0.desk.ring();
     let mut answer = shown(&job, StatusCode::ACCEPTED);
     if let Answer::Whole { headers, .. } = &mut answer {
-        headers.insert("preference-applied", HeaderValue::from_static("respond-async"));
-        if let Ok(place) = HeaderValue::from_str(&format!("/v1/jobs/{}", job.id)) {
-            headers.insert(LOCATION, place);
-        }
+        headers.insert("preference-applied", "respond-async");
+        headers.insert(LOCATION, format!("/v1/jobs/{}", job.id));
     }
     Ok(answer)
 }
@@ -90,9 +88,9 @@ pub(crate) async fn result(gateway: &Gateway, request: &Request, id: &str) -> Re
         JobResult::File(id) => return files::give(gateway, id, private()).await?.ok_or_else(missing),
     };
     let mut headers = private();
-    let unknown = HeaderValue::from_static("application/octet-stream");
-    headers.insert(CONTENT_TYPE, HeaderValue::from_str(&kind).unwrap_or(unknown));
-    headers.insert("x-content-type-options", HeaderValue::from_static("nosniff"));
+    headers.insert(CONTENT_TYPE, "application/octet-stream");
+    headers.insert(CONTENT_TYPE, &kind);
+    headers.insert("x-content-type-options", "nosniff");
     Ok(Answer::Whole { status: StatusCode::OK, headers, body })
 }
 
@@ -180,16 +178,16 @@ fn missing() -> Box<Fault> {
     Fault::new(Kind::NotFound, "There is no such job, or not any more.")
 }
 
-pub(super) fn private() -> HeaderMap {
-    let mut headers = HeaderMap::new();
-    headers.insert(CACHE_CONTROL, HeaderValue::from_static("private, no-store"));
+pub(super) fn private() -> AnswerHeaders {
+    let mut headers = AnswerHeaders::new();
+    headers.insert(CACHE_CONTROL, "private, no-store");
     headers
 }
 
 /// A job as an answer.
 fn shown(job: &Job, status: StatusCode) -> Answer {
     let mut headers = private();
-    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    headers.insert(CONTENT_TYPE, "application/json");
     if !job.state.ended() {
         headers.insert(RETRY_AFTER, ASK_AGAIN);
     }

@@ -11,8 +11,8 @@ use std::{
 };
 
 use catalog::Listing;
-use http::{HeaderMap, HeaderValue, header::CONTENT_TYPE};
-use net::Request;
+use http::header::CONTENT_TYPE;
+use net::{AnswerHeaders, Request};
 use types::{Fault, Kind, Result};
 
 use crate::{
@@ -53,8 +53,8 @@ pub(crate) async fn list(gateway: &Gateway, request: &Request, shape: Shape) -> 
     if sheet.is_over() {
         return Ok(Answer::whole(JSON, first));
     }
-    let mut headers = HeaderMap::new();
-    headers.insert(CONTENT_TYPE, HeaderValue::from_static(JSON));
+    let mut headers = AnswerHeaders::new();
+    headers.insert(CONTENT_TYPE, JSON);
     Ok(Answer::Stream { headers, flow: Flow::Models(Box::new(sheet), first) })
 }
 

@@ -2,8 +2,8 @@
 //! deleted. A response of somebody else does not exist.
 
 use bytes::Bytes;
-use http::{HeaderMap, HeaderValue, StatusCode, header::CONTENT_TYPE};
-use net::Request;
+use http::{StatusCode, header::CONTENT_TYPE};
+use net::{AnswerHeaders, Request};
 use policy::credentials::Whose;
 use serde_json::{Value, json};
 use types::{
@@ -237,8 +237,8 @@ pub(super) fn shown(value: &Value) -> Answer {
 
 /// A stream that is there already.
 fn events(body: SendBody) -> Answer {
-    let mut headers: HeaderMap = private();
-    headers.insert(CONTENT_TYPE, HeaderValue::from_static(crate::doors::EVENTS));
+    let mut headers: AnswerHeaders = private();
+    headers.insert(CONTENT_TYPE, crate::doors::EVENTS);
     Answer::Whole { status: StatusCode::OK, headers, body }
 }
 

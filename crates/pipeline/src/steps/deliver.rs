@@ -5,7 +5,8 @@ use std::{sync::Arc, time::Instant};
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use bytes::Bytes;
-use http::{HeaderMap, HeaderValue, StatusCode, header::CONTENT_TYPE};
+use http::{StatusCode, header::CONTENT_TYPE};
+use net::AnswerHeaders;
 use types::{
     Fault, Kind, Result, SendBody, Sent,
     ask::{AudioFormat, Delivery, Made, Outcome, Transcript, TranscriptionAsk},
@@ -123,7 +124,7 @@ impl Site<'_> {
     /// Sound that arrives: passed on if it is what is wanted, else taken whole and converted.
     async fn sound(
         &self,
-        mut headers: HeaderMap,
+        mut headers: AnswerHeaders,
         sound: Box<Sound>,
         format: Option<AudioFormat>,
         events: bool,
@@ -135,7 +136,8 @@ impl Site<'_> {
             }
             let named = format.map(AudioFormat::media_type);
             let kind = kind.or(named).unwrap_or(&sound.claimed_type);
-            headers.insert(CONTENT_TYPE, HeaderValue::from_str(kind).unwrap_or(HeaderValue::from_static("audio/mpeg")));
+            headers.insert(CONTENT_TYPE, "audio/mpeg");
+            headers.insert(CONTENT_TYPE, kind);
             return Ok(Answer::Stream { headers, flow: Flow::Sound(sound, false) });
         }
         let bytes = sound.whole(self.snapshot.config.assets.size, self.until, &self.gateway.0.budget).await?;
@@ -144,7 +146,7 @@ impl Site<'_> {
 
     async fn whole_sound(
         &self,
-        mut headers: HeaderMap,
+        mut headers: AnswerHeaders,
         bytes: Bytes,
         format: Option<AudioFormat>,
         events: bool,
@@ -162,7 +164,7 @@ impl Site<'_> {
             body.push(audio::sound_done(None));
             return Ok(Answer::dressed(headers, crate::doors::EVENTS, body));
         }
-        headers.insert(CONTENT_TYPE, HeaderValue::from_static(kind));
+        headers.insert(CONTENT_TYPE, kind);
         Ok(Answer::Whole { status: StatusCode::OK, headers, body: bytes.into() })
     }
 
@@ -206,7 +208,12 @@ fn is(kind: Option<&str>, format: AudioFormat) -> bool {
     kind.map_or(format == AudioFormat::Pcm, |kind| kind == format.media_type())
 }
 
-async fn transcript(headers: HeaderMap, mut heard: Transcript, ask: &TranscriptionAsk, events: bool) -> Result<Answer> {
+async fn transcript(
+    headers: AnswerHeaders,
+    mut heard: Transcript,
+    ask: &TranscriptionAsk,
+    events: bool,
+) -> Result<Answer> {
     if heard.duration.is_none() {
         heard.duration = conversion::seconds(&ask.file.bytes).await;
     }

@@ -10,13 +10,13 @@ mod spliced;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use http::HeaderMap;
 use policy::{
     health::{Flight, Outcome},
     retry::Next,
 };
 use providers::{Flow, exchange::Exchange};
 
+use net::AnswerHeaders;
 pub(crate) use pictures::{PictureStream, Shown};
 use types::{Fault, Kind, Result, Secret, SendBody, Sent, ask};
 
@@ -30,7 +30,7 @@ use crate::{Gateway, call::Call, metrics::SERVED, trail::Trail, tried::Tried};
 /// What a backend answered.
 pub(crate) struct Reply {
     /// Headers of the backend that a caller may read.
-    pub(crate) headers: HeaderMap,
+    pub(crate) headers: AnswerHeaders,
     /// The answer.
     pub(crate) content: Content,
     /// Members that were taken out of the call for this backend.
@@ -251,7 +251,7 @@ pub(crate) async fn counted(
     call: &wire::native::Call,
     target: String,
     trail: &mut Trail,
-) -> Result<(HeaderMap, SendBody)> {
+) -> Result<(AnswerHeaders, SendBody)> {
     trail.record.backend = Some(attempt.endpoint.backend.clone());
     trail.record.upstream_model = Some(attempt.model.clone());
     let counted = native::count(gateway, attempt, call, target, trail).await;

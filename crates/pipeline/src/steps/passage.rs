@@ -12,7 +12,7 @@ use http::{
     HeaderMap, HeaderName, HeaderValue, Method, StatusCode,
     header::{ACCEPT, CONTENT_ENCODING, CONTENT_TYPE, RETRY_AFTER, USER_AGENT},
 };
-use net::{Fields, Headers, Outgoing, Reply, Request};
+use net::{AnswerHeaders, Fields, Headers, Outgoing, Reply, Request};
 use policy::{
     credentials::Presented,
     health::{Flight, Outcome},
@@ -119,10 +119,10 @@ pub(crate) async fn pass(
 }
 
 /// Headers of an answer that its reader needs.
-fn carry(from: &Fields, to: &mut HeaderMap) {
+fn carry(from: &Fields, to: &mut AnswerHeaders) {
     for name in [CONTENT_TYPE, RETRY_AFTER] {
-        if let Some(value) = from.get(&name).and_then(|value| HeaderValue::from_bytes(value.as_bytes()).ok()) {
-            to.insert(name, value);
+        if let Some(value) = from.get(&name) {
+            to.insert(name, value.as_bytes());
         }
     }
 }

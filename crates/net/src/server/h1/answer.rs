@@ -1,8 +1,8 @@
 //! Writes answers: a head, and a whole body or one that is made while it is written.
 
 use super::Line;
-use crate::{StreamBody, sending::Sending, server::ServerLimits, upstream::is_hop_by_hop};
-use http::{HeaderMap, StatusCode, Version, header};
+use crate::{AnswerHeaders, StreamBody, sending::Sending, server::ServerLimits};
+use http::{StatusCode, Version};
 use std::{
     cell::{Cell, RefCell},
     panic::{AssertUnwindSafe, catch_unwind},
@@ -30,7 +30,7 @@ pub(super) fn is_bodyless(status: StatusCode) -> bool {
 }
 
 /// The head of an answer whose body is known, with room for that.
-pub(super) fn whole(status: StatusCode, headers: &HeaderMap, body: &SendBody, facts: Facts) -> Vec<u8> {
+pub(super) fn whole(status: StatusCode, headers: &AnswerHeaders, body: &SendBody, facts: Facts) -> Vec<u8> {
     let mut out = begin(status, headers, Sending::room(body));
     // To a HEAD nobody knows the length of what was not made.
     let unknown = facts.head_only && body.is_empty();
@@ -43,7 +43,7 @@ pub(super) fn whole(status: StatusCode, headers: &HeaderMap, body: &SendBody, fa
 }
 
 /// The head of an answer that streams.
-pub(super) fn streamed(status: StatusCode, headers: &HeaderMap, facts: Facts) -> Vec<u8> {
+pub(super) fn streamed(status: StatusCode, headers: &AnswerHeaders, facts: Facts) -> Vec<u8> {
     let mut out = begin(status, headers, 512);
     if facts.version != Version::HTTP_10 {
         out.extend_from_slice(b"transfer-encoding: chunked\r\n");
@@ -51,9 +51,8 @@ pub(super) fn streamed(status: StatusCode, headers: &HeaderMap, facts: Facts) ->
     end(out, facts)
 }
 
-fn begin(status: StatusCode, headers: &HeaderMap, room: usize) -> Vec<u8> {
-    let fields: usize = headers.iter().map(|(name, value)| name.as_str().len() + value.len() + 4).sum();
-    let mut out = Vec::with_capacity(fields + room + 160);
+fn begin(status: StatusCode, headers: &AnswerHeaders, room: usize) -> Vec<u8> {
+    let mut out = Vec::with_capacity(headers.lines().len() + room + 160);
     if status == StatusCode::OK {
         out.extend_from_slice(b"HTTP/1.1 200 OK\r\n");
     } else {
@@ -61,14 +60,7 @@ fn begin(status: StatusCode, headers: &HeaderMap, room: usize) -> Vec<u8> {
             out.extend_from_slice(part.as_bytes());
         }
     }
-    for (name, value) in headers.iter() {
-        if *name == header::CONTENT_LENGTH || *name == header::DATE || is_hop_by_hop(name.as_str().as_bytes()) {
-            continue;
-        }
-        for part in [name.as_str().as_bytes(), b": ", value.as_bytes(), b"\r\n"] {
-            out.extend_from_slice(part);
-        }
-    }
+    out.extend_from_slice(headers.lines());
     out
 }
 

@@ -3,8 +3,7 @@
 
 use std::time::{Duration, Instant};
 
-use http::HeaderMap;
-use net::Outgoing;
+use net::{AnswerHeaders, Outgoing};
 use providers::{
     Flow,
     exchange::{Exchange, Got, Send, Step, Takes, To, What, Work},
@@ -138,7 +137,7 @@ enum Answered {
     /// All of it.
     Whole { status: u16, headers: net::Fields, body: net::Held },
     /// Sound that can be passed on as it arrives.
-    Sound(HeaderMap, Box<Sound>),
+    Sound(AnswerHeaders, Box<Sound>),
 }
 
 impl<'a> Run<'a> {
@@ -146,7 +145,7 @@ impl<'a> Run<'a> {
         Self { gateway, attempt, exchange, begun: Instant::now(), done: false, job: trail.diary.is_some() }
     }
 
-    async fn finish(&mut self, first: Send, trail: &mut Trail) -> Result<(HeaderMap, Content)> {
+    async fn finish(&mut self, first: Send, trail: &mut Trail) -> Result<(AnswerHeaders, Content)> {
         let mut send = first;
         loop {
             let answered =

@@ -1,7 +1,7 @@
 //! Calls that pass to a vendor as they came.
 
-use http::{HeaderMap, Method};
-use net::Outgoing;
+use http::Method;
+use net::{AnswerHeaders, Outgoing};
 use types::{Result, SendBody};
 use wire::native;
 
@@ -87,7 +87,7 @@ pub(super) async fn count(
     call: &native::Call,
     target: String,
     trail: &mut Trail,
-) -> Result<(HeaderMap, SendBody)> {
+) -> Result<(AnswerHeaders, SendBody)> {
     let reply = post(gateway, attempt, target, call.encode(&attempt.model), LESS, trail).await?;
     let headers = shown_headers(&reply.headers);
     let held = whole(gateway, attempt, reply.body, trail).await?;

@@ -4,8 +4,8 @@
 use std::{collections::VecDeque, time::Instant};
 
 use bytes::Bytes;
-use http::{HeaderMap, Method, header::CONTENT_TYPE};
-use net::{Fields, Held, Outgoing, RecvBody};
+use http::{Method, header::CONTENT_TYPE};
+use net::{AnswerHeaders, Fields, Held, Outgoing, RecvBody};
 use types::{Fault, Kind, Operation, Result, SendBody, Sent};
 use wire::openai::{chat, embeddings};
 
@@ -72,7 +72,7 @@ pub(super) async fn embeddings(
         Some(most) if call.inputs() > most => embeddings::split(call, most)?,
         _ => vec![call.clone()],
     };
-    let (mut answers, mut dropped, mut headers) = (Vec::with_capacity(calls.len()), Vec::new(), HeaderMap::new());
+    let (mut answers, mut dropped, mut headers) = (Vec::with_capacity(calls.len()), Vec::new(), AnswerHeaders::new());
     for call in &calls {
         let encoded = embeddings::encode(call, dialect, &attempt.model, attempt.ask())?;
         dropped = names(encoded.dropped);
