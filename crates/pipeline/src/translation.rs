@@ -71,7 +71,7 @@ const fn name(door: Door) -> Option<&'static str> {
         Door::Responses => "responses",
         Door::Messages => "messages",
         Door::Gemini => "gemini",
-        Door::CohereChat => "cohere",
+        Door::CohereChat => "cohere_chat",
         Door::Converse => "bedrock",
         Door::ConverseStream
         | Door::Embeddings
