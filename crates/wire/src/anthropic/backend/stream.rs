@@ -85,10 +85,9 @@ impl Stream {
         let kind = said["type"].as_str().unwrap_or_default();
         self.told.take(kind, &said, data)?;
         match kind {
-            "message_start" => {
-                if !std::mem::replace(&mut self.begun, true) {
-                    out(answer::start(&said["message"], self.created));
-                }
+            "message_start" if !self.begun => {
+                self.begun = true;
+                out(answer::start(&said["message"], self.created));
             }
             "content_block_start" => self.open(&said, out),
             "content_block_delta" => self.delta(&said, out),
