@@ -98,6 +98,7 @@ fn times(check: &mut Checker<'_, '_>, from: &config::Routing) {
         (&health, "baseline", h.baseline),
         (&health, "open", h.open),
         (&health, "open_max", h.open_max),
+        (&health, "reserve", h.reserve),
         (&health, "probe", h.probe),
         (&health, "slow_start", h.slow_start),
         (&health, "spare_wait", h.spare_wait),
@@ -129,8 +130,10 @@ fn times(check: &mut Checker<'_, '_>, from: &config::Routing) {
             check.report.add(&path.key(name), format!("expected at least {shorter}, with which it begins"));
         }
     }
-    // No length is meant: then such a call does not wait.
-    check.period(&health.key("probe_wait"), h.probe_wait, Duration::ZERO, super::checks::DAY);
+    // These may be of no length: then such a call does not wait, and nothing is added.
+    for (name, time) in [("probe_wait", h.probe_wait), ("key_slack_time", h.key_slack_time)] {
+        check.period(&health.key(name), time, Duration::ZERO, super::checks::DAY);
+    }
 }
 
 impl Around<'_> {

@@ -39,6 +39,8 @@ pub struct Settings {
     pub sharpness: u32,
     /// How many times the fastest key's time a key may take and is as good as that one.
     pub key_slack: f64,
+    /// And so much more.
+    pub key_slack_time: Duration,
     /// The share of a quota below which it is scarce, 0 to 1.
     pub quota_low: f64,
     /// How many times slower a key looks of which next to nothing is left.
@@ -47,6 +49,8 @@ pub struct Settings {
     pub open: Duration,
     /// And at most.
     pub open_max: Duration,
+    /// How far apart tries are at least by calls that have nobody else.
+    pub reserve: Duration,
     /// How long a try may hold others off.
     pub probe: Duration,
     /// Good tries in a row until a target is well.
@@ -110,10 +114,12 @@ impl Settings {
             room: f64::from(health.room),
             sharpness: health.sharpness,
             key_slack: f64::from(health.key_slack) / 100.0,
+            key_slack_time: health.key_slack_time.get(),
             quota_low: f64::from(health.quota_low) / 100.0,
             quota_pressure: f64::from(health.quota_pressure),
             open: health.open.get(),
             open_max: health.open_max.get(),
+            reserve: health.reserve.get(),
             probe: health.probe.get(),
             probes: health.probes,
             slow_start: health.slow_start.get(),

@@ -52,8 +52,8 @@ enum Circuit {
     Closed,
     /// Others are asked until then; so many tries have failed before. Who has nobody else may try sooner; `fast` when the last failure came quickly.
     Open { until: Tick, soonest: Tick, tries: u32, fast: bool },
-    /// Few calls at once try it: one, then two, then four.
-    HalfOpen { good: u32, trying: u32, tried_until: Tick, tries: u32 },
+    /// Few calls at once try it: one, then two, then four. Who has nobody else may have begun it before its time, `until`.
+    HalfOpen { good: u32, trying: u32, tried_until: Tick, soonest: Tick, until: Tick, tries: u32 },
 }
 
 /// A target.
@@ -76,6 +76,8 @@ pub(crate) struct Stats {
     errors: Errors,
     in_a_row: u32,
     circuit: Circuit,
+    /// How long tries by calls that have nobody else are apart.
+    pause: Duration,
     /// When it became well again.
     well_since: Option<Tick>,
     /// It does not know the model or is loading it: others are better until then.
@@ -137,16 +139,16 @@ impl Target {
             Entry::No(reason) => return Err(reason),
             Entry::Free => Begun { tries: false },
             Entry::Try | Entry::Reserve => {
-                let (good, trying, tries) = match stats.circuit {
-                    Circuit::HalfOpen { good, trying, tried_until, tries } if now < tried_until => {
-                        (good, trying, tries)
+                let (good, trying, until, tries) = match stats.circuit {
+                    Circuit::HalfOpen { good, trying, tried_until, until, tries, .. } if now < tried_until => {
+                        (good, trying, until, tries)
                     }
-                    Circuit::HalfOpen { good, tries, .. } => (good, 0, tries),
-                    Circuit::Open { tries, .. } => (0, 0, tries),
-                    Circuit::Closed => (0, 0, 0),
+                    Circuit::HalfOpen { good, until, tries, .. } => (good, 0, until, tries),
+                    Circuit::Open { until, tries, .. } => (0, 0, until, tries),
+                    Circuit::Closed => (0, 0, now, 0),
                 };
-                stats.circuit =
-                    Circuit::HalfOpen { good, trying: trying + 1, tried_until: now.after(settings.probe), tries };
+                let (tried_until, soonest) = (now.after(settings.probe), now.after(stats.pause.max(settings.reserve)));
+                stats.circuit = Circuit::HalfOpen { good, trying: trying + 1, tried_until, soonest, until, tries };
                 Begun { tries: true }
             }
         };
@@ -210,18 +212,19 @@ impl Target {
         stats.served += 1;
     }
 
-    /// A try went well.
+    /// A try went well: that says more than those that still wait.
     pub(crate) fn tried_well(&self, now: Tick, settings: &Settings) {
         let mut stats = self.lock();
-        if let Circuit::HalfOpen { good, trying, tried_until, tries } = stats.circuit {
+        if let Circuit::HalfOpen { good, tried_until, until, tries, .. } = stats.circuit {
+            stats.pause = Duration::ZERO;
             if good + 1 >= settings.probes {
                 stats.circuit = Circuit::Closed;
                 stats.well_since = Some(now);
                 stats.errors = Errors::default();
                 stats.in_a_row = 0;
             } else {
-                let trying = trying.saturating_sub(1);
-                stats.circuit = Circuit::HalfOpen { good: good + 1, trying, tried_until, tries };
+                stats.circuit =
+                    Circuit::HalfOpen { good: good + 1, trying: 0, tried_until, soonest: now, until, tries };
             }
         }
     }
@@ -233,6 +236,10 @@ impl Target {
         stats.in_a_row = stats.in_a_row.saturating_add(1);
         stats.failed += 1;
         match stats.circuit {
+            // A try before its time delays the one that is due by nothing.
+            Circuit::HalfOpen { until, tries, .. } if tried && now < until => {
+                stats.circuit = stats.opened(now, until, tries + 1, took, settings);
+            }
             Circuit::HalfOpen { tries, .. } if tried => stats.open(now, tries + 1, took, settings),
             Circuit::Closed if stats.is_failing(now, settings) => stats.open(now, 0, took, settings),
             _ => {}
@@ -294,8 +301,14 @@ impl Stats {
                 Entry::No(Reason::Failed { wait: now.until(until.min(soonest)) })
             }
             Circuit::Open { until, .. } if now < until => Entry::Reserve,
-            Circuit::HalfOpen { good, trying, tried_until, .. } if now < tried_until && trying >> good.min(8) > 0 => {
-                Entry::No(Reason::Probing)
+            Circuit::HalfOpen { good, trying, tried_until, soonest, .. }
+                if now < tried_until && trying >> good.min(8) > 0 =>
+            {
+                if now < soonest {
+                    Entry::No(Reason::Probing)
+                } else {
+                    Entry::Reserve
+                }
             }
             _ => Entry::Try,
         }
@@ -334,11 +347,16 @@ impl Stats {
 
     fn open(&mut self, now: Tick, tries: u32, took: u64, settings: &Settings) {
         // Who fails fast may be tried often; a try that hung for long is not repeated soon.
-        let took = Duration::from_micros(took);
-        let wait = doubled(settings.open, tries, settings.open_max).max(took * 2);
-        let soonest = now.after(settings.open.max(took));
-        self.circuit = Circuit::Open { until: now.after(wait), soonest, tries, fast: took < settings.open };
+        let wait = doubled(settings.open, tries, settings.open_max).max(Duration::from_micros(took) * 2);
+        self.circuit = self.opened(now, now.after(wait), tries, took, settings);
         self.well_since = None;
+    }
+
+    /// Who has nobody else may try again as soon as a try may last, which is told by the last one.
+    fn opened(&mut self, now: Tick, until: Tick, tries: u32, took: u64, settings: &Settings) -> Circuit {
+        let took = Duration::from_micros(took);
+        self.pause = took.min(settings.open);
+        Circuit::Open { until, soonest: now.after(self.pause.max(settings.reserve)), tries, fast: took < settings.open }
     }
 }
 

@@ -46,8 +46,9 @@ pub(super) fn choose(
 /// What a call costs with this key beside the target's other ones; lower is better, 1 for one that is idle and well.
 fn cost(one: &Able, ask: &Ask<'_>, fastest: f64, settings: &Settings) -> f64 {
     let sight = &one.sight;
-    // Times differ by chance; only what is clearly slower counts as slower.
-    let slowness = time(one, ask).map_or(1.0, |time| (time / (fastest * settings.key_slack)).max(1.0));
+    // Times differ by chance, short ones by more of themselves; only what is clearly slower counts as slower.
+    let equal = fastest * settings.key_slack + micros(settings.key_slack_time) as f64;
+    let slowness = time(one, ask).map_or(1.0, |time| (time / equal).max(1.0));
     let failures = 1.0 + settings.error_weight * sight.paced.errors;
     f64::from(sight.lane_in_flight + 1) * sight.pressure * slowness * failures
 }

@@ -8,8 +8,8 @@ use super::table::World;
 
 /// A good configuration that uses every kind of setting.
 fn whole() -> Value {
-    let health = json!({ "window": "1s", "baseline": "1m", "rise": 50, "fall": 60, "warm_up": 4, "silence": 4, "sharpness": 2, "quota_low": 5, "quota_pressure": 4, "key_slack": 120, "failed_after": 2, "failed_errors": 60, "degraded_errors": 5, "min_calls": 3,
-        "slow_factor": 4, "error_weight": 5, "open": "1s", "open_max": "2s", "probe": "1s", "probes": 1, "slow_start": "1s", "slow_start_floor": 20, "spares": 3, "spare_wait": "2s", "probe_wait": "1s", "probe_look": "5ms", "first_event": "1s", "per_token": "1ms",
+    let health = json!({ "window": "1s", "baseline": "1m", "rise": 50, "fall": 60, "warm_up": 4, "silence": 4, "sharpness": 2, "quota_low": 5, "quota_pressure": 4, "key_slack": 120, "key_slack_time": "1ms", "failed_after": 2, "failed_errors": 60, "degraded_errors": 5, "min_calls": 3,
+        "slow_factor": 4, "error_weight": 5, "open": "1s", "open_max": "2s", "reserve": "50ms", "probe": "1s", "reserve": "50ms", "probes": 1, "slow_start": "1s", "slow_start_floor": 20, "spares": 3, "spare_wait": "2s", "probe_wait": "1s", "probe_look": "5ms", "first_event": "1s", "per_token": "1ms",
         "explore_after": "1s", "exploration": 10, "room": 4, "speed": 10, "typical_output": 5, "entries": 100 });
     json!({
         "listener": { "address": "127.0.0.1:1", "allow_remote": false, "hosts": ["gw"], "workers": 2, "max_connections": 5,

@@ -127,9 +127,11 @@ pub struct Health {
     /// How sharply the better of two targets is preferred: the power of their costs' ratio.
     #[schemars(range(min = 1, max = 16))]
     pub sharpness: u32,
-    /// A key is as good as a target's others until it takes so many hundredths of the fastest one's time.
+    /// A key is as good as a target's others until it takes so many hundredths of the fastest one's time, and `key_slack_time` more.
     #[schemars(range(min = 100, max = 10_000))]
     pub key_slack: u32,
+    /// So much more: short times differ by chance.
+    pub key_slack_time: Period,
     /// Below so many hundredths of what a key may do, it looks slower, up to `quota_pressure`.
     #[schemars(range(min = 0, max = 100))]
     pub quota_low: u32,
@@ -140,6 +142,8 @@ pub struct Health {
     pub open: Period,
     /// That time doubles with each try that fails, up to this; it is never less than twice what the try took.
     pub open_max: Period,
+    /// Calls that have nobody else may try it so long after the last try, or as long as that took, up to `open`.
+    pub reserve: Period,
     /// How long one such try may take before another call may try.
     pub probe: Period,
     /// So many good tries, and the target is well again. One call tries it at first, then two at once, then four.
@@ -197,10 +201,12 @@ impl Default for Health {
             room: 16,
             sharpness: 4,
             key_slack: 200,
+            key_slack_time: Period::millis(100),
             quota_low: 10,
             quota_pressure: 10,
             open: Period::seconds(1),
             open_max: Period::seconds(5),
+            reserve: Period::millis(50),
             probe: Period::seconds(10),
             probes: 3,
             slow_start: Period::seconds(10),

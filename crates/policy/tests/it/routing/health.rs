@@ -232,6 +232,58 @@ fn a_failed_target_is_tried_ten_times_at_once_by_calls_for_which_there_is_no_oth
 }
 
 #[test]
+fn while_all_targets_fail_each_is_tried_now_and_then_and_that_delays_nothing() {
+    let (mut scene, need) = (Scene::new(), Need::default());
+    let all = [Candidate::new(lane("alpha", "one")), Candidate::new(lane("beta", "one"))];
+    let down = refused(503, Kind::UpstreamFailed, None);
+    for candidate in &all {
+        (0..5).for_each(|_| scene.fail(&candidate.lane, &down));
+    }
+    let millisecond = SECOND / 1000;
+    let mut tried = 0;
+    for _ in 0..900 {
+        scene.wait(millisecond);
+        for candidate in &all {
+            let refused = scene.refusal(&candidate.lane).is_some();
+            if !refused {
+                scene.fail(&candidate.lane, &down);
+                tried += 1;
+            }
+        }
+    }
+    assert!((30..=40).contains(&tried), "one every 50 ms at each, and no more: {tried}");
+    // A second after the failures anybody's call may try, whatever was tried before its time.
+    scene.wait(millisecond * 101);
+    let order = choose(&all, &Ask::new(&need, 1), &scene.health, scene.now);
+    assert!(order.explores, "{order:?}");
+}
+
+#[test]
+fn beside_a_try_that_hangs_another_one_follows_and_a_good_one_opens_the_way() {
+    let mut scene = Scene::new();
+    let target = lane("alpha", "one");
+    for _ in 0..5 {
+        let flight = scene.health.begin(&target, scene.now).unwrap();
+        scene.wait(10 * SECOND);
+        flight.end(Outcome::of(&fault(Kind::UpstreamTimeout)), scene.now);
+    }
+    assert!(scene.refusal(&target).is_some());
+    let mut hanging = Vec::new();
+    for _ in 0..3 {
+        scene.wait(SECOND);
+        hanging.push(scene.health.begin(&target, scene.now).expect("one a second"));
+        assert!(scene.refusal(&target).is_some(), "and no more");
+    }
+    scene.wait(SECOND);
+    for _ in 0..3 {
+        scene.serve(&target, SECOND / 5);
+    }
+    assert_eq!(scene.state(&target), State::Recovering, "well, and begins slowly");
+    assert!((0..20).all(|_| scene.refusal(&target).is_none()));
+    drop(hanging);
+}
+
+#[test]
 fn a_limit_without_a_time_keeps_nobody_from_trying_who_has_nobody_else() {
     let mut scene = Scene::new();
     let only = [Candidate::new(lane("alpha", "one"))];

@@ -90,6 +90,11 @@ fn times_that_differ_a_little_move_no_share() {
     let (mut scene, candidates) = (Scene::new(), keys(3));
     let shares = shares(&mut scene, &candidates, 300, |key| SECOND / 5 + SECOND / 20 * key as u32);
     assert!(shares.values().all(|calls| (70..=130).contains(calls)), "{shares:?}");
+    // Ten times as long is little where it is a few milliseconds.
+    let (mut scene, millisecond) = (Scene::new(), SECOND / 1000);
+    let shares =
+        self::shares(&mut scene, &candidates, 300, |key| if key == 1 { millisecond * 20 } else { millisecond * 2 });
+    assert!(shares.values().all(|calls| (70..=130).contains(calls)), "{shares:?}");
 }
 
 #[test]

@@ -24,6 +24,9 @@ use super::{
 
 /// How long a call may take in all.
 const DEADLINE: Time = 30 * SECOND;
+/// How long a call waits for another one's try, and how often it looks: as the configuration has it.
+const PROBE_WAIT: Time = 5 * SECOND;
+const PROBE_LOOK: Time = SECOND / 50;
 /// How often a call is sent in the other ways.
 const ATTEMPTS: u32 = 4;
 
@@ -80,6 +83,8 @@ struct Call {
     flight: Option<Flight>,
     lane: usize,
     sent: u32,
+    /// How long it has waited for other calls' tries.
+    waited: Time,
     answer: Option<Answer>,
 }
 
@@ -177,7 +182,7 @@ impl Run {
             way => (ways::order(way, number as u64, &self.under_way, &mut self.dice), None),
         };
         self.outcome.calls += 1;
-        self.calls.push(Call { came: now, order, tries, flight: None, lane: 0, sent: 0, answer: None });
+        self.calls.push(Call { came: now, order, tries, flight: None, lane: 0, sent: 0, waited: 0, answer: None });
         self.send(number, now);
     }
 
@@ -194,7 +199,15 @@ impl Run {
             },
             None => call.order.get(call.sent as usize).copied(),
         };
-        let Some(lane) = lane else { return self.over(number, now, true) };
+        let Some(lane) = lane else {
+            // As in the gateway: whoever has nobody else waits while other calls try everybody.
+            let call = &mut self.calls[number];
+            if call.waited < PROBE_WAIT && call.tries.as_mut().is_some_and(Tries::comes_again) {
+                call.waited += PROBE_LOOK;
+                return self.push(now + PROBE_LOOK, Event::Send(number));
+            }
+            return self.over(number, now, true);
+        };
         call.lane = lane;
         call.sent += 1;
         if call.sent == 1 {
