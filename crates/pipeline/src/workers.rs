@@ -141,7 +141,7 @@ pub(crate) fn start(gateway: &Gateway) {
     gateway.0.drain.spawn("jobs", jobs::run(gateway.clone()));
     gateway.0.drain.background("expiry", sweep(gateway.clone()));
     gateway.0.drain.background("live data", live::run(gateway.clone()));
-    gateway.0.drain.background("vendors' models", vendors::run(gateway.clone()));
+    vendors::start(gateway);
     servers::start(gateway);
 }
 

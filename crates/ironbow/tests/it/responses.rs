@@ -1,6 +1,7 @@
 //! Responses that are kept, end to end: continued, fetched and deleted, in conversations and in the background, through
 //! `kill -9`, and for nobody else.
 
+mod bad;
 mod items;
 
 use std::time::Duration;

@@ -35,8 +35,8 @@ const LIMIT: usize = 1024 * 1024;
 /// What vendors have.
 pub(crate) struct Wares {
     lists: RwLock<HashMap<BackendName, List>>,
-    /// Whether every vendor has been asked once.
-    asked: watch::Sender<bool>,
+    /// How many vendors have been asked, or need not be.
+    asked: watch::Sender<usize>,
 }
 
 #[derive(Clone, Default)]
@@ -49,7 +49,7 @@ struct List {
 
 impl Default for Wares {
     fn default() -> Self {
-        Self { lists: RwLock::default(), asked: watch::Sender::new(false) }
+        Self { lists: RwLock::default(), asked: watch::Sender::new(0) }
     }
 }
 
@@ -57,7 +57,7 @@ impl Wares {
     /// The models of each vendor to which the gateway has a key.
     pub(crate) fn of(&self, snapshot: &Snapshot) -> Vec<(&'static Backend, &'static Vendor, Arc<Vec<Listed>>)> {
         let lists = self.lists.read().unwrap_or_else(PoisonError::into_inner);
-        let listed = vendors(snapshot).map(|(id, backend, vendor)| {
+        let listed = all().filter(|(id, ..)| opens(snapshot, id)).map(|(id, backend, vendor)| {
             let models = lists.get(&id).map(|list| Arc::clone(&list.models));
             (backend, vendor, models.unwrap_or_default())
         });
@@ -67,7 +67,7 @@ impl Wares {
     /// Waits until every vendor has been asked once, but not for long.
     pub(crate) async fn wait(&self, limit: Duration) {
         let mut asked = self.asked.subscribe();
-        let _late = tokio::time::timeout(limit, asked.wait_for(|asked| *asked)).await.map(drop);
+        let _late = tokio::time::timeout(limit, asked.wait_for(|asked| *asked >= all().count())).await.map(drop);
     }
 
     fn is_due(&self, id: &BackendName, with: &Headers) -> bool {
@@ -77,7 +77,7 @@ impl Wares {
     }
 
     /// Takes what a vendor said. What it had stays while it says nothing; what another key showed does not.
-    fn note(&self, id: BackendName, with: Headers, said: Result<Vec<Listed>, String>) {
+    fn note(&self, id: &BackendName, with: Headers, said: Result<Vec<Listed>, String>) {
         let mut lists = self.lists.write().unwrap_or_else(PoisonError::into_inner);
         let list = lists.entry(id.clone()).or_default();
         if list.with.as_ref().is_some_and(|before| before.map() != with.map()) {
@@ -98,24 +98,36 @@ impl Wares {
     }
 }
 
-/// The vendors to which the gateway has a key.
-fn vendors(snapshot: &Snapshot) -> impl Iterator<Item = (BackendName, &'static Backend, &'static Vendor)> {
-    let all = TABLE.iter().filter_map(|backend| Some((BackendName::new(backend.id), backend, backend.vendor?)));
-    all.filter(|(id, ..)| snapshot.config.enabled(id) && snapshot.config.keys.has_direct(id))
+fn all() -> impl Iterator<Item = (BackendName, &'static Backend, &'static Vendor)> {
+    TABLE.iter().filter_map(|backend| Some((BackendName::new(backend.id), backend, backend.vendor?)))
 }
 
-/// Keeps the lists young, for ever.
-pub(super) async fn run(gateway: Gateway) {
+/// Whether the gateway has a key to a vendor that is switched on.
+fn opens(snapshot: &Snapshot, id: &BackendName) -> bool {
+    snapshot.config.enabled(id) && snapshot.config.keys.has_direct(id)
+}
+
+/// Begins to keep the list of each vendor young: one that does not answer keeps no other waiting.
+pub(super) fn start(gateway: &Gateway) {
+    for (id, backend, vendor) in all() {
+        gateway.0.drain.background("vendor's models", look_after(gateway.clone(), id, backend, vendor));
+    }
+}
+
+async fn look_after(gateway: Gateway, id: BackendName, backend: &'static Backend, vendor: &'static Vendor) {
+    let mut first = true;
     loop {
         let snapshot = gateway.snapshot();
-        for (id, backend, vendor) in vendors(&snapshot) {
-            let Some((ready, headers)) = way(&snapshot, &id, backend) else { continue };
-            if gateway.0.wares.is_due(&id, &headers) {
-                let said = ask(&gateway, ready, vendor, headers.clone()).await;
-                gateway.0.wares.note(id, headers, said);
-            }
+        if opens(&snapshot, &id)
+            && let Some((ready, headers)) = way(&snapshot, &id, backend)
+            && gateway.0.wares.is_due(&id, &headers)
+        {
+            let said = ask(&gateway, ready, vendor, headers.clone()).await;
+            gateway.0.wares.note(&id, headers, said);
         }
-        gateway.0.wares.asked.send_replace(true);
+        if std::mem::replace(&mut first, false) {
+            gateway.0.wares.asked.send_modify(|asked| *asked += 1);
+        }
         tokio::time::sleep(EVERY).await;
     }
 }
@@ -165,12 +177,12 @@ mod tests {
             lists[&id()].models.iter().map(|model| model.id.clone()).collect::<Vec<_>>()
         };
         assert!(wares.is_due(&id(), &headers("one")));
-        wares.note(id(), headers("one"), Ok(models(br#"{"data":[{"id":"gpt-x"}]}"#).unwrap()));
+        wares.note(&id(), headers("one"), Ok(models(br#"{"data":[{"id":"gpt-x"}]}"#).unwrap()));
         assert_eq!((known(), wares.is_due(&id(), &headers("one"))), (vec!["gpt-x".to_owned()], false));
-        wares.note(id(), headers("one"), Err("silence".to_owned()));
+        wares.note(&id(), headers("one"), Err("silence".to_owned()));
         assert_eq!(known(), ["gpt-x"]);
         assert!(wares.is_due(&id(), &headers("two")));
-        wares.note(id(), headers("two"), Err("silence".to_owned()));
+        wares.note(&id(), headers("two"), Err("silence".to_owned()));
         assert!(known().is_empty(), "what another key showed is not shown");
     }
 }

@@ -116,8 +116,8 @@ impl Items<'_> {
 
     /// Reasoning goes back as it was thought: as what was sealed, in full, or as far as the summary says.
     fn reasoning(&mut self, item: &Value, param: &str) -> Result<()> {
-        let mut thought = match item["encrypted_content"].as_str() {
-            Some(sealed) => {
+        let mut thought = match &item["encrypted_content"] {
+            Value::String(sealed) => {
                 let opened = Thought::open(self.sealer, sealed);
                 if opened.is_none() {
                     let place = format!("{param}.encrypted_content");
@@ -128,7 +128,8 @@ impl Items<'_> {
                 }
                 opened.unwrap_or_default()
             }
-            None => Thought::default(),
+            Value::Null => Thought::default(),
+            _ => return Err(bad(&format!("{param}.encrypted_content"), "must be a string")),
         };
         if thought.is_empty() {
             thought.text = said_openly(item);

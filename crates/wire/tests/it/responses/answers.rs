@@ -97,6 +97,35 @@ fn cases() -> Vec<Case> {
                 Finish::Stop,
             ),
         ),
+        (
+            "signed",
+            json!({"include": ["reasoning.encrypted_content"], "store": false, "tools": [weather]}),
+            with(
+                vec![
+                    thought("Let me "),
+                    thought("look."),
+                    Event::Thought {
+                        choice: 0,
+                        block: json!({"type": "thinking", "thinking": "Let me look.", "signature": "sig"}),
+                    },
+                    Event::Thought { choice: 0, block: json!({"type": "redacted_thinking", "data": "hidden"}) },
+                    call(0, "call_1", "weather"),
+                    arguments(0, "{}"),
+                ],
+                Finish::ToolCalls,
+            ),
+        ),
+        (
+            "redacted",
+            json!({"include": ["reasoning.encrypted_content"], "reasoning": {"summary": "auto"}}),
+            with(
+                vec![
+                    Event::Thought { choice: 0, block: json!({"type": "redacted_thinking", "data": "hidden"}) },
+                    text("Done."),
+                ],
+                Finish::Stop,
+            ),
+        ),
         ("background", json!({"background": true}), with(vec![text("Later.")], Finish::Stop)),
     ]
 }
