@@ -199,6 +199,7 @@ fn many_streams_at_once_stay_whole_and_apart() {
                 let numbered: Vec<_> = (0..40).map(|n| format!("{worker}.{n}")).collect();
                 let said = numbered.join(" ");
                 let reply = world.chat(&stream("scaleway", &said));
+                assert_eq!(reply.status, 200, "{}", reply.text());
                 assert_eq!(text(&reply.events()), format!("echo: {said}"), "cross-talk");
             });
         }

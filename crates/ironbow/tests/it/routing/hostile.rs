@@ -70,7 +70,8 @@ fn all() -> Vec<Bad> {
         endless("trailers without end", &chunked(JSON, "2\r\n{}\r\n0\r\n"), "a: b\r\n", bad),
         endless("an answer without end", &chunked(JSON, ""), "8\r\n        \r\n", bad),
         endless("a text without end", &chunked(JSON, "2\r\n{\"\r\n"), "8\r\naaaaaaaa\r\n", bad),
-        endless("an event without end", &chunked(EVENTS, "6\r\ndata: \r\n"), "8\r\naaaaaaaa\r\n", bad),
+        // Eight bytes at a time, a busy machine may be at its deadline first.
+        endless("an event without end", &chunked(EVENTS, "6\r\ndata: \r\n"), "8\r\naaaaaaaa\r\n", late),
         endless("an error without end", &chunked("HTTP/1.1 500 Oh\r\n", ""), "8\r\naaaaaaaa\r\n", failed),
         endless("100 MB of error", "HTTP/1.1 500 Oh\r\ncontent-length: 104857600\r\n\r\n", "aaaaaaaa", failed),
         endless("100 MB of answer", &format!("{JSON}content-length: 104857600\r\n\r\n"), "        ", bad),
