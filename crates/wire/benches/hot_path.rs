@@ -1,16 +1,20 @@
-//! What every call and every frame pays: reading the envelope, splicing, scanning frames.
+//! What every call and every frame pays: reading the envelope, splicing, scanning frames; and what translation adds.
 //!
 //! `cargo bench -p wire` prints bytes per second for bodies of 0.5, 10 and 100 KB in several kinds of text.
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a benchmark may fail loudly")]
 
 use bytes::Bytes;
 use divan::{Bencher, black_box, counter::BytesCount};
+use std::sync::Arc;
 use wire::{
+    anthropic::{self, Sealer},
+    events::{Reader, Write, of_answer},
     json::{Limits, validate},
     multipart::{Attachment, Parser, boundary, write},
     openai::{
         chat::{AnswerContext, Ask, Call, Dialect, Stream, StreamContext, answer, encode},
         embeddings,
+        responses::{Request, Told},
     },
     sse::Splitter,
 };
@@ -180,6 +184,80 @@ fn whole_answer(bencher: Bencher<'_, '_>, size: usize) {
     ));
     let ours = AnswerContext { id: "x", model: "m", created: 0 };
     bencher.counter(BytesCount::new(body.len())).bench_local(|| answer(black_box(&body), &ours).unwrap());
+}
+
+/// Seals nothing: there is no thinking in what is measured.
+struct Open;
+
+impl Sealer for Open {
+    fn seal(&self, _: &[u8]) -> String {
+        String::new()
+    }
+
+    fn open(&self, _: &str) -> Option<Vec<u8>> {
+        None
+    }
+}
+
+/// The dialects that are translated.
+const DIALECTS: [&str; 2] = ["anthropic", "responses"];
+
+/// A call in another dialect, its text of about `size` bytes.
+fn foreign(dialect: &str, size: usize) -> Bytes {
+    let said = format!("[{{\"role\":\"user\",\"content\":\"{}\"}}]", content("lines", size));
+    match dialect {
+        "anthropic" => format!("{{\"model\":\"m\",\"max_tokens\":9,\"system\":\"Be brief.\",\"messages\":{said}}}"),
+        _ => format!("{{\"model\":\"m\",\"instructions\":\"Be brief.\",\"store\":false,\"input\":{said}}}"),
+    }
+    .into()
+}
+
+/// Reads it and writes it as chat; gives what writes its answer.
+fn translated(dialect: &str, call: &Bytes) -> Box<dyn Write> {
+    let sealer: Arc<dyn Sealer> = Arc::new(Open);
+    if dialect == "anthropic" {
+        return anthropic::read(call, None, &|_| None, &Limits::default(), &sealer).unwrap().writer;
+    }
+    let told = Told { id: "resp_1".into(), created_at: 0, now: || 0, sealer };
+    Request::read(call, None, &|_| None, &Limits::default()).unwrap().heard(&told).unwrap().writer
+}
+
+/// A call in another dialect, read and written as chat.
+#[divan::bench(args = DIALECTS, consts = [512, 102_400])]
+fn translated_calls<const SIZE: usize>(bencher: Bencher<'_, '_>, dialect: &str) {
+    let call = foreign(dialect, SIZE);
+    bencher.counter(BytesCount::new(call.len())).bench_local(|| translated(dialect, black_box(&call)));
+}
+
+/// The frames of a stream, read as events and written in another dialect.
+#[divan::bench(args = DIALECTS)]
+fn translated_frames(bencher: Bencher<'_, '_>, dialect: &str) {
+    let (stream, call) = (stream(100 << 10, "chatcmpl-deed8a97"), foreign(dialect, 512));
+    let mut pieces = Vec::new();
+    Splitter::default().push(&stream, |frame| pieces.push(frame)).unwrap();
+    bencher.counter(BytesCount::new(stream.len())).with_inputs(|| translated(dialect, &call)).bench_local_values(
+        |mut writer| {
+            let (mut reader, mut out) = (Reader::default(), 0);
+            for piece in &pieces {
+                reader.push(piece, &mut |event| writer.event(&event, &mut |bytes| out += bytes.len())).unwrap();
+            }
+            out
+        },
+    );
+}
+
+/// A whole answer, read as events and written in another dialect.
+#[divan::bench(args = DIALECTS)]
+fn translated_answers(bencher: Bencher<'_, '_>, dialect: &str) {
+    let call = foreign(dialect, 512);
+    let body = format!(
+        "{{\"id\":\"x\",\"object\":\"chat.completion\",\"created\":1,\"model\":\"m\",\"choices\":[{{\"index\":0,\"message\":{{\"role\":\"assistant\",\"content\":\"{}\"}},\"finish_reason\":\"stop\"}}],\"usage\":{{\"prompt_tokens\":1,\"completion_tokens\":2,\"total_tokens\":3}}}}",
+        content("lines", 512)
+    );
+    bencher
+        .counter(BytesCount::new(body.len()))
+        .with_inputs(|| translated(dialect, &call))
+        .bench_local_values(|mut writer| writer.whole(&of_answer(black_box(body.as_bytes())).unwrap()));
 }
 
 /// What comes back for inputs of 1,536 dimensions each: 20 KB a vector as floats, 8 KB as base64.

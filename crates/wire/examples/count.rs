@@ -8,11 +8,12 @@ use bytes::Bytes;
 use std::{hint::black_box, sync::Arc};
 use wire::{
     anthropic::{self, Sealer},
-    events::Reader,
+    events::{Reader, Write},
     json::Limits,
     openai::{
         chat::{AnswerContext, Ask, Call, Dialect, Stream, StreamContext, answer, encode},
         embeddings,
+        responses::{Request, Told},
     },
     sse::Splitter,
 };
@@ -24,7 +25,7 @@ type Step = Box<dyn FnMut()>;
 type Made = fn() -> Step;
 
 /// Names, and what makes the step.
-const STEPS: [(&str, Made); 8] = [
+const STEPS: [(&str, Made); 11] = [
     ("envelope, 0.5 KB", || envelope(512)),
     ("envelope, 100 KB of source code", || envelope(100 << 10)),
     ("splice, 0.5 KB", splice),
@@ -32,7 +33,10 @@ const STEPS: [(&str, Made); 8] = [
     ("embeddings, an answer of 20 KB", vectors),
     ("stream, a chunk that passes", chunk),
     ("stream, where a frame ends", boundary),
-    ("translation, a chunk for Anthropic", translation),
+    ("translation, a call of Anthropic's", || calls(anthropic_call)),
+    ("translation, a call of Responses", || calls(responses_call)),
+    ("translation, a chunk for Anthropic", || chunks(anthropic_call)),
+    ("translation, a chunk for Responses", || chunks(responses_call)),
 ];
 
 fn main() {
@@ -123,15 +127,36 @@ impl Sealer for Open {
     }
 }
 
-fn translation() -> Step {
+/// A small call in another dialect, read and written as chat; gives what writes its answer.
+type Translated = fn() -> Box<dyn Write>;
+
+fn sealer() -> Arc<dyn Sealer> {
+    Arc::new(Open)
+}
+
+fn anthropic_call() -> Box<dyn Write> {
     let call = Bytes::from_static(
-        b"{\"model\":\"m\",\"max_tokens\":9,\"stream\":true,\"messages\":[{\"role\":\"user\",\"content\":\"hi\"}]}",
+        b"{\"model\":\"m\",\"max_tokens\":9,\"stream\":true,\"system\":\"Be brief.\",\"messages\":[{\"role\":\"user\",\"content\":\"hi\"}]}",
     );
-    let sealer: Arc<dyn Sealer> = Arc::new(Open);
-    let heard = anthropic::read(&call, None, &|_| None, &Limits::default(), &sealer).unwrap();
-    let (frame, mut read, mut write) = (frame(), Reader::default(), heard.writer);
+    anthropic::read(&call, None, &|_| None, &Limits::default(), &sealer()).unwrap().writer
+}
+
+fn responses_call() -> Box<dyn Write> {
+    let call = Bytes::from_static(
+        b"{\"model\":\"m\",\"max_output_tokens\":9,\"stream\":true,\"instructions\":\"Be brief.\",\"input\":[{\"role\":\"user\",\"content\":\"hi\"}],\"store\":false}",
+    );
+    let told = Told { id: "resp_1".into(), created_at: 0, now: || 0, sealer: sealer() };
+    Request::read(&call, None, &|_| None, &Limits::default()).unwrap().heard(&told).unwrap().writer
+}
+
+fn calls(read: Translated) -> Step {
+    Box::new(move || drop(black_box(read())))
+}
+
+fn chunks(read: Translated) -> Step {
+    let (frame, mut reader, mut write) = (frame(), Reader::default(), read());
     Box::new(move || {
         let mut out = |bytes: Bytes| drop(black_box(bytes));
-        read.push(black_box(&frame), &mut |event| write.event(&event, &mut out)).unwrap();
+        reader.push(black_box(&frame), &mut |event| write.event(&event, &mut out)).unwrap();
     })
 }

@@ -335,6 +335,28 @@ impl<'a> Reader<'a> {
         Ok(None)
     }
 
+    /// Takes a number that is digits and nothing else, and not very large. Otherwise nothing has happened.
+    pub(crate) fn plain_number(&mut self) -> Option<u64> {
+        self.next_byte().ok()?;
+        let (from, mut at, mut number) = (self.at, self.at, 0_u64);
+        let end = loop {
+            match self.bytes.get(at)? {
+                digit @ b'0'..=b'9' => number = number.wrapping_mul(10).wrapping_add(u64::from(digit - b'0')),
+                end => break end,
+            }
+            at += 1;
+        };
+        let good = matches!(end, b',' | b'}' | b']' | b' ' | b'\n' | b'\r' | b'\t')
+            && (1..=18).contains(&(at - from))
+            && (at - from == 1 || self.bytes[from] != b'0');
+        if !good {
+            return None;
+        }
+        self.at = at;
+        self.fresh = false;
+        Some(number)
+    }
+
     fn literal(&mut self, word: &[u8]) -> Result<(), Error> {
         let rest = &self.bytes[self.at..];
         if rest.starts_with(word) {
@@ -370,11 +392,12 @@ impl<'a> Reader<'a> {
     }
 
     fn digits(&mut self) -> Result<(), Error> {
-        let from = self.at;
-        while let Some(b'0'..=b'9') = self.bytes.get(self.at) {
-            self.at += 1;
+        let (from, mut at) = (self.at, self.at);
+        while let Some(b'0'..=b'9') = self.bytes.get(at) {
+            at += 1;
         }
-        if self.at > from {
+        self.at = at;
+        if at > from {
             return Ok(());
         }
         let flaw = if self.at == self.bytes.len() { Flaw::Ends } else { Flaw::Number };

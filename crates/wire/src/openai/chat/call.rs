@@ -270,8 +270,11 @@ impl Scan<'_> {
         if kind != Kind::Number {
             return Err(wrong(kind.name()).into());
         }
+        if let Some(number) = self.reader.plain_number() {
+            return Ok(number);
+        }
         let raw = self.reader.skip()?.of(self.reader.bytes());
-        let number = super::usage::plain(raw).or_else(|| std::str::from_utf8(raw).ok().and_then(super::usage::whole));
+        let number = std::str::from_utf8(raw).ok().and_then(super::usage::whole);
         match number {
             Some(number) => Ok(number),
             None => Err(wrong(&String::from_utf8_lossy(&raw[..raw.len().min(24)])).into()),

@@ -280,10 +280,7 @@ fn choice(
         let kind = reader.peek()?;
         match (&*name.raw(reader.bytes()), kind) {
             (b"finish_reason", Kind::String) => finish = Some(reader.string()?),
-            (b"index", Kind::Number) => {
-                let raw = reader.skip()?.of(reader.bytes());
-                index = std::str::from_utf8(raw).ok().and_then(usage::whole);
-            }
+            (b"index", Kind::Number) => index = usage::number(reader)?,
             (b"delta" | b"message", Kind::Object) => message(reader, shape, edits, said, &mut list)?,
             (b"error", Kind::Object) => {
                 reader.skip()?;

@@ -100,9 +100,9 @@ struct Writing<'a> {
 impl Writing<'_> {
     /// Decides which members at the top go.
     fn members(&mut self) -> Result<()> {
-        let body = self.call.body().clone();
+        let body = self.call.body();
         for (index, member) in self.call.members().iter().enumerate() {
-            let name = member.name.raw(&body);
+            let name = member.name.raw(body);
             let listed =
                 |list: &'static [&'static str]| list.iter().find(|listed| listed.as_bytes() == &*name).copied();
             if &*name == b"model" || detours::is_one(&name) {
@@ -113,7 +113,7 @@ impl Writing<'_> {
                 self.gone[index] = true;
                 self.dropped.push(Dropped { member: advice.into() });
             } else if let Some(refused) = listed(self.dialect.refuse) {
-                if !asks_for_nothing(refused, member, &body) {
+                if !asks_for_nothing(refused, member, body) {
                     self.leave_out(refused, refused, "")?;
                 }
                 self.gone[index] = true;
@@ -262,7 +262,8 @@ impl Writing<'_> {
     /// Takes out what goes, and puts `model` first.
     fn head(&mut self, model: &str) {
         let Some(first) = self.call.members().first() else { return };
-        let mut opening = b"{\"model\":".to_vec();
+        let mut opening = Vec::with_capacity(model.len() + 16);
+        opening.extend_from_slice(b"{\"model\":");
         text::encode(model, &mut opening);
         // `messages` always stays, so a member always follows.
         opening.push(b',');

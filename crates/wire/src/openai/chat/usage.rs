@@ -14,14 +14,6 @@ pub(in crate::openai) fn whole(text: &str) -> Option<u64> {
     (number >= 0.0 && number.fract() == 0.0).then_some(number as u64)
 }
 
-/// A number that is digits and nothing else, and not very large.
-pub(in crate::openai) fn plain(raw: &[u8]) -> Option<u64> {
-    if raw.is_empty() || raw.len() > 18 {
-        return None;
-    }
-    raw.iter().try_fold(0_u64, |sum, digit| digit.is_ascii_digit().then(|| sum * 10 + u64::from(digit - b'0')))
-}
-
 /// Takes the usage object that comes next. Nulls, negative numbers and other nonsense count as zero.
 ///
 /// # Errors
@@ -44,12 +36,16 @@ pub(super) fn read(reader: &mut Reader<'_>) -> Result<Usage, json::Error> {
 }
 
 fn count(reader: &mut Reader<'_>) -> Result<u64, json::Error> {
-    let span = reader.skip()?;
-    let raw = span.of(reader.bytes());
-    if let Some(number) = plain(raw) {
-        return Ok(number);
+    Ok(number(reader)?.unwrap_or(0))
+}
+
+/// Takes a value; gives it if it is a whole number that is not negative.
+pub(super) fn number(reader: &mut Reader<'_>) -> Result<Option<u64>, json::Error> {
+    if let Some(number) = reader.plain_number() {
+        return Ok(Some(number));
     }
-    Ok(std::str::from_utf8(raw).ok().and_then(whole).unwrap_or(0))
+    let raw = reader.skip()?.of(reader.bytes());
+    Ok(std::str::from_utf8(raw).ok().and_then(whole))
 }
 
 fn detail(reader: &mut Reader<'_>, wanted: &str) -> Result<u64, json::Error> {

@@ -147,6 +147,9 @@ impl Teller {
             return;
         }
         self.tokens = part.logprobs.len();
+        if !part.refusal && logprobs.is_empty() {
+            return self.frames.text(&item.id, [self.front, self.part], delta.unwrap_or_default(), out);
+        }
         let mut event = self.of_part(item, "delta", delta.unwrap_or_default().into());
         if part.refusal {
             self.frames.write("response.refusal.delta", event, out);
