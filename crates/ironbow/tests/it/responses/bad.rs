@@ -5,6 +5,9 @@ use serde_json::{Value, json};
 use super::{call, post};
 use crate::it::world::{World, and};
 
+/// A member, and which values of those below are right for it.
+type Case = (&'static str, fn(&Value) -> bool);
+
 /// Values of the wrong kind, and of every size.
 fn odd() -> Vec<Value> {
     vec![
@@ -27,7 +30,7 @@ fn odd() -> Vec<Value> {
 fn members_of_the_wrong_kind_are_named_and_nothing_is_sent() {
     let world = World::plain();
     let numbers = |value: &Value| value.is_u64();
-    let cases: &[(&str, fn(&Value) -> bool)] = &[
+    let cases: &[Case] = &[
         ("truncation", |_| false),
         ("max_output_tokens", numbers),
         ("previous_response_id", |_| false),
