@@ -240,7 +240,8 @@ def models_are_listed_with_their_routes():
     models = list(client.models.list())
     ids = {m.id for m in models}
     assert "huggingface/groq/meta-llama/Llama-3.1-8B-Instruct" in ids, sorted(ids)[:20]
-    assert all(m.object == "model" and m.id.startswith("huggingface/") for m in models)
+    assert all(m.object == "model" and m.id.startswith(("huggingface/", "openai/", "anthropic/")) for m in models)
+    assert {"openai/gpt-4o", "anthropic/claude-sonnet-4-5"} < ids, sorted(ids)[:20]
     one = client.models.retrieve("huggingface/groq/meta-llama/Llama-3.1-8B-Instruct")
     same(one.id, "huggingface/groq/meta-llama/Llama-3.1-8B-Instruct")
 

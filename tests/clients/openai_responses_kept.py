@@ -61,6 +61,32 @@ def a_response_is_kept_continued_listed_and_deleted():
 
 
 @check
+def an_answer_says_when_it_was_complete_and_whether_it_may_be_shortened():
+    for more in ({}, {"background": True}):
+        reply = done(ask(truncation="auto", **more))
+        said = reply.to_dict()
+        assert said["completed_at"] >= said["created_at"], said
+        same((reply.truncation, client.responses.retrieve(reply.id).to_dict()), ("auto", said))
+    same(ask().truncation, "disabled")
+    raises(openai.BadRequestError, lambda: ask(truncation="middle"))
+
+
+@check
+def the_input_of_a_response_in_a_conversation_begins_with_what_was_said():
+    conversation = client.conversations.create(items=[{"role": "user", "content": "Zero."}])
+    first = ask(input="One.", conversation=conversation.id)
+    second = ask(input="Two.", conversation=conversation.id, reasoning={"effort": "low"})
+    wanted = ["Zero.", "One.", first.output_text, "Two."]
+    listed = [item.content[0].text for item in client.responses.input_items.list(second.id, order="asc", limit=2)]
+    same(listed, wanted)
+    third = ask(input="Three.", previous_response_id=second.id)
+    plain, sealed = (client.responses.input_items.list(third.id, include=include) for include in ([], ["reasoning.encrypted_content"]))
+    seals = [[item.encrypted_content for item in items if item.type == "reasoning"] for items in (plain, sealed)]
+    same(seals[0], [None])
+    assert len(seals[1]) == 1 and seals[1][0], seals
+
+
+@check
 def instructions_are_not_carried_over_and_the_default_is_to_keep():
     first = ask(instructions="Be brief.", metadata={"a": "b"})
     same((first.store, client.responses.retrieve(first.id).metadata), (True, {"a": "b"}))

@@ -122,6 +122,9 @@ def errors_are_told():
                 same(error.response.status_code, status, make.__name__)
             else:
                 raise AssertionError(f"{make.__name__}: {status} is an answer")
+            # What was wrong with one call is not wrong with the next.
+            start_afresh()
+            assert make()(HELLO).content, make.__name__
 
 
 if __name__ == "__main__":
