@@ -82,13 +82,13 @@ pub(crate) fn find(
             pending = pair | pair >> 2;
             (quote & !escaped, control | escaped & !escapable | digits & !digit)
         };
-        // All up to the end, and that too; all of the block where there is none.
-        let here = ends ^ ends.wrapping_sub(1);
-        any |= backslash & here;
-        if ends | bad & here != 0 {
+        if ends | bad != 0 {
+            // All up to the end, and that too; all of the block where there is none.
+            let here = ends ^ ends.wrapping_sub(1);
             let end = at + ends.trailing_zeros() as usize;
-            return (bad & here == 0).then_some((end, any != 0));
+            return (bad & here == 0).then_some((end, any | backslash & here != 0));
         }
+        any |= backslash;
         at += BLOCK;
     }
 }

@@ -121,9 +121,8 @@ impl Scan<'_> {
                     return Err(wrong_type(&format!("messages[{index}].role"), "a string", kind).into());
                 }
                 let role = self.reader.string()?;
-                let role = role.raw(self.reader.bytes());
-                said.assistant = *role == *b"assistant";
-                return Ok((*role == *b"developer").then_some(MessageFlaw::Developer));
+                said.assistant = role.is(self.reader.bytes(), "assistant");
+                return Ok(role.is(self.reader.bytes(), "developer").then_some(MessageFlaw::Developer));
             }
             b"content" => {
                 again(&mut said.content, "content")?;
