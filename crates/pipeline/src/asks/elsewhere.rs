@@ -22,6 +22,7 @@ use crate::{
         authenticate::{Caller, authenticate},
         dispatch::{self, Content},
         plan::{Attempt, attempts_at},
+        pump::Decoder,
         resolve::Place,
     },
     trail::Trail,
@@ -90,7 +91,14 @@ pub(crate) async fn ask(
     let reply = dispatch::asked(gateway, &attempt, (method.clone(), target), body.into(), trail).await?;
     let headers = dress(reply.headers, &[], trail);
     match reply.content {
-        Content::Stream(live) => Ok(Answer::events(headers, Flow::Events(live))),
+        Content::Stream(mut live) => {
+            if let Decoder::Native(stream) = &mut live.decoder
+                && !elsewhere::counts(gateway, id).await
+            {
+                stream.told_again();
+            }
+            Ok(Answer::events(headers, Flow::Events(live)))
+        }
         Content::Native(body) => {
             if method == Method::DELETE && route == Route::Response {
                 elsewhere::forget(gateway, id).await;

@@ -23,12 +23,19 @@ pub struct Stream {
     events: u64,
     told: Told,
     kept: Option<String>,
+    /// What was used is told for the second time.
+    again: bool,
 }
 
 impl Stream {
     /// A stream that has not begun.
     pub fn new(dialect: Dialect) -> Self {
-        Self { dialect, splitter: Splitter::default(), events: 0, told: Told::default(), kept: None }
+        Self { dialect, splitter: Splitter::default(), events: 0, told: Told::default(), kept: None, again: false }
+    }
+
+    /// The stream is told for the second time: what was used was counted before.
+    pub const fn told_again(&mut self) {
+        self.again = true;
     }
 
     /// Takes what came and gives `out` what goes to the caller: the same bytes, event by event.
@@ -108,9 +115,9 @@ impl Stream {
         self.events
     }
 
-    /// What was used, as the vendor last said.
+    /// What was used, as the vendor last said; nothing in a stream that is told again.
     pub const fn usage(&self) -> Option<Usage> {
-        self.told.usage
+        if self.again { None } else { self.told.usage }
     }
 
     /// Why the answer ended, once that is known.

@@ -178,6 +178,19 @@ fn what_a_response_in_the_background_used_is_counted_once_when_it_is_seen_done()
         assert_eq!(tokens(), if used { seen["usage"]["output_tokens"].as_u64().unwrap() } else { 0 });
     }
     let used = tokens();
+    // A stream that is told again is not counted again, and one that follows in the background is counted at its end.
+    for _ in 0..2 {
+        let told = events(&send(&world, "GET", &format!("{}?stream=true", at(&queued)), MINE));
+        assert_eq!((&told.last().unwrap()["type"], tokens()), (&json!("response.completed"), used));
+    }
+    let followed = ask(&world, MINE, json!({"background": true, "input": "to be followed"}));
+    let told = events(&send(&world, "GET", &format!("{}?stream=true", at(&followed)), MINE));
+    let both = used + told.last().unwrap()["response"]["usage"]["output_tokens"].as_u64().unwrap();
+    for _ in 0..3 {
+        send(&world, "GET", &at(&followed), MINE);
+        assert_eq!(tokens(), both);
+    }
+    let used = both;
     let cancelled = ask(&world, MINE, json!({"background": true, "input": "another"}));
     let reply = send(&world, "POST", &format!("{}/cancel", at(&cancelled)), MINE);
     assert_eq!((reply.status, &reply.json()["status"]), (200, &json!("cancelled")), "{}", reply.text());
