@@ -124,7 +124,7 @@ impl Write for Writer {
         let mut content: Vec<Value> = Vec::new();
         for piece in &said.pieces {
             let block = match piece {
-                Piece::Text(text) | Piece::Refusal(text) => json!({ "text": text }),
+                Piece::Text(text) => json!({ "text": text }),
                 Piece::Reasoning(text) => json!({"reasoningContent": {"reasoningText": {"text": text}}}),
                 Piece::Signed(block) => match signed(block) {
                     (Open::Redacted, redacted) => json!({ "reasoningContent": redacted }),
@@ -143,7 +143,7 @@ impl Write for Writer {
         }
         let answer = json!({
             "output": {"message": {"role": "assistant", "content": content}},
-            "stopReason": stop(said.finish, said.refused()),
+            "stopReason": stop(said.finish, said.refused),
             "usage": counted(&gathered.usage.unwrap_or_default()),
             "metrics": {"latencyMs": 0},
         });

@@ -150,7 +150,7 @@ impl Write for Writer {
         let (mut content, mut calls) = (Vec::new(), Vec::new());
         for piece in &said.pieces {
             match piece {
-                Piece::Text(text) | Piece::Refusal(text) => content.push(json!({"type": "text", "text": text})),
+                Piece::Text(text) => content.push(json!({"type": "text", "text": text})),
                 Piece::Reasoning(text) => content.push(json!({"type": "thinking", "thinking": text})),
                 // It has no place for another vendor's signature.
                 Piece::Signed(_) => {}

@@ -17,15 +17,13 @@ pub(super) struct Writer {
     thoughts: Thoughts,
     /// What was said and is not written: open calls, reasons to end.
     held: Gathered,
-    /// Choices in which the model refused.
-    refused: Vec<u32>,
     items: usize,
     order: Order,
 }
 
 impl Writer {
     pub(super) fn new(way: Way, thoughts: Thoughts) -> Self {
-        Self { way, thoughts, held: Gathered::default(), refused: Vec::new(), items: 0, order: Order::default() }
+        Self { way, thoughts, held: Gathered::default(), items: 0, order: Order::default() }
     }
 
     /// Parts of one choice as one piece of the stream.
@@ -81,7 +79,7 @@ impl Writer {
         }
         let mut candidates = Vec::new();
         for choice in &self.held.choices {
-            let reason = reason(choice.finish, self.refused.contains(&choice.number));
+            let reason = reason(choice.finish, choice.refused);
             candidates.push(json!({
                 "content": {"parts": [{"text": ""}], "role": "model"},
                 "finishReason": reason,
@@ -101,9 +99,6 @@ impl Writer {
             | Event::Thought { choice, .. }
             | Event::Refusal { choice, .. } => {
                 self.release(*choice, out);
-                if matches!(event, Event::Refusal { .. }) {
-                    self.refused.push(*choice);
-                }
                 self.held.take(event);
                 self.release(*choice, out);
             }
@@ -154,7 +149,7 @@ impl Write for Writer {
             }
             let mut candidate = json!({
                 "content": {"parts": parts, "role": "model"},
-                "finishReason": reason(choice.finish, choice.refused()),
+                "finishReason": reason(choice.finish, choice.refused),
                 "index": choice.number,
             });
             if !choice.logprobs.is_empty() {
@@ -175,7 +170,7 @@ impl Write for Writer {
 
 fn part(piece: &Piece, thoughts: Thoughts) -> Option<Value> {
     match piece {
-        Piece::Text(text) | Piece::Refusal(text) => Some(json!({ "text": text })),
+        Piece::Text(text) => Some(json!({ "text": text })),
         Piece::Reasoning(text) => (thoughts == Thoughts::Shown).then(|| json!({"text": text, "thought": true})),
         Piece::Signed(block) => (thoughts == Thoughts::Shown)
             .then(|| json!({"text": "", "thought": true, "thoughtSignature": thought::signature(block)})),

@@ -20,6 +20,8 @@ pub(crate) struct Gathered {
 pub(crate) struct Choice {
     pub number: u32,
     pub pieces: Vec<Piece>,
+    /// Whether the model refused: what it said so in is text among the pieces, as no other dialect tells them apart.
+    pub refused: bool,
     /// As OpenAI's chat writes them.
     pub logprobs: Vec<Value>,
     pub finish: Option<Finish>,
@@ -30,7 +32,6 @@ pub(crate) struct Choice {
 pub(crate) enum Piece {
     Text(String),
     Reasoning(String),
-    Refusal(String),
     /// A whole block of thought, as Anthropic signed it; its text was said before.
     Signed(Value),
     Tool {
@@ -62,7 +63,11 @@ impl Gathered {
             }
             Event::Text { choice, text } => self.choice(*choice).say(Piece::Text(text.clone())),
             Event::Reasoning { choice, text } => self.choice(*choice).say(Piece::Reasoning(text.clone())),
-            Event::Refusal { choice, text } => self.choice(*choice).say(Piece::Refusal(text.clone())),
+            Event::Refusal { choice, text } => {
+                let choice = self.choice(*choice);
+                choice.refused = true;
+                choice.say(Piece::Text(text.clone()));
+            }
             Event::ToolStart { choice, index, id, name } => self.choice(*choice).pieces.push(Piece::Tool {
                 index: *index,
                 id: id.clone(),
@@ -91,9 +96,9 @@ impl Gathered {
 impl Choice {
     fn say(&mut self, piece: Piece) {
         match (self.pieces.last_mut(), piece) {
-            (Some(Piece::Text(said)), Piece::Text(more))
-            | (Some(Piece::Reasoning(said)), Piece::Reasoning(more))
-            | (Some(Piece::Refusal(said)), Piece::Refusal(more)) => said.push_str(&more),
+            (Some(Piece::Text(said)), Piece::Text(more)) | (Some(Piece::Reasoning(said)), Piece::Reasoning(more)) => {
+                said.push_str(&more)
+            }
             (_, piece) => self.pieces.push(piece),
         }
     }
@@ -107,11 +112,6 @@ impl Choice {
                 return;
             }
         }
-    }
-
-    /// Whether the model refused.
-    pub(crate) fn refused(&self) -> bool {
-        self.pieces.iter().any(|piece| matches!(piece, Piece::Refusal(_)))
     }
 }
 

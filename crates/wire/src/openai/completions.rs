@@ -240,7 +240,7 @@ impl Write for Writer {
             let (mut text, mut thoughts) = (String::new(), String::new());
             for piece in &said.pieces {
                 match piece {
-                    Piece::Text(more) | Piece::Refusal(more) => text.push_str(more),
+                    Piece::Text(more) => text.push_str(more),
                     Piece::Reasoning(more) => thoughts.push_str(more),
                     Piece::Signed(_) | Piece::Tool { .. } => {}
                 }

@@ -87,8 +87,11 @@ fn pieces(text: &str, size: usize) -> Vec<String> {
 fn case(said: &Said, refuses: bool, finish: &'static str, size: usize, in_turns: bool) -> Case {
     let mut deltas = Vec::new();
     deltas.extend(pieces(&said.thought, size).into_iter().map(|piece| json!({"reasoning_content": piece})));
-    let member = if refuses { "refusal" } else { "content" };
-    deltas.extend(pieces(&said.text, size).into_iter().map(|piece| json!({ member: piece })));
+    // A model may refuse in the middle of what it says.
+    let pieces_said = pieces(&said.text, size);
+    let from = if refuses { pieces_said.len() / 2 } else { pieces_said.len() };
+    let member = |index| if index < from { "content" } else { "refusal" };
+    deltas.extend(pieces_said.into_iter().enumerate().map(|(index, piece)| json!({ member(index): piece })));
     let start = |index: usize| {
         let call = &said.calls[index];
         json!({"tool_calls": [{"index": index, "id": call.id, "type": "function", "function": {"name": call.name, "arguments": ""}}]})
