@@ -74,7 +74,9 @@ pub(crate) fn broke_off(events: u64) -> Box<Fault> {
 fn fault(kind: Kind, words: &Words, nothing: impl FnOnce() -> String) -> Box<Fault> {
     let message = if words.message.is_empty() { nothing() } else { shorten(&mask_keys(&words.message), LONGEST) };
     let mut fault = Fault::new(kind, message).sent(Sent::Yes);
-    fault.code = words.code.clone().or_else(|| words.class.clone()).map(|code| shorten(&mask_keys(&code), 100));
+    // Clients know a prompt that is too long by one code, whatever the backend calls it.
+    let code = words.code.clone().or_else(|| words.class.clone()).filter(|_| kind != Kind::ContextLength);
+    fault.code = code.map(|code| shorten(&mask_keys(&code), 100));
     fault.param = words.param.as_ref().map(|param| shorten(&mask_keys(param), 200));
     fault
 }

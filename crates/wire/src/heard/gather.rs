@@ -97,7 +97,7 @@ impl Choice {
     fn say(&mut self, piece: Piece) {
         match (self.pieces.last_mut(), piece) {
             (Some(Piece::Text(said)), Piece::Text(more)) | (Some(Piece::Reasoning(said)), Piece::Reasoning(more)) => {
-                said.push_str(&more)
+                said.push_str(&more);
             }
             (_, piece) => self.pieces.push(piece),
         }

@@ -69,6 +69,20 @@ fn code_and_param_are_kept_numbers_become_text_and_a_status_is_no_code() {
 }
 
 #[test]
+fn a_prompt_that_is_too_long_has_the_code_that_clients_know() {
+    for body in [
+        r#"{"object":"error","message":"This model's maximum context length is 8 tokens.","type":"BadRequestError","code":400}"#,
+        r#"{"type":"error","error":{"type":"invalid_request_error","message":"prompt is too long: 9 tokens > 8 maximum"}}"#,
+        r#"{"error":{"message":"m","type":"invalid_request_error","code":"context_length_exceeded"}}"#,
+    ] {
+        let fault = plain(400, body);
+        assert_eq!(fault.kind, Kind::ContextLength, "{body}");
+        let told: serde_json::Value = serde_json::from_slice(&wire::openai::fault::body(&fault, "req-1")).unwrap();
+        assert_eq!(told["error"]["code"], "context_length_exceeded", "{body}");
+    }
+}
+
+#[test]
 fn the_kind_follows_the_status_and_the_class() {
     for (status, body, kind) in [
         (400, "x", Kind::UpstreamRejected),

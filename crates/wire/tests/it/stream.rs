@@ -430,6 +430,56 @@ fn tool_calls_come_with_string_ids_text_arguments_and_their_finish() {
 }
 
 #[test]
+fn who_speaks_is_said_once_for_each_choice_however_often_the_backend_says_it() {
+    let said = |index: u32, delta: &str| chunk(&format!("{{\"index\":{index},\"delta\":{{{delta}}}}}"));
+    let role = "\"role\":\"assistant\"";
+    let stream = [
+        said(0, &format!("{role},\"content\":\"a\"")),
+        said(0, &format!("{role},\"content\":\"b\"")),
+        said(1, &format!("{role} , \"content\":\"c\"")),
+        said(0, &format!("\"content\":\"d\" , {role}")),
+        said(0, role),
+        said(1, "\"content\":\"e\""),
+        finish("stop"),
+        DONE.to_owned(),
+    ];
+    let wanted = [
+        stream[0].clone(),
+        said(0, "\"content\":\"b\""),
+        stream[2].clone(),
+        said(0, "\"content\":\"d\" "),
+        said(0, ""),
+        stream[5].clone(),
+        stream[6].clone(),
+        stream[7].clone(),
+    ];
+    assert_eq!(good(&stream.concat(), false).text(), wanted.concat());
+}
+
+#[test]
+fn a_calls_id_and_name_are_said_once_however_often_the_backend_says_them() {
+    let piece = |id: &str, function: &str| call_piece(&format!("[{{\"index\":0,{id}\"function\":{{{function}}}}}]"));
+    let id = "\"id\":\"a\",";
+    let stream = [
+        piece(id, "\"name\":\"f\",\"arguments\":\"\""),
+        piece(id, "\"name\":\"f\",\"arguments\":\"{\""),
+        piece("", "\"arguments\":\"}\",\"name\":\"f\""),
+        piece("\"id\":\"other\",", "\"name\":\"\",\"arguments\":\" \""),
+        finish("tool_calls"),
+        DONE.to_owned(),
+    ];
+    let run = good(&stream.concat(), false);
+    let pieces: Vec<_> =
+        run.events()[1..4].iter().map(|event| event["choices"][0]["delta"]["tool_calls"][0].clone()).collect();
+    let arguments = |name: Option<&str>, text: &str| match name {
+        Some(name) => json!({"index": 0, "function": {"name": name, "arguments": text}}),
+        None => json!({"index": 0, "function": {"arguments": text}}),
+    };
+    assert_eq!(pieces, [arguments(None, "{"), arguments(None, "}"), arguments(Some(""), " ")]);
+    assert_eq!(run.events()[0]["choices"][0]["delta"]["tool_calls"][0]["id"], "a");
+}
+
+#[test]
 fn an_empty_list_of_tool_calls_is_no_call() {
     let stream = format!("{}{}{}{DONE}", call_piece("[]"), call_piece("null"), finish("stop"));
     let run = good(&stream, false);

@@ -99,6 +99,8 @@ pub(super) struct Said {
     pub error: bool,
     /// It has no member at all.
     pub empty: bool,
+    /// Whether it says who speaks.
+    pub role: bool,
     /// The text of the only choice's `content`, when that is a string and nothing else of note is said.
     pub text: Option<Span>,
     /// `id`, `model` and `created` as they stand.
@@ -170,7 +172,7 @@ pub(super) fn read(
         None => {}
     }
     said.empty = slot.ordinal == 0;
-    if said.choices != Some(1) || said.usage.is_some() || said.finish.is_some() {
+    if said.choices != Some(1) || said.usage.is_some() || said.finish.is_some() || said.role {
         said.text = None;
     }
     if !said.empty && !said.error {
@@ -272,6 +274,7 @@ fn choice(
     said: &mut Said,
 ) -> Result<(), json::Error> {
     let (mut finish, mut index, mut list): (Option<Str>, _, _) = (None, None, Vec::new());
+    let mut role = None;
     reader.open_object()?;
     let inside = reader.at();
     let mut members = 0;
@@ -281,7 +284,7 @@ fn choice(
         match (&*name.raw(reader.bytes()), kind) {
             (b"finish_reason", Kind::String) => finish = Some(reader.string()?),
             (b"index", Kind::Number) => index = usage::number(reader)?,
-            (b"delta" | b"message", Kind::Object) => message(reader, shape, edits, said, &mut list)?,
+            (b"delta" | b"message", Kind::Object) => role = message(reader, shape, edits, said, &mut list)?,
             (b"error", Kind::Object) => {
                 reader.skip()?;
                 said.error = true;
@@ -295,6 +298,12 @@ fn choice(
         edits.insert(inside, format!("\"index\":{ordinal},").into_bytes());
     }
     let place = index.unwrap_or(ordinal as u64);
+    if let (Shape::Chunk, Some(role)) = (shape, role) {
+        said.role = true;
+        if !calls.speaks_first(place) {
+            edits.remove(role);
+        }
+    }
     for call in list {
         calls.note(place, &call, shape, fill, reader.bytes(), edits);
     }
@@ -308,22 +317,24 @@ fn choice(
     Ok(())
 }
 
-/// Takes a message or delta; gathers its tool calls, and notes whether anything of substance is in it.
+/// Takes a message or delta; gathers its tool calls, and notes whether anything of substance is in it. Gives the place
+/// of the role, should it have to go.
 fn message(
     reader: &mut Reader<'_>,
     shape: Shape,
     edits: &mut Edits,
     said: &mut Said,
     list: &mut Vec<calls::Call>,
-) -> Result<(), json::Error> {
+) -> Result<Option<Span>, json::Error> {
     reader.open_object()?;
-    let (inside, mut has_content, mut members) = (reader.at(), false, 0);
+    let (inside, mut has_content, mut members, mut role) = (reader.at(), false, 0, None);
     while let Some(name) = reader.next_key()? {
         members += 1;
         let kind = reader.peek()?;
         match (&*name.raw(reader.bytes()), kind) {
             (b"role", _) => {
-                reader.skip()?;
+                let value = reader.skip()?;
+                role = Some(Span::new(name.outer().start, value.end));
             }
             (b"tool_calls", Kind::Array) => {
                 reader.open_array()?;
@@ -365,5 +376,17 @@ fn message(
     if shape == Shape::Answer && !has_content {
         edits.insert(inside, if members == 0 { "\"content\":null" } else { "\"content\":null," });
     }
-    Ok(())
+    Ok(role.map(|role| with_comma(role, reader.bytes())))
+}
+
+/// A member of an object with the comma that goes with it, when nothing else goes from the object.
+fn with_comma(member: Span, bytes: &[u8]) -> Span {
+    let behind = bytes.get(member.end..).unwrap_or_default();
+    let blanks = behind.iter().take_while(|byte| byte.is_ascii_whitespace()).count();
+    if behind.get(blanks) == Some(&b',') {
+        return Span::new(member.start, member.end + blanks + 1);
+    }
+    let before = bytes.get(..member.start).unwrap_or_default().trim_ascii_end();
+    let start = if before.ends_with(b",") { before.len() - 1 } else { member.start };
+    Span::new(start, member.end)
 }

@@ -1,15 +1,25 @@
 //! Tool calls: ids that are strings and unique, arguments that are text, an index for each piece of a stream.
 
-use super::{Fill, Shape};
+use super::{Fill, Shape, with_comma};
 use crate::json::{self, Edits, Kind, Reader, Span, text};
 
 /// The calls of one answer or stream so far.
 #[derive(Clone, Debug, Default)]
 pub(in super::super) struct Calls {
-    /// Choice and index of each call that began, in order.
-    begun: Vec<(u64, u64)>,
+    /// Each call that began, in order.
+    begun: Vec<Begun>,
+    /// The choices that said already who speaks.
+    spoken: Vec<u64>,
     /// The last id that the backend gave, with the choice and index that it belongs to.
     last: Option<(u64, u64, Vec<u8>)>,
+}
+
+#[derive(Clone, Debug)]
+struct Begun {
+    choice: u64,
+    index: u64,
+    /// The function's name, with its quotes.
+    name: Vec<u8>,
 }
 
 /// Calls beyond this many in one stream are not told apart any more.
@@ -20,6 +30,10 @@ const MOST: usize = 4096;
 pub(super) struct Call {
     inside: usize,
     id: Option<(Kind, Span)>,
+    /// The id with its name and comma.
+    whole_id: Span,
+    /// The function's name, and the same with its own name and comma.
+    name: Option<(Span, Span)>,
     kind: Option<(Kind, Span)>,
     index: Option<(u64, Span)>,
     arguments: Option<(Kind, Span)>,
@@ -41,13 +55,19 @@ impl Call {
                     let value = reader.skip()?;
                     if name.is(reader.bytes(), "arguments") {
                         call.arguments = Some((kind, value));
+                    } else if kind == Kind::String && name.is(reader.bytes(), "name") {
+                        let whole = Span::new(name.outer().start, value.end);
+                        call.name = Some((value, with_comma(whole, reader.bytes())));
                     }
                 }
                 continue;
             }
             let value = reader.skip()?;
             match &*name.raw(reader.bytes()) {
-                b"id" => call.id = Some((kind, value)),
+                b"id" => {
+                    call.id = Some((kind, value));
+                    call.whole_id = with_comma(Span::new(name.outer().start, value.end), reader.bytes());
+                }
                 b"type" => call.kind = Some((kind, value)),
                 b"index" => {
                     let number = std::str::from_utf8(value.of(reader.bytes())).ok();
@@ -72,7 +92,16 @@ impl Call {
 impl Calls {
     /// Whether a call began in this choice.
     pub(super) fn any(&self, choice: u64) -> bool {
-        self.begun.iter().any(|(of, _)| *of == choice)
+        self.begun.iter().any(|call| call.choice == choice)
+    }
+
+    /// Whether this is the first time that a choice says who speaks: clients that add up strings want to hear it once.
+    pub(super) fn speaks_first(&mut self, choice: u64) -> bool {
+        let first = !self.spoken.contains(&choice);
+        if first && self.spoken.len() < MOST {
+            self.spoken.push(choice);
+        }
+        first
     }
 
     /// Notes one call or piece of a call, and what must change in it.
@@ -86,11 +115,18 @@ impl Calls {
         edits: &mut Edits,
     ) {
         let index = call.index.map_or_else(|| self.place(choice, call, shape, bytes), |(index, _)| index);
-        let new = !self.begun.contains(&(choice, index));
+        let before = self.begun.iter().find(|begun| (begun.choice, begun.index) == (choice, index));
+        let new = before.is_none();
+        // Said again, the name would be added to itself by clients that add up pieces.
+        let again = call.name.filter(|(name, _)| before.is_some_and(|before| before.name == name.of(bytes)));
+        if let Some((_, whole)) = again.filter(|(name, _)| name.end - name.start > 2) {
+            edits.remove(whole);
+        }
         let mut missing = String::new();
         if new {
             if self.begun.len() < MOST {
-                self.begun.push((choice, index));
+                let name = call.name.map(|(name, _)| name.of(bytes).to_vec()).unwrap_or_default();
+                self.begun.push(Begun { choice, index, name });
             }
             if self.usable_id(choice, index, call, bytes).is_none() {
                 let made = self.made_id(fill, choice, index);
@@ -104,9 +140,9 @@ impl Calls {
                 Some(_) => {}
                 None => missing.push_str("\"type\":\"function\","),
             }
-        } else if let Some((Kind::Number, span)) = call.id {
-            // The id was made with the first piece; pieces that follow have none.
-            edits.replace(span, "null");
+        } else if call.usable_id(bytes).is_some() || matches!(call.id, Some((Kind::Number, _))) {
+            // The first piece has the id; pieces that follow have none.
+            edits.remove(call.whole_id);
         }
         if shape == Shape::Chunk && call.index.is_none() {
             missing.push_str(&format!("\"index\":{index},"));
@@ -134,7 +170,7 @@ impl Calls {
 
     /// Where a call without index belongs: to the one before, unless it brings another id.
     fn place(&self, choice: u64, call: &Call, shape: Shape, bytes: &[u8]) -> u64 {
-        let next = self.begun.iter().filter(|(of, _)| *of == choice).map(|(_, index)| index + 1).max().unwrap_or(0);
+        let next = self.begun.iter().filter(|call| call.choice == choice).map(|call| call.index + 1).max().unwrap_or(0);
         if shape == Shape::Answer || next == 0 {
             return next;
         }
