@@ -10,6 +10,8 @@ from .checks import cargo
 from .outcome import Counts, Failed
 
 STORE = places.ROOT / "bench" / "counts.json"
+# Who does the steps: the crate, and its example.
+PROGRAMS = [("wire", "count"), ("policy", "count_plan")]
 # How far a count may be from the stored one.
 TOLERANCE = 0.03
 FEW, MANY = 100, 600
@@ -51,15 +53,16 @@ def count() -> tuple:
     # Unpacked, it looks for its tools where it is not installed.
     tools = next(places.CACHE.glob("debian/valgrind/usr/libexec/valgrind"), None)
     env = places.environment() | ({"VALGRIND_LIB": str(tools)} if tools else {})
-    # One unit, so that what is inlined does not depend on how the crate is cut into pieces.
-    cargo("count-build", "build", "--release", "--locked", "--package", "wire", "--example", "count",
-          "--config", "profile.release.codegen-units=1")
-    program = places.TARGET / "release" / "examples" / "count"
-    names = shell.run("count-list", [program, "list"], env=env).split("\n")
     counted = {}
-    for name in filter(None, map(str.strip, names)):
-        few, many = (_instructions(valgrind, program, name, times, env) for times in (FEW, MANY))
-        counted[name] = round((many - few) / (MANY - FEW))
+    for package, example in PROGRAMS:
+        # One unit, so that what is inlined does not depend on how the crate is cut into pieces.
+        cargo("count-build", "build", "--release", "--locked", "--package", package, "--example", example,
+              "--config", "profile.release.codegen-units=1")
+        program = places.TARGET / "release" / "examples" / example
+        names = shell.run("count-list", [program, "list"], env=env).split("\n")
+        for name in filter(None, map(str.strip, names)):
+            few, many = (_instructions(valgrind, program, name, times, env) for times in (FEW, MANY))
+            counted[name] = round((many - few) / (MANY - FEW))
     version = shell.run("rustc-version", ["rustc", "-vV"], env=env)
     release, host = (re.search(rf"^{key}: (\S+)", version, re.M).group(1) for key in ("release", "host"))
     return f"rustc {release} {host}", counted

@@ -1,5 +1,5 @@
 """The table of checks: what runs, in which order, what may be skipped, and what only `--all` runs."""
-from . import agents, budget, checks, counts, fronts, fuzz, latency, pages, real, shares, slow, soak, uploads
+from . import agents, budget, checks, counts, dropped, fronts, fuzz, latency, pages, real, shares, slow, soak, uploads
 from .checks import IN_CI, Check, node_client, passed_node, passed_python, python_client, sandbox_node, sandbox_python
 
 CHECKS = [
@@ -44,6 +44,8 @@ CHECKS = [
     Check("uploads of every kind", uploads.of_every_kind),
     Check("slow readers", slow.readers),
     Check("routing: shares follow what backends do", shares.move),
+    # Namespaces cannot be made everywhere.
+    Check("routing: packets are lost", dropped.packets, required=False),
     Check("real engines: embeddings, speech, transcription", real.sound_and_meaning),
     Check("framing: direct", fronts.behind("direct")),
     Check("framing: behind nginx", fronts.behind("nginx"), required=IN_CI),

@@ -1,6 +1,8 @@
 //! Which of a target's keys a call goes out with: equal keys share the calls from the first one on, a slow, failing, busy or
 //! nearly used-up one gets few.
 
+use std::cmp::Ordering;
+
 use super::{Able, Ask, Candidate, dice, dice::Dice};
 use crate::health::{Settings, Tick, micros};
 
@@ -39,8 +41,13 @@ pub(super) fn choose(
     let a = at(dice, count);
     let b = at(dice, count - 1);
     let (one, other) = (keys().nth(a)?, keys().nth(if b < a { b } else { b + 1 })?);
-    let (cost, dearer) = (cost(one, ask, fastest, settings), cost(other, ask, fastest, settings));
-    Some((if dice.prefers(cost, dearer, settings.sharpness) { one.index } else { other.index }, false))
+    let costs = [one, other].map(|key| cost(key, ask, fastest, settings));
+    // Of two equal ones the one that rested longer: so none of many meets its limit much before the others.
+    let first = match costs[0].total_cmp(&costs[1]) {
+        Ordering::Equal => one.sight.used <= other.sight.used,
+        _ => dice.prefers(costs[0], costs[1], settings.sharpness),
+    };
+    Some((if first { one.index } else { other.index }, false))
 }
 
 /// What a call costs with this key beside the target's other ones; lower is better, 1 for one that is idle and well.
