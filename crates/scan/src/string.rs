@@ -3,6 +3,7 @@
 //! A block has two branches only: whether there are escapes in it, and whether the string ends in it or is spoilt. Where in
 //! the block something stands is no branch: in source code every third byte belongs to an escape, and no processor guesses that.
 
+#[cfg(target_arch = "x86_64")]
 use crate::BLOCK;
 
 /// Why a string is not good JSON, and where.
@@ -26,6 +27,7 @@ pub enum Flaw {
 }
 
 /// Where in a block something stands, a bit for each byte.
+#[cfg(target_arch = "x86_64")]
 #[derive(Clone, Copy)]
 pub(crate) struct Marks {
     pub(crate) quote: u64,
@@ -35,6 +37,7 @@ pub(crate) struct Marks {
 }
 
 /// What is asked only where there are escapes.
+#[cfg(target_arch = "x86_64")]
 #[derive(Clone, Copy)]
 pub(crate) struct Escapes {
     /// What may stand behind a backslash.
@@ -46,6 +49,7 @@ pub(crate) struct Escapes {
 }
 
 /// Finds the end from `start` on, which is outside of any escape. Nothing where there is a flaw: who is slower says which.
+#[cfg(target_arch = "x86_64")]
 #[inline(always)]
 pub(crate) fn find(
     bytes: &[u8],

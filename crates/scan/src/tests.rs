@@ -7,29 +7,38 @@ use crate::{Bad, Flaw, portable};
 type Strings = fn(&[u8], usize) -> Result<(usize, bool), Bad>;
 type Numbers = fn(&[u8], usize) -> (usize, usize);
 
+type Variant = (&'static str, Strings, Numbers);
+
 /// The variants, each with its name.
-fn variants() -> Vec<(&'static str, Strings, Numbers)> {
-    let mut all: Vec<(&'static str, Strings, Numbers)> = vec![
+fn variants() -> Vec<Variant> {
+    let always: [Variant; 3] = [
         ("what is chosen", crate::string, crate::numbers),
         ("what is chosen for long ones", crate::far, crate::numbers),
         ("portable", portable::string, portable::numbers),
     ];
-    #[cfg(target_arch = "x86_64")]
-    #[expect(unsafe_code, reason = "the processor was asked")]
-    {
-        use crate::x86::{self, Kind};
-        if x86::kind() != Kind::Plain {
-            // SAFETY: it has at least this.
-            all.push(("avx2", |b, at| unsafe { x86::string_avx2(b, at) }, |b, at| unsafe { x86::numbers_avx2(b, at) }));
-        }
-        if x86::kind() == Kind::Avx512 {
-            // SAFETY: it has this too.
-            let (strings, numbers): (Strings, Numbers) =
-                (|b, at| unsafe { x86::string_avx512(b, at) }, |b, at| unsafe { x86::numbers_avx512(b, at) });
-            all.push(("avx512", strings, numbers));
-        }
+    always.into_iter().chain(of_this_processor()).collect()
+}
+
+#[cfg(not(target_arch = "x86_64"))]
+fn of_this_processor() -> Vec<Variant> {
+    Vec::new()
+}
+
+#[cfg(target_arch = "x86_64")]
+#[expect(unsafe_code, reason = "the processor was asked")]
+fn of_this_processor() -> Vec<Variant> {
+    use crate::x86::{self, Kind};
+    // SAFETY: whoever has AVX-512 has this too.
+    let avx2: Variant =
+        ("avx2", |b, at| unsafe { x86::string_avx2(b, at) }, |b, at| unsafe { x86::numbers_avx2(b, at) });
+    // SAFETY: it is handed out only where the processor has it.
+    let avx512: Variant =
+        ("avx512", |b, at| unsafe { x86::string_avx512(b, at) }, |b, at| unsafe { x86::numbers_avx512(b, at) });
+    match x86::kind() {
+        Kind::Plain => Vec::new(),
+        Kind::Avx2 => vec![avx2],
+        Kind::Avx512 => vec![avx2, avx512],
     }
-    all
 }
 
 /// The end of a string, byte by byte.
