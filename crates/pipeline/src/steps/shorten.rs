@@ -25,7 +25,8 @@ pub(crate) fn shorten(
     let Wants::Translated { shorten: Some(whole), dropped, .. } = wants else { return Ok(()) };
     let market = gateway.0.catalog.market();
     let all = std::iter::once(&found.first).chain(&found.others);
-    let Some(context) = all.filter_map(|candidate| context(candidate, market.as_deref()?)).max() else {
+    let known = |candidate: &Candidate| context(gateway, candidate, market.as_deref());
+    let Some(context) = all.filter_map(known).max() else {
         dropped.push("truncation".to_owned());
         return Ok(());
     };
@@ -41,7 +42,12 @@ pub(crate) fn shorten(
 }
 
 /// How many tokens call and answer may have together there.
-fn context(candidate: &Candidate, market: &Market) -> Option<u64> {
-    let Place::Backend { id, mapped: true } = &candidate.place else { return None };
-    market.find(candidate.hub_id.as_deref()?)?.offer(id.as_str())?.context_length
+fn context(gateway: &Gateway, candidate: &Candidate, market: Option<&Market>) -> Option<u64> {
+    match &candidate.place {
+        Place::Backend { id, mapped: true } => {
+            market?.find(candidate.hub_id.as_deref()?)?.offer(id.as_str())?.context_length
+        }
+        Place::Backend { id, mapped: false } => gateway.0.wares.context(id, &candidate.model),
+        Place::Router => None,
+    }
 }

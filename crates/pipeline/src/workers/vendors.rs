@@ -64,6 +64,12 @@ impl Wares {
         listed.collect()
     }
 
+    /// How many tokens a vendor's model takes, where the vendor says so.
+    pub(crate) fn context(&self, id: &BackendName, model: &str) -> Option<u64> {
+        let lists = self.lists.read().unwrap_or_else(PoisonError::into_inner);
+        lists.get(id)?.models.iter().find(|listed| listed.id == model)?.context_length
+    }
+
     /// Waits until every vendor has been asked once, but not for long.
     pub(crate) async fn wait(&self, limit: Duration) {
         let mut asked = self.asked.subscribe();

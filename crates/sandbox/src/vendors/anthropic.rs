@@ -79,7 +79,7 @@ fn count(ask: &Ask) -> Result<Reply, Refusal> {
 
 fn item(model: &str) -> String {
     format!(
-        r#"{{"type":"model","id":{},"display_name":{},"created_at":"2025-01-01T00:00:00Z"}}"#,
+        r#"{{"type":"model","id":{},"display_name":{},"created_at":"2025-01-01T00:00:00Z","max_input_tokens":200000,"max_tokens":64000}}"#,
         quoted(model),
         quoted(&model.replace('-', " "))
     )

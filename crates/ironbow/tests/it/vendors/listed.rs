@@ -30,13 +30,20 @@ fn vendors_models_are_listed_where_the_gateway_has_a_key() {
     assert_eq!(only["warnings"], Value::Null, "{only}");
     let theirs = world.get("/anthropic/v1/models?limit=1000").json();
     let claude = theirs["data"].as_array().unwrap().iter().find(|m| m["id"] == "anthropic/claude-sonnet-4-5").unwrap();
-    assert_eq!(claude["created_at"], "2025-01-01T00:00:00Z");
+    assert_eq!((&claude["created_at"], &claude["max_input_tokens"]), (&json!("2025-01-01T00:00:00Z"), &json!(200_000)));
     let googles = world.get("/genai/v1beta/models?pageSize=1000").json();
     assert!(googles.to_string().contains("openai/gpt-4o"), "{googles}");
     // What is listed can be called.
     for id in ["openai/gpt-4o", "anthropic/claude-sonnet-4-5"] {
         assert_eq!(world.chat(&super::ask(id, "hi")).status, 200, "{id}");
     }
+    // How much one takes is known, too: a call may be shortened to it.
+    let items = json!([{"role": "user", "content": "old ".repeat(100)}, {"role": "assistant", "content": "answer"}, {"role": "user", "content": "new"}]);
+    let call = json!({"model": "anthropic/claude-sonnet-4-5", "input": items, "truncation": "auto", "max_output_tokens": 199_940});
+    let reply = super::post(&world, "/v1/responses", &[], &call.to_string());
+    assert_eq!((reply.status, reply.header("x-ironbow-dropped")), (200, None), "{}", reply.text());
+    let sent: Value = serde_json::from_str(super::last(&world, "/v1/messages")["body"].as_str().unwrap()).unwrap();
+    assert_eq!(sent["messages"].as_array().unwrap().len(), 1, "{sent}");
     // A vendor that fails at the start keeps nobody waiting, and what is not known is not listed.
     world.fault(&json!({"match": {"operation": "models", "area": "direct"}, "times": 20, "fault": {"kind": "stall", "before_head": true}}));
     world.kill_and_restart();
