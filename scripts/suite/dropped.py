@@ -20,6 +20,8 @@ NEAR, FAR, PORT = "10.9.8.1", "10.9.8.2", 8001
 # A hardware address that nobody has: what is sent there is lost.
 NOBODY = "02:00:00:00:00:99"
 CALLS, CALLERS = 1000, 16
+# Seconds without a sign of life after which a connection is over.
+SILENCE = 5
 MODEL = "sandbox/vllm-model"
 
 
@@ -51,7 +53,7 @@ def inside() -> None:
         config.write_text(
             "".join(server.format(name, url, MODEL) for name, url in urls.items()) + f"[aliases.even]\ntargets = [{targets}]\n"
         )
-        upstream = {"HF_ENDPOINT": near, "HF_ROUTER_URL": near, "HF_TOKEN": "hf_sandbox"}
+        upstream = {"HF_ENDPOINT": near, "HF_ROUTER_URL": near, "HF_TOKEN": "hf_sandbox", "IRONBOW_TIMEOUTS__SILENCE": f"{SILENCE}s"}
         with servers.gateway("gateway-dropped", ("--config", str(config)), upstream) as gateway:
             before = calls(gateway.url, 300)
             if not any(backend == "bad" for _, backend, _ in before):
@@ -68,7 +70,8 @@ def report(what: str, seen: list) -> None:
     print(f"{what}: {len(failed)} of {len(seen)} calls failed, the slowest took {slowest:.1f} s", flush=True)
     if len(failed) > len(seen) // 1000:
         raise Failed(f"{what}: {len(failed)} of {len(seen)} calls failed: {failed[:5]}")
-    if slowest > 60:
+    # What was on a dead connection is asked elsewhere when that is noticed, and not after half of a call's ten minutes.
+    if slowest > 4 * SILENCE:
         raise Failed(f"{what}: a call took {slowest:.0f} s")
 
 

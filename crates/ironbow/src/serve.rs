@@ -153,6 +153,7 @@ async fn start(config: Compiled, sandbox: Option<&str>, drain: &Drain) -> Result
     let tls = tls.map(|files| TlsSettings::new(&files.cert, &files.key));
     let upstream = Upstream::new(UpstreamSettings {
         connect_timeout: config.timeouts.connect,
+        silent: config.timeouts.silence,
         drain: drain.clone(),
         ..UpstreamSettings::default()
     });

@@ -30,7 +30,7 @@ use types::SendBody;
 pub struct UpstreamSettings {
     /// How long resolving, connecting and the TLS handshake may take together, where an origin says nothing else.
     pub connect_timeout: Duration,
-    /// How long a peer's machine may not answer at all, although something was sent to it, before the connection is over.
+    /// How long a peer's machine may give no sign of life, or take nothing, while bytes for it wait; then the connection is over.
     pub silent: Duration,
     /// How long the addresses of a host that was reached serve on while its name cannot be resolved.
     pub keep_addresses: Duration,
@@ -56,7 +56,7 @@ impl Default for UpstreamSettings {
     fn default() -> Self {
         Self {
             connect_timeout: Duration::from_secs(2),
-            silent: Duration::from_secs(20),
+            silent: Duration::from_secs(30),
             keep_addresses: Duration::from_secs(600),
             resolver: None,
             idle_timeout: Duration::from_secs(60),

@@ -157,6 +157,8 @@ pub struct Timeouts {
     pub answer: Duration,
     /// Opening a connection.
     pub connect: Duration,
+    /// Without a sign of life of a backend's machine.
+    pub silence: Duration,
     /// Receiving a request's body.
     pub body: Duration,
     /// Draining after SIGTERM.

@@ -185,6 +185,7 @@ impl Checker<'_, '_> {
             stream: self.wait(&at.key("stream"), from.stream),
             answer: self.wait(&at.key("answer"), from.answer),
             connect: self.wait(&at.key("connect"), from.connect),
+            silence: self.wait(&at.key("silence"), from.silence),
             body: self.wait(&at.key("body"), from.body),
             drain: self.period(&at.key("drain"), from.drain, Duration::ZERO, DAY),
         }

@@ -20,6 +20,7 @@ impl Compiled {
         keep("listener", self.listener != running.listener);
         keep("limits.held_bodies", self.limits.held_bodies != running.limits.held_bodies);
         keep("timeouts.drain", self.timeouts.drain != running.timeouts.drain);
+        keep("timeouts.silence", self.timeouts.silence != running.timeouts.silence);
         keep("huggingface.hub", self.hub != running.hub);
         keep("huggingface.router", self.router != running.router);
         keep("log", self.log != running.log);
@@ -31,6 +32,7 @@ impl Compiled {
         self.listener = running.listener.clone();
         self.limits.held_bodies = running.limits.held_bodies;
         self.timeouts.drain = running.timeouts.drain;
+        self.timeouts.silence = running.timeouts.silence;
         (self.hub, self.router) = (running.hub.clone(), running.router.clone());
         (self.log, self.data) = (running.log.clone(), running.data.clone());
         self.data_is_named = running.data_is_named;

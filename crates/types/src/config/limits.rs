@@ -55,6 +55,8 @@ pub struct Timeouts {
     pub answer: Period,
     /// Opening a connection to a backend, TLS included.
     pub connect: Period,
+    /// How long a backend's machine may give no sign of life, or take nothing, while bytes for it wait; then its connection is over.
+    pub silence: Period,
     /// Receiving the body of a request.
     pub body: Period,
     /// How long running calls may go on after SIGTERM. Streams that still run then end with an error event.
@@ -69,6 +71,7 @@ impl Default for Timeouts {
             stream: Period::seconds(3600),
             answer: Period::seconds(600),
             connect: Period::seconds(2),
+            silence: Period::seconds(30),
             body: Period::seconds(60),
             drain: Period::seconds(30),
         }
