@@ -6,6 +6,7 @@
 //! for each caller, stands in `tests/translation/golden/<door>/<dialect>.txt`. Where a dialect comes to the same as the
 //! common one, its page says so instead of saying it again.
 
+mod adding;
 mod asking;
 mod dialects;
 mod page;

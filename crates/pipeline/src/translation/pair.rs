@@ -42,7 +42,7 @@ pub(super) struct Sending {
     pub body: Value,
     pub dropped: Vec<String>,
     /// Nothing where what came is passed on.
-    heard: Option<Heard>,
+    pub heard: Option<Heard>,
 }
 
 /// Everything that a page tells of a pair.
@@ -165,7 +165,7 @@ impl Pair<'_> {
     }
 
     /// Moves a stream as the pump does: a fault before the first event is told instead of it, a later one in it.
-    fn run<'p>(&self, heard: Option<Heard>, pieces: impl Iterator<Item = &'p [u8]>) -> Result<Vec<u8>> {
+    pub(super) fn run<'p>(&self, heard: Option<Heard>, pieces: impl Iterator<Item = &'p [u8]>) -> Result<Vec<u8>> {
         let mut decoder = match self.dialect.spoken {
             Spoken::Native(native) => Decoder::Native(native::Stream::new(native)),
             Spoken::Codec(codec) => {

@@ -77,6 +77,8 @@ impl Turns {
             Some(Value::Array(thought)) => thought,
             _ => Vec::new(),
         };
+        // By which the blocks of a stream are told apart.
+        blocks.iter_mut().filter_map(Value::as_object_mut).for_each(|block| drop(block.shift_remove("index")));
         let thought = !blocks.is_empty();
         for name in ["reasoning_content", "reasoning"] {
             let said = message.shift_remove(name).unwrap_or_default();

@@ -15,6 +15,15 @@ use crate::{
 /// Thinking that is longer is told and not kept for its signature.
 const LONGEST_THOUGHT: usize = 1 << 20;
 
+/// A tool call.
+#[derive(Debug)]
+struct Call {
+    /// The number of its block.
+    block: u64,
+    /// Its arguments as they stood at its beginning; nothing once some of them were told.
+    silent: Option<String>,
+}
+
 /// One stream under way.
 #[derive(Debug, Default)]
 pub struct Stream {
@@ -23,8 +32,8 @@ pub struct Stream {
     events: u64,
     begun: bool,
     told: Told,
-    /// The tool calls so far, by the number of their block.
-    calls: Vec<u64>,
+    /// The tool calls so far.
+    calls: Vec<Call>,
     /// The block of thinking that is open, gathered.
     thought: Option<Value>,
 }
@@ -95,6 +104,12 @@ impl Stream {
                 if let Some(block) = self.thought.take() {
                     out(Event::Thought { choice: 0, block });
                 }
+                // A call without arguments ends without a word of them.
+                if let Some((index, call)) = self.call(&said)
+                    && let Some(json) = call.silent.take()
+                {
+                    out(Event::ToolArguments { choice: 0, index, json });
+                }
             }
             "message_delta" => {
                 if let (true, Some(reason)) = (said["delta"]["stop_reason"].is_string(), self.told.finish) {
@@ -124,7 +139,9 @@ impl Stream {
             "redacted_thinking" => self.thought = Some(block.clone()),
             "tool_use" => {
                 let index = u32::try_from(self.calls.len()).unwrap_or(u32::MAX);
-                self.calls.push(said["index"].as_u64().unwrap_or_default());
+                let input = Some(&block["input"]).filter(|input| input.is_object());
+                let silent = Some(input.map_or_else(|| "{}".to_owned(), Value::to_string));
+                self.calls.push(Call { block: said["index"].as_u64().unwrap_or_default(), silent });
                 out(Event::ToolStart { choice: 0, index, id: text("id"), name: text("name") });
             }
             _ => {}
@@ -142,13 +159,20 @@ impl Stream {
             }
             "signature_delta" => self.grow("signature", &text("signature")),
             "input_json_delta" => {
-                let block = said["index"].as_u64().unwrap_or_default();
-                let Some(index) = self.calls.iter().position(|call| *call == block) else { return };
-                let index = u32::try_from(index).unwrap_or(u32::MAX);
-                tell(text("partial_json"), |json| Event::ToolArguments { choice: 0, index, json }, out);
+                let json = text("partial_json");
+                let Some((index, call)) = self.call(said).filter(|_| !json.is_empty()) else { return };
+                call.silent = None;
+                out(Event::ToolArguments { choice: 0, index, json });
             }
             _ => {}
         }
+    }
+
+    /// The call of the block that an event is about, with its number.
+    fn call(&mut self, said: &Value) -> Option<(u32, &mut Call)> {
+        let block = said["index"].as_u64().unwrap_or_default();
+        let (index, call) = self.calls.iter_mut().enumerate().find(|(_, call)| call.block == block)?;
+        Some((u32::try_from(index).unwrap_or(u32::MAX), call))
     }
 
     fn grow(&mut self, member: &str, text: &str) {

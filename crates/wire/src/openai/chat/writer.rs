@@ -20,13 +20,15 @@ pub struct Writer {
     id: String,
     created: u64,
     show_usage: bool,
+    /// How many blocks of thought a stream has told.
+    thoughts: usize,
 }
 
 impl Writer {
     /// A writer of an answer by `model`, as the backend calls it. With `show_usage`, a stream's last chunk tells what
     /// was used.
     pub fn new(model: &str, show_usage: bool) -> Self {
-        Self { model: model.to_owned(), id: String::new(), created: 0, show_usage }
+        Self { model: model.to_owned(), id: String::new(), created: 0, show_usage, thoughts: 0 }
     }
 
     fn begin(&mut self, id: &str, model: &str, created: u64) {
@@ -83,6 +85,10 @@ impl Write for Writer {
                 out(self.chunk(*choice, &json!({ "reasoning_content": text }), None));
             }
             Event::Thought { choice, block } => {
+                // Clients that add up pieces tell the items of a list apart by their index.
+                let mut block = block.clone();
+                block["index"] = self.thoughts.into();
+                self.thoughts += 1;
                 out(self.chunk(*choice, &json!({ "thinking_blocks": [block] }), None));
             }
             Event::Refusal { choice, text } => out(self.chunk(*choice, &json!({ "refusal": text }), None)),

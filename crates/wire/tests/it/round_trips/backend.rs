@@ -91,6 +91,8 @@ fn stream(said: &Said, stop: &str, usage: &Value, size: usize) -> String {
         let (kind, member, whole) = match block["type"].as_str().unwrap() {
             "text" => ("text_delta", "text", block["text"].clone()),
             "thinking" => ("thinking_delta", "thinking", block["thinking"].clone()),
+            // Without arguments there is no word of them.
+            "tool_use" if block["input"] == json!({}) => ("input_json_delta", "partial_json", "".into()),
             "tool_use" => ("input_json_delta", "partial_json", block["input"].to_string().into()),
             _ => ("", "", "".into()),
         };
