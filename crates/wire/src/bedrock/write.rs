@@ -16,6 +16,8 @@ use crate::{
 #[derive(Default)]
 pub(super) struct Writer {
     open: Option<Open>,
+    /// Whether the open call has arguments.
+    argued: bool,
     blocks: u32,
     refused: bool,
     order: Order,
@@ -50,6 +52,10 @@ impl Writer {
     }
 
     fn close(&mut self, out: &mut dyn FnMut(Bytes)) {
+        if matches!(self.open, Some(Open::Call(_))) && !self.argued {
+            self.delta(&json!({"toolUse": {"input": "{}"}}), out);
+        }
+        self.argued = false;
         if self.open.take().is_some() {
             Self::put("contentBlockStop", &json!({"contentBlockIndex": self.index()}), out);
         }
@@ -84,6 +90,7 @@ impl Writer {
                 Self::put("contentBlockStart", &json!({"contentBlockIndex": self.index(), "start": start}), out);
             }
             Event::ToolArguments { choice: 0, index, json } if self.open == Some(Open::Call(*index)) => {
+                self.argued = true;
                 self.delta(&json!({"toolUse": {"input": json}}), out);
             }
             Event::Finish { choice: 0, reason } => {

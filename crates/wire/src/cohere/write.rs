@@ -15,6 +15,8 @@ use crate::{
 pub(super) struct Writer {
     id: String,
     open: Option<Open>,
+    /// Whether the open call has arguments.
+    argued: bool,
     /// How many blocks of content and how many calls have begun.
     blocks: u32,
     calls: u32,
@@ -44,7 +46,12 @@ impl Writer {
     fn close(&mut self, out: &mut dyn FnMut(Bytes)) {
         match self.open.take() {
             Some(Open::Text(index) | Open::Thinking(index)) => Self::put("content-end", json!({"index": index}), out),
-            Some(Open::Call { ours, .. }) => Self::put("tool-call-end", json!({"index": ours}), out),
+            Some(Open::Call { ours, .. }) => {
+                if !std::mem::take(&mut self.argued) {
+                    Self::argue(ours, "{}", out);
+                }
+                Self::put("tool-call-end", json!({"index": ours}), out);
+            }
             None => {}
         }
     }
@@ -77,6 +84,11 @@ impl Writer {
         Self::put("tool-call-start", json!({"index": ours, "delta": {"message": {"tool_calls": call}}}), out);
     }
 
+    fn argue(ours: u32, json: &str, out: &mut dyn FnMut(Bytes)) {
+        let call = json!({"function": {"arguments": json}});
+        Self::put("tool-call-delta", json!({"index": ours, "delta": {"message": {"tool_calls": call}}}), out);
+    }
+
     fn end(&mut self, error: Option<&str>, out: &mut dyn FnMut(Bytes)) {
         let mut delta = Map::new();
         if let Some(error) = error {
@@ -107,12 +119,8 @@ impl Writer {
                 if let Some(Open::Call { theirs, ours }) = self.open
                     && theirs == *index
                 {
-                    let call = json!({"function": {"arguments": json}});
-                    Self::put(
-                        "tool-call-delta",
-                        json!({"index": ours, "delta": {"message": {"tool_calls": call}}}),
-                        out,
-                    );
+                    self.argued = true;
+                    Self::argue(ours, json, out);
                 }
             }
             Event::Finish { choice: 0, reason } => {
@@ -154,8 +162,12 @@ impl Write for Writer {
                 Piece::Reasoning(text) => content.push(json!({"type": "thinking", "thinking": text})),
                 // It has no place for another vendor's signature.
                 Piece::Signed(_) => {}
-                Piece::Tool { id, name, arguments, .. } => calls
-                    .push(json!({"id": id, "type": "function", "function": {"name": name, "arguments": arguments}})),
+                Piece::Tool { id, name, arguments, .. } => {
+                    let arguments = if arguments.is_empty() { "{}" } else { arguments };
+                    calls.push(
+                        json!({"id": id, "type": "function", "function": {"name": name, "arguments": arguments}}),
+                    );
+                }
             }
         }
         let mut message = Map::new();

@@ -58,7 +58,7 @@ fn tool_calls_get_string_ids_text_arguments_and_their_finish() {
         value["choices"][0]["message"]["tool_calls"],
         json!([
             {"id": "call_ours_0_0", "type": "function", "function": {"description": null, "name": "f", "arguments": "{\"a\": \"é\\\"\" }"}},
-            {"id": "call_ours_0_1", "type": "function", "function": {"name": "g", "arguments": ""}},
+            {"id": "call_ours_0_1", "type": "function", "function": {"name": "g", "arguments": "{}"}},
             {"id": "own", "type": "function", "function": {"name": "h", "arguments": "{}"}},
         ])
     );

@@ -97,7 +97,9 @@ fn case(said: &Said, refuses: bool, finish: &'static str, size: usize, in_turns:
         json!({"tool_calls": [{"index": index, "id": call.id, "type": "function", "function": {"name": call.name, "arguments": ""}}]})
     };
     let arguments = |index: usize| {
-        let all = pieces(&said.calls[index].arguments.to_string(), size).into_iter();
+        // Some backends say nothing of no arguments.
+        let said = Some(said.calls[index].arguments.to_string()).filter(|json| json != "{}").unwrap_or_default();
+        let all = pieces(&said, size).into_iter();
         all.map(move |piece| json!({"tool_calls": [{"index": index, "function": {"arguments": piece}}]}))
             .collect::<Vec<_>>()
     };
