@@ -51,6 +51,8 @@ struct Passing<'a> {
     until: Instant,
     /// How long a call waits for another one's try, and how often it looks.
     probe: (Duration, Duration),
+    /// How often it may be sent.
+    attempts: u32,
 }
 
 /// A refusal in the backend's own words.
@@ -85,6 +87,7 @@ pub(crate) async fn pass(
     let passing = Passing {
         backend,
         probe: (routing.probe_wait, routing.probe_look),
+        attempts: routing.retries.attempts,
         model: keys::model(&held.bytes, &snapshot.json_limits),
         method: request.method.clone(),
         mask: Mask::new(usable.iter().filter_map(|chosen| chosen.secret.clone()).chain(caller.credential.clone())),
@@ -171,7 +174,10 @@ async fn walk(
         flight.end(if elsewhere { Outcome::Caller } else { Outcome::of(&fault) }, net::now());
         if elsewhere {
             last = Some(Last { fault, refused, noted: false });
-            continue;
+            if lanes.tries.begun() < passing.attempts {
+                continue;
+            }
+            break lanes.tries.nobody(&lanes.known);
         }
         let left = passing.until.saturating_duration_since(net::now());
         let facts = Facts { submits: !passing.may_be_repeated(), left, now: net::now(), seed: fastrand::u64(..) };

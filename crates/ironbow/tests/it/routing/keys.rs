@@ -13,7 +13,13 @@ const KEYS: &str = "[[huggingface.keys]]\nname = \"one\"\nvalue = \"env:ONE\"\nb
 
 /// A gateway with three tokens, of which the first two are paid for by the same account.
 pub(super) fn three() -> World {
-    let env = vec![("ONE", "hf_one".to_owned()), ("TWO", "hf_two".to_owned()), ("THREE", "hf_three".to_owned())];
+    three_with(&[])
+}
+
+/// The same with further variables.
+pub(super) fn three_with(more: &[(&'static str, &str)]) -> World {
+    let mut env = vec![("ONE", "hf_one".to_owned()), ("TWO", "hf_two".to_owned()), ("THREE", "hf_three".to_owned())];
+    env.extend(more.iter().map(|(name, value)| (*name, (*value).to_owned())));
     let world = World::with(With { config: KEYS, env, without_token: true });
     let token = |name: &str| json!({"name": name, "value": format!("hf_{name}")});
     world.settings(&json!({"tokens": [token("one"), token("two"), token("three")]}));

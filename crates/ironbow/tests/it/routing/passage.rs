@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::keys::{keys, refuse, three};
+use super::keys::{keys, refuse, three, three_with};
 use crate::it::{raw::Reply, world::World};
 
 const JSON: [(&str, &str); 1] = [("content-type", "application/json")];
@@ -132,6 +132,14 @@ fn a_prediction_is_looked_for_with_the_key_that_made_it() {
     let reply = world.get("/replicate/v1/predictions/nothing");
     assert_eq!(reply.status, 404, "{}", reply.text());
     let _: Value = reply.json();
+}
+
+#[test]
+fn what_is_nowhere_is_looked_for_no_more_often_than_a_call_may_be_sent() {
+    let world = three_with(&[("IRONBOW_ROUTING__RETRIES__ATTEMPTS", "2")]);
+    let reply = world.get("/replicate/v1/predictions/nothing");
+    assert_eq!(reply.status, 404, "{}", reply.text());
+    assert_eq!(used(&world).len(), 2);
 }
 
 #[test]
