@@ -13,7 +13,7 @@ use wire::{
 use crate::support::{context, run};
 
 const CALL: &str = r#"{"store":1,"extra_body":{"top_k":3},"response_format":{"type":"json_schema","json_schema":{"schema":{"b":2}}},"user":null,"stream":true,"stream_options":{},"max_completion_tokens":9,"messages":[{"role":"developer","name":null},{"role":"assistant","content":null,"refusal":null,"annotations":[],"tool_calls":[]},{"role":"user","content":[{"type":"image_url"}]}],"tools":[{"type":"web_search"},{"type":"custom","custom":{"name":"c"}}],"tool_choice":{"type":"custom","custom":{"name":"c"}},"model":"m"}"#;
-const STREAM: &str = "data:{\"id\":\"\",\"choices\":[{\"delta\":{\"role\":\"assistant\",\"content\":\"a\"},\"finish_reason\":null}],\"usage\":{\"prompt_tokens\":1}}\r\n\r\n: c\n\ndata: {\"id\":7,\"object\":null,\"choices\":[{\"index\":0,\"delta\":{\"tool_calls\":[{\"id\":0,\"function\":{\"name\":\"f\",\"arguments\":{}}}]},\"finish_reason\":\"eos\"}]}\n\ndata: {\"choices\":[],\"usage\":{\"completion_tokens\":2}}\n\ndata: [DONE]\n\n";
+const STREAM: &str = "data:{\"id\":\"\",\"choices\":[{\"delta\":{\"role\":\"assistant\",\"content\":\"a\"},\"finish_reason\":null}],\"usage\":{\"prompt_tokens\":1}}\r\n\r\n: c\n\ndata: {\"id\":7,\"object\":null,\"choices\":[{\"index\":0,\"delta\":{\"tool_calls\":[{\"id\":0,\"function\":{\"name\":\"f\",\"arguments\":{}}}]},\"finish_reason\":\"eos\"}]}\n\ndata: {\"choices\":[{\"delta\":{\"tool_calls\":[{\"id\":\"b\",\"function\":{\"name\":\"g\"}},{\"index\":0,\"id\":\"a\",\"function\":{\"name\":\"f\"}}],\"role\":\"assistant\"}}]}\n\ndata: {\"choices\":[{\"delta\":{\"role\":\"assistant\",\"tool_calls\":null},\"finish_reason\":\"stop\"}]}\n\ndata: {\"choices\":[],\"usage\":{\"completion_tokens\":2}}\n\ndata: [DONE]\n\n";
 const ANSWER: &str = r#"{"id":"","object":"text_completion","choices":[{"finish_reason":"eos_token","message":{"tool_calls":[{"id":0,"function":{"name":"f","arguments":{"a":[1]}}}]}}],"usage":{"prompt_tokens":1,"completion_tokens_details":{"reasoning_tokens":3}}}"#;
 const ERROR: &str = r#"{"error":{"message":["m",{"loc":["a",0],"msg":"x"}],"code":429,"type":"t"},"warnings":["w"],"detail":[{"loc":["b"],"msg":"m"}],"estimated_time":2.5}"#;
 const HUB: &str = r#"{"id":"a/b","inferenceProviderMapping":{"x":{"status":"live","providerId":"p","task":"conversational"}},"data":[{"id":"m","providers":[{"provider":"x","pricing":{"input":0.5}}]}]}"#;
@@ -69,6 +69,10 @@ proptest! {
         prop_assert_eq!(String::from_utf8_lossy(&whole.out), String::from_utf8_lossy(&split.out));
         prop_assert_eq!(whole.fault.as_ref().map(|f| &f.message), split.fault.as_ref().map(|f| &f.message));
         prop_assert_eq!(whole.fault.is_none(), whole.stream.is_closed());
+        for data in crate::support::data_lines(String::from_utf8_lossy(&whole.out).as_bytes()).iter().filter(|data| !data.starts_with("[DONE]")) {
+            let read = serde_json::from_str::<serde_json::Value>(data);
+            prop_assert!(read.is_ok(), "{data}");
+        }
     }
 
     #[test]

@@ -417,7 +417,7 @@ fn tool_calls_come_with_string_ids_text_arguments_and_their_finish() {
             vec![of("a", "f", "{}"), of("b", "g", "{1}")],
         ),
         // Nothing at all but the function.
-        (vec![r#"[{"function":{"name":"f","arguments":null}}]"#], vec![of("call_ours_0_0", "f", "")]),
+        (vec![r#"[{"function":{"name":"f","arguments":null}}]"#], vec![of("call_ours_0_0", "f", "{}")]),
     ] {
         let stream =
             format!("{}{}{DONE}", pieces.iter().map(|piece| call_piece(piece)).collect::<String>(), finish("stop"));
@@ -477,6 +477,32 @@ fn a_calls_id_and_name_are_said_once_however_often_the_backend_says_them() {
     };
     assert_eq!(pieces, [arguments(None, "{"), arguments(None, "}"), arguments(Some(""), " ")]);
     assert_eq!(run.events()[0]["choices"][0]["delta"]["tool_calls"][0]["id"], "a");
+}
+
+#[test]
+fn calls_that_never_got_arguments_have_an_empty_object_when_they_are_complete() {
+    let begin = |index: u32, arguments: &str| {
+        call_piece(&format!(
+            "[{{\"index\":{index},\"id\":\"c{index}\",\"type\":\"function\",\"function\":{{\"name\":\"f\",\"arguments\":\"{arguments}\"}}}}]"
+        ))
+    };
+    let missing = |finish: &str| -> Vec<Value> {
+        let first = chunk("{\"index\":0,\"delta\":{\"role\":\"assistant\"}}");
+        let run = good(&format!("{first}{}{}{}{finish}{DONE}", begin(0, ""), begin(1, "{}"), begin(2, "")), false);
+        let calls = run.events().last().unwrap()["choices"][0]["delta"]["tool_calls"].clone();
+        calls.as_array().cloned().unwrap_or_default()
+    };
+    let empty = |index: u32| json!({"index": index, "function": {"arguments": "{}"}});
+    let more = chunk("{\"index\":0,\"delta\":{\"content\":\"\"},\"finish_reason\":\"stop\"}");
+    let end = |delta: &str| chunk(&format!("{{\"index\":0,\"delta\":{{{delta}}},\"finish_reason\":\"stop\"}}"));
+    let null = end("\"role\":\"assistant\",\"tool_calls\":null");
+    let role = end("\"role\":\"assistant\"");
+    let none = end("\"tool_calls\": [ ] ,\"content\":null");
+    for end in [finish("tool_calls"), finish("stop"), more, null, role, none] {
+        assert_eq!(missing(&end), [empty(0), empty(2)], "{end}");
+    }
+    // One that was cut off has none.
+    assert!(missing(&finish("length")).is_empty());
 }
 
 #[test]

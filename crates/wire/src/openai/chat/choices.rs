@@ -274,7 +274,7 @@ fn choice(
     said: &mut Said,
 ) -> Result<(), json::Error> {
     let (mut finish, mut index, mut list): (Option<Str>, _, _) = (None, None, Vec::new());
-    let mut role = None;
+    let mut delta = Told::default();
     reader.open_object()?;
     let inside = reader.at();
     let mut members = 0;
@@ -284,7 +284,7 @@ fn choice(
         match (&*name.raw(reader.bytes()), kind) {
             (b"finish_reason", Kind::String) => finish = Some(reader.string()?),
             (b"index", Kind::Number) => index = usage::number(reader)?,
-            (b"delta" | b"message", Kind::Object) => role = message(reader, shape, edits, said, &mut list)?,
+            (b"delta" | b"message", Kind::Object) => delta = message(reader, shape, edits, said, &mut list)?,
             (b"error", Kind::Object) => {
                 reader.skip()?;
                 said.error = true;
@@ -298,18 +298,31 @@ fn choice(
         edits.insert(inside, format!("\"index\":{ordinal},").into_bytes());
     }
     let place = index.unwrap_or(ordinal as u64);
-    if let (Shape::Chunk, Some(role)) = (shape, role) {
+    if let (Shape::Chunk, Some(role)) = (shape, delta.role) {
         said.role = true;
         if !calls.speaks_first(place) {
             edits.remove(role);
+            delta.members -= 1;
         }
     }
+    let calls_came = !list.is_empty();
     for call in list {
         calls.note(place, &call, shape, fill, reader.bytes(), edits);
     }
     if let Some(word) = finish {
         let (reason, spelt) = Finish::read(&word.raw(reader.bytes()), calls.any(place));
         said.finish = Some(reason);
+        if let (Shape::Chunk, Finish::ToolCalls, false, true) = (shape, reason, calls_came, delta.inside > 0)
+            && let Some(missing) = calls.unargued(place)
+        {
+            match delta.no_calls {
+                Some(nothing) => edits.replace(nothing, missing.into_bytes()),
+                None => {
+                    let comma = if delta.members > 0 { "," } else { "" };
+                    edits.insert(delta.inside, format!("\"tool_calls\":{missing}{comma}").into_bytes());
+                }
+            }
+        }
         if let Some(spelt) = spelt {
             edits.replace(word.outer(), spelt);
         }
@@ -317,17 +330,30 @@ fn choice(
     Ok(())
 }
 
-/// Takes a message or delta; gathers its tool calls, and notes whether anything of substance is in it. Gives the place
-/// of the role, should it have to go.
+/// Where something stands in a message or delta.
+#[derive(Clone, Copy, Debug, Default)]
+struct Told {
+    /// Who speaks, should that have to go.
+    role: Option<Span>,
+    /// Just inside of it.
+    inside: usize,
+    /// How many members it has, or 0 when there is no message.
+    members: usize,
+    /// A list of tool calls that holds none, or null.
+    no_calls: Option<Span>,
+}
+
+/// Takes a message or delta; gathers its tool calls, and notes whether anything of substance is in it.
 fn message(
     reader: &mut Reader<'_>,
     shape: Shape,
     edits: &mut Edits,
     said: &mut Said,
     list: &mut Vec<calls::Call>,
-) -> Result<Option<Span>, json::Error> {
+) -> Result<Told, json::Error> {
     reader.open_object()?;
-    let (inside, mut has_content, mut members, mut role) = (reader.at(), false, 0, None);
+    let (inside, mut has_content, mut members) = (reader.at(), false, 0);
+    let (mut role, mut no_calls) = (None, None);
     while let Some(name) = reader.next_key()? {
         members += 1;
         let kind = reader.peek()?;
@@ -336,7 +362,9 @@ fn message(
                 let value = reader.skip()?;
                 role = Some(Span::new(name.outer().start, value.end));
             }
+            (b"tool_calls", Kind::Null) => no_calls = Some(reader.skip()?),
             (b"tool_calls", Kind::Array) => {
+                let (start, before) = (reader.at(), list.len());
                 reader.open_array()?;
                 while reader.next_item()? {
                     if reader.peek()? == Kind::Object {
@@ -346,6 +374,7 @@ fn message(
                         reader.skip()?;
                     }
                 }
+                no_calls = (list.len() == before).then(|| Span::new(start, reader.at()));
             }
             // Older TGI streams one call without a list around it.
             (b"tool_calls", Kind::Object) => {
@@ -376,7 +405,8 @@ fn message(
     if shape == Shape::Answer && !has_content {
         edits.insert(inside, if members == 0 { "\"content\":null" } else { "\"content\":null," });
     }
-    Ok(role.map(|role| with_comma(role, reader.bytes())))
+    let role = role.map(|role| with_comma(role, reader.bytes()));
+    Ok(Told { role, inside, members, no_calls })
 }
 
 /// A member of an object with the comma that goes with it, when nothing else goes from the object.

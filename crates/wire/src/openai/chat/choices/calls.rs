@@ -20,6 +20,8 @@ struct Begun {
     index: u64,
     /// The function's name, with its quotes.
     name: Vec<u8>,
+    /// Whether some of its arguments came.
+    argued: bool,
 }
 
 /// Calls beyond this many in one stream are not told apart any more.
@@ -99,6 +101,16 @@ impl Calls {
         self.begun.iter().any(|call| call.choice == choice)
     }
 
+    /// What a stream must still say of a choice's calls when they are complete: of those without arguments, that these are
+    /// an empty object, since clients read them as JSON. Nothing where nothing is missing.
+    pub(super) fn unargued(&self, choice: u64) -> Option<String> {
+        let unargued = self.begun.iter().filter(|call| call.choice == choice && !call.argued);
+        let pieces: Vec<_> = unargued
+            .map(|call| format!("{{\"index\":{},\"function\":{{\"arguments\":\"{{}}\"}}}}", call.index))
+            .collect();
+        (!pieces.is_empty()).then(|| format!("[{}]", pieces.join(",")))
+    }
+
     /// Whether this is the first time that a choice says who speaks: clients that add up strings want to hear it once.
     pub(super) fn speaks_first(&mut self, choice: u64) -> bool {
         let first = !self.spoken.contains(&choice);
@@ -130,7 +142,7 @@ impl Calls {
         if new {
             if self.begun.len() < MOST {
                 let name = call.name.map(|(name, _)| name.of(bytes).to_vec()).unwrap_or_default();
-                self.begun.push(Begun { choice, index, name });
+                self.begun.push(Begun { choice, index, name, argued: false });
             }
             if self.usable_id(choice, index, call, bytes).is_none() {
                 let made = self.made_id(fill, choice, index);
@@ -156,6 +168,11 @@ impl Calls {
                 missing.pop();
             }
             edits.insert(call.inside, missing.into_bytes());
+        }
+        if call.arguments.is_some_and(|(_, span)| !is_nothing(span.of(bytes)))
+            && let Some(begun) = self.begun.iter_mut().find(|begun| (begun.choice, begun.index) == (choice, index))
+        {
+            begun.argued = true;
         }
         match call.arguments {
             // Clients read the arguments of a whole call as JSON.
