@@ -5,13 +5,38 @@ For every round and every gateway (A, B, C, A, B, C, ...): start it fresh, time 
 start-up, warm it up, run each scenario, read the CPU time of its whole process tree
 from /proc, stop it. Medians over the rounds. See README.md.
 """
-import argparse, http.client, json, os, pathlib, random, resource, shutil, signal, socket, subprocess, sys, time, tomllib
+import argparse, contextlib, fcntl, http.client, json, os, pathlib, random, resource, shutil, signal, socket, struct, subprocess, sys, time, tomllib
 
 import report
 
 HERE = pathlib.Path(__file__).resolve().parent
 TICK = os.sysconf("SC_CLK_TCK")
 UP_PORT = 18000
+
+TCP = pathlib.Path("/proc/sys/net/ipv4/tcp_congestion_control")
+FILES = 48_000
+
+# ---------------------------------------------------------------- the place
+
+def alone():
+    """Goes on in a network of its own, where that is allowed: a machine's BBR paces even what never leaves it, and figures
+    of large bodies then jump by a factor of three from one scenario to the next."""
+    if "BENCH_ALONE" in os.environ:
+        up = struct.pack("16sH14x", b"lo", 1)          # IFF_UP, by SIOCSIFFLAGS
+        with socket.socket() as s: fcntl.ioctl(s, 0x8914, up)
+        with contextlib.suppress(OSError): TCP.write_text("cubic")
+        return
+    apart = ["unshare", "--net"] + ([] if os.geteuid() == 0 else ["--map-root-user"])
+    if shutil.which("unshare") and subprocess.run([*apart, "true"], stderr=subprocess.DEVNULL).returncode == 0:
+        os.execvpe(apart[0], [*apart, sys.executable, *sys.argv], os.environ | {"BENCH_ALONE": "1"})
+
+def many_files():
+    """As many open files as the largest crowd needs, where that is allowed."""
+    most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    with contextlib.suppress(ValueError, OSError):
+        resource.setrlimit(resource.RLIMIT_NOFILE, (max(most, FILES), max(most, FILES)))
+        return
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 # ---------------------------------------------------------------- /proc
 
@@ -372,18 +397,18 @@ def main():
     ap.add_argument("--report", help="only print the tables of an earlier results.json")
     ap.add_argument("--page", action="store_true", help="write docs/performance.md and its chart")
     a = ap.parse_args()
-    files = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
-    resource.setrlimit(resource.RLIMIT_NOFILE, (files, files))
     if a.report:
         data = json.load(open(a.report))
         print(report.tables(data, a.focus)[1])
         if a.page: report.page(data, a.focus)
         return
+    alone()
+    many_files()
     b = Bench(a)
     names = ["direct"] + [n for n in a.gateways if n != "direct"]
     gws = [load_gateway(n) for n in names]
     data = {"rounds": a.rounds, "rates": a.rates, "seconds": a.seconds, "labels": {g["name"]: g.get("label", g["name"]) for g in gws},
-            "hold_rounds": a.hold_rounds, "load_before": os.getloadavg(), "facts": report.facts(), "runs": {n: [] for n in names}}
+            "hold_rounds": a.hold_rounds, "load_before": os.getloadavg(), "facts": report.facts() | {"tcp": TCP.read_text().strip()}, "runs": {n: [] for n in names}}
     b.start_upstream()
     try:
         for rnd in range(a.rounds):

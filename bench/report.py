@@ -237,7 +237,7 @@ def page(data: dict, focus: str) -> None:
             ["Ironbow", f"commit {f['commit']}, profile `{f['profile']}`"],
             ["versions", f"nginx {f['nginx']}, haproxy {f['haproxy']}, Rust {f['rust']}, Linux {f['kernel']}"],
             ["machine", f"{f['cores']} cores of {f['cpu']}; the gateway on one, load and upstream on another"],
-            ["method", f"{data['rounds']} rounds, gateway after gateway, {data['seconds']:g} s a scenario; held streams in {data['hold_rounds']}; medians. CPU is of the gateway's whole process tree, the kernel's work for it included"],
+            ["method", f"{data['rounds']} rounds, gateway after gateway, {data['seconds']:g} s a scenario; held streams in {data['hold_rounds']}; medians; TCP with {f.get('tcp', 'what the machine has')}. CPU is of the gateway's whole process tree, the kernel's work for it included"],
         ]),
         "**Read with care.** " + " ".join(caveats(data)) + "\n",
         "![CPU and memory as a ratio to nginx](performance.svg)\n",
