@@ -215,6 +215,9 @@ def caveats(data: dict) -> list:
     bad = {n: sum(r[k].get("bad", 0) for r in runs for k in r if isinstance(r[k], dict)) for n, runs in data["runs"].items()}
     if any(bad.values()):
         told.append("Answers that were not good, never averaged away: " + ", ".join(f"{n} {b}" for n, b in bad.items() if b) + ".")
+    crowd = data["facts"].get("crowd", 10_000)
+    if crowd < 10_000:
+        told.append(f"The largest crowd is one of {crowd:,} connections: the system lets no more files be open.")
     told.append("Everything is on loopback of one machine; absolute figures differ by machine. Compare ratios within this run only.")
     told.append("The load generator has the other core: where `core share` is below 1 it was the limit, and CPU per request is the better figure.")
     return told
