@@ -6,7 +6,6 @@ one only, and the build says so."""
 import contextlib
 import http.client
 import json
-import os
 import pathlib
 import random
 import re
