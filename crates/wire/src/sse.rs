@@ -136,6 +136,12 @@ impl<'a> Frame<'a> {
         matches!(self.data, Some(Cow::Borrowed(_)))
     }
 
+    /// Whether the data stand in one line, with the space that many readers look for: they read lines, and what
+    /// stands in several, or begins with `data:{`, the standard allows and they do not know.
+    pub fn is_plain(&self, frame: &[u8]) -> bool {
+        self.in_one_line() && !self.is_squeezed(frame)
+    }
+
     /// Whether no space stands between `data:` and the data. The standard allows it; many readers look for the space.
     pub fn is_squeezed(&self, frame: &[u8]) -> bool {
         self.in_one_line() && self.at > 0 && frame.get(self.at - 1) == Some(&b':')

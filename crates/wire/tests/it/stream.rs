@@ -197,6 +197,19 @@ fn data_of_several_lines_are_read_and_mended() {
     assert_eq!(run.events()[0]["choices"][0]["delta"]["content"], "a");
 }
 
+/// Many readers take a stream line by line.
+#[test]
+fn data_of_several_lines_go_out_in_one_also_where_nothing_else_changes() {
+    let (a, end) = (text("a"), finish("stop"));
+    let lines = a.replacen(",\"", ",\ndata: \"", 1);
+    assert_ne!(lines, a);
+    let one = a.replacen(",\"", ", \"", 1);
+    assert_eq!(good(&format!("{lines}{end}{DONE}"), false).text(), format!("{one}{end}{DONE}"));
+    for done in ["data:\ndata: [DONE]\n\n", "data:  [DONE] \n\n", "data: [DONE]\ndata: {}\n\n", "data:[DONE]\r\n\r\n"] {
+        assert_eq!(good(&format!("{a}{end}{done}"), false).text(), format!("{a}{end}{DONE}"), "{done:?}");
+    }
+}
+
 /// The ways in which backends give usage: on the last chunk, in its own, in every chunk, in its own and every chunk.
 fn ways_of_usage() -> Vec<(&'static str, String)> {
     let own = with(&chunk(""), &usage(3, 5));

@@ -261,10 +261,10 @@ impl State {
                 return Ok(Verdict::Close);
             }
             self.closed = true;
-            return Ok(if read.is_squeezed(frame) {
-                Verdict::Replace(Bytes::from_static(DONE))
-            } else {
+            return Ok(if read.is_plain(frame) && **data == *b"[DONE]" {
                 Verdict::Keep
+            } else {
+                Verdict::Replace(Bytes::from_static(DONE))
             });
         }
         if read.event == Some(b"error") {
@@ -303,7 +303,7 @@ impl State {
         if only_usage && !context.show_usage {
             return Ok(Verdict::Swallow);
         }
-        if edits.is_empty() && !only_usage && !read.is_squeezed(frame) {
+        if edits.is_empty() && !only_usage && read.is_plain(frame) {
             self.template.learn(frame, read, &said);
             return Ok(Verdict::Keep);
         }
