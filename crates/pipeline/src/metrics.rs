@@ -84,6 +84,7 @@ pub struct Metrics {
     faults: Family<FaultLabels, Counter>,
     attempts: Family<AttemptLabels, Counter>,
     failovers: Counter,
+    continuations: Counter,
     hedges: Family<HedgeLabels, Counter>,
     targets: Family<TargetLabels, Gauge>,
     dropped_models: Counter,
@@ -124,6 +125,7 @@ impl Metrics {
             faults: Family::default(),
             attempts: Family::default(),
             failovers: Counter::default(),
+            continuations: Counter::default(),
             hedges: Family::default(),
             targets: Family::default(),
             dropped_models: Counter::default(),
@@ -171,6 +173,11 @@ impl Metrics {
             this.failovers.clone(),
         );
         registry.register(
+            "continuations",
+            "Streams that broke and that another attempt went on with",
+            this.continuations.clone(),
+        );
+        registry.register(
             "hedges",
             "Second attempts beside a late first one, by which one served",
             this.hedges.clone(),
@@ -213,6 +220,11 @@ impl Metrics {
     /// A call was served by another attempt than the first.
     pub(crate) fn failed_over(&self) {
         self.failovers.inc();
+    }
+
+    /// Another attempt goes on with a stream that broke.
+    pub(crate) fn goes_on(&self) {
+        self.continuations.inc();
     }
 
     /// One of two attempts that ran beside each other has served.

@@ -42,6 +42,8 @@ pub(crate) struct Record {
     pub(crate) stream: bool,
     /// How often something was sent upstream.
     pub(crate) attempts: u32,
+    /// How often another backend went on with the stream.
+    pub(crate) continuations: u32,
     /// When the first event (or the head of a whole answer) was there.
     pub(crate) first_event: Option<Instant>,
     /// Tokens, where the backend said.
@@ -159,6 +161,21 @@ impl Trail {
         (own.upstream_request_id, own.first_event) = (theirs.upstream_request_id, theirs.first_event);
         (own.usage, own.finish) = (theirs.usage, theirs.finish);
         self.quota = other.quota.take();
+    }
+
+    /// Somebody else was looked for, with a trail of its own, to go on with a stream that broke; whether one does.
+    pub(crate) fn went_on(&mut self, mut other: Self, found: bool) {
+        self.tried.append(&mut other.tried);
+        if !found {
+            self.record.attempts += other.record.attempts;
+            return;
+        }
+        let (first_event, usage) = (self.record.first_event, self.record.usage);
+        self.flight = other.flight.take();
+        self.take_over(other);
+        (self.record.first_event, self.record.usage) = (first_event, usage);
+        self.record.continuations += 1;
+        self.metrics.goes_on();
     }
 
     /// Notes an attempt that failed.

@@ -251,6 +251,8 @@ pub struct RoutingRules {
     pub failover: bool,
     /// Whether a late first event starts a second attempt.
     pub hedging: bool,
+    /// Whether another one goes on with a stream that breaks.
+    pub continuation: bool,
     /// How long a stream may be without its first event while somebody else could serve it.
     pub patience: Duration,
     /// How long a call that has nobody else waits while another one tries whoever was put aside.
@@ -284,6 +286,8 @@ pub struct AliasPolicy {
     pub failover: Option<bool>,
     /// Whether a late first event starts a second attempt, if not as under `routing`.
     pub hedging: Option<bool>,
+    /// Whether another one goes on with a stream that breaks, if not as under `routing`.
+    pub continuation: Option<bool>,
     /// The header by which calls stay together, in lower case.
     pub sticky: Option<Box<str>>,
     /// Rules that choose other targets, the first true one counts.

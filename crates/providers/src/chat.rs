@@ -11,12 +11,18 @@ use wire::{
 
 use crate::{Codec, refusal};
 
+/// What the names of models hold that answer anew wherever they run: their format has channels, and no way into the last one.
+const ANSWERS_ANEW: &[&str] = &["gpt-oss"];
+
 impl Codec {
     /// Writes `call` for a backend that calls the model `model`.
     ///
     /// # Errors
     /// What the backend cannot do, by name; `UnsupportedOperation` when the codec is none of chat.
     pub fn encode_chat(&self, call: &Call, model: &str, ask: Ask<'_>) -> Result<Encoded> {
+        if call.goes_on() && ANSWERS_ANEW.iter().any(|family| model.contains(family)) {
+            return Err(chat::encode::unable_to_go_on(ask.backend));
+        }
         match self {
             Self::Chat(dialect) => chat::encode(call, dialect, model, ask),
             Self::Messages => backend::encode(call, model, ask),

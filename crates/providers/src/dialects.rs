@@ -4,11 +4,14 @@
 //! Sources: Hugging Face's two clients for the spelling of JSON schemas and for `store`; recorded traffic for usage in
 //! streams; the backends' own references for what they refuse. What no source says is not claimed: such a member is
 //! passed on, and the backend's own words come back.
+//!
+//! Who goes on with the beginning of an answer (`prefill`): the engines' own sources for vLLM, TGI (from 3.1) and llama.cpp; for
+//! backends Groq's reference, and what a public table of tests through another router found (<https://rentry.org/or-prefill>).
 
 use types::{Operation, config};
 pub use wire::openai::chat::Dialect;
 use wire::openai::{
-    chat::{JsonSchema, Messages, StreamOptions},
+    chat::{JsonSchema, Messages, Prefill, StreamOptions},
     embeddings,
 };
 use wire::servers::Told;
@@ -33,6 +36,7 @@ pub(crate) const CEREBRAS: Dialect = Dialect {
     messages: Messages::PlainWithReasoning,
     drop: STRICT,
     refuse: &["audio", "top_k", "web_search_options"],
+    prefill: Prefill::LastMessage,
     ..COMPATIBLE
 };
 
@@ -42,6 +46,7 @@ pub(crate) const GROQ: Dialect = Dialect {
     messages: Messages::PlainWithReasoning,
     drop: STRICT,
     refuse: &["audio", "logit_bias", "logprobs", "n", "top_k", "top_logprobs", "web_search_options"],
+    prefill: Prefill::LastMessage,
     ..COMPATIBLE
 };
 
@@ -54,20 +59,26 @@ pub(crate) const FIREWORKS: Dialect = Dialect {
     json_schema: JsonSchema::ObjectWithSchema,
     stream_options: StreamOptions::Never,
     drop: &["metadata", "prediction", "prompt_cache_options", "prompt_cache_retention", "safety_identifier", "store"],
+    prefill: Prefill::LastMessage,
     ..COMPATIBLE
 };
 
 /// Text Generation Inference: its JSON schema is a grammar; it ignores members that it does not know.
-pub(crate) const TGI: Dialect = Dialect { json_schema: JsonSchema::ObjectWithValue, ..TOLERANT };
+pub(crate) const TGI: Dialect =
+    Dialect { json_schema: JsonSchema::ObjectWithValue, prefill: Prefill::LastMessage, ..TOLERANT };
 
 /// Hugging Face's own servers run TGI.
 pub(crate) const HF_INFERENCE: Dialect = TGI;
 
+/// Speaks the common part, and goes on with the beginning of an answer.
+pub(crate) const PREFILLED: Dialect = Dialect { prefill: Prefill::LastMessage, ..COMPATIBLE };
+
 /// Wants the schema once more, under the name that its engine knows.
-pub(crate) const NEBIUS: Dialect = Dialect { json_schema: JsonSchema::WithGuidedJson, ..COMPATIBLE };
+pub(crate) const NEBIUS: Dialect =
+    Dialect { json_schema: JsonSchema::WithGuidedJson, prefill: Prefill::LastMessage, ..COMPATIBLE };
 
 /// Ignores advisory members.
-pub(crate) const NOVITA: Dialect = TOLERANT;
+pub(crate) const NOVITA: Dialect = Dialect { prefill: Prefill::LastMessage, ..TOLERANT };
 
 /// Refuses a JSON schema that claims to be strict.
 pub(crate) const SAMBANOVA: Dialect = Dialect { json_schema: JsonSchema::NotStrict, ..COMPATIBLE };
@@ -76,10 +87,10 @@ pub(crate) const SAMBANOVA: Dialect = Dialect { json_schema: JsonSchema::NotStri
 pub(crate) const TOGETHER: Dialect = Dialect { json_schema: JsonSchema::SchemaBesideType, ..TOLERANT };
 
 /// vLLM ignores members that it does not know.
-pub(crate) const VLLM: Dialect = TOLERANT;
+pub(crate) const VLLM: Dialect = Dialect { prefill: Prefill::Flags, ..TOLERANT };
 
 /// llama.cpp ignores members that it does not know.
-pub(crate) const LLAMACPP: Dialect = TOLERANT;
+pub(crate) const LLAMACPP: Dialect = Dialect { prefill: Prefill::LastMessage, ..TOLERANT };
 
 /// Embeddings in OpenAI's shape, of which only floats are expected, in batches as large as OpenAI's own.
 pub(crate) const EMBEDDINGS: embeddings::Dialect =

@@ -5,7 +5,7 @@ mod operations;
 use std::fmt::Write as _;
 
 use types::Operation;
-use wire::openai::chat::{Dialect, JsonSchema, MaxTokens, Messages, StreamOptions, Tools, dialect::ADVISORY};
+use wire::openai::chat::{Dialect, JsonSchema, MaxTokens, Messages, Prefill, StreamOptions, Tools, dialect::ADVISORY};
 
 use crate::{Backend, Promise, Routing, Scheme, TABLE, dialects};
 
@@ -153,6 +153,11 @@ fn differences(dialect: &Dialect) -> Vec<String> {
     if dialect.stream_options == StreamOptions::Never {
         all.push("`stream_options` is taken out: it gives usage unasked".to_owned());
     }
+    match dialect.prefill {
+        Prefill::Unsupported => {}
+        Prefill::LastMessage => all.push(GOES_ON.to_owned()),
+        Prefill::Flags => all.push(format!("{GOES_ON}, told by `continue_final_message` and `add_generation_prompt`")),
+    }
     let keeps: Vec<_> = ADVISORY.iter().copied().filter(|name| !dialect.drop.contains(name)).collect();
     if keeps.len() == ADVISORY.len() {
         all.push("advisory members are passed on".to_owned());
@@ -168,6 +173,9 @@ fn differences(dialect: &Dialect) -> Vec<String> {
     }
     all
 }
+
+/// It goes on with an answer that another backend began.
+const GOES_ON: &str = "[goes on](routing.md#when-a-stream-breaks) with a broken stream";
 
 const fn json_schema(spelling: JsonSchema) -> &'static str {
     match spelling {

@@ -26,6 +26,8 @@ pub(crate) struct Backend {
     pub(crate) developer_role: bool,
     /// Whether `max_completion_tokens` limits the answer; where not, it is an unknown member.
     pub(crate) max_completion_tokens: bool,
+    /// Whether it goes on with an answer whose beginning is the last message.
+    pub(crate) prefills: bool,
     /// Headers that must be there, by name and value.
     pub(crate) headers: &'static [(&'static str, &'static str)],
     /// Models that the backend serves under its own names although the Hub's mapping does not list them.
@@ -72,6 +74,7 @@ const OPENAI_LIKE: Backend = Backend {
     scheme: "Bearer",
     developer_role: false,
     max_completion_tokens: false,
+    prefills: false,
     headers: &[],
     own_models: &[],
 };
@@ -100,6 +103,7 @@ pub(crate) const BACKENDS: &[Backend] = &[
         schema: Schema::TgiValue,
         refusal: Shape::Tgi,
         style: &style::TGI,
+        prefills: true,
         ..OPENAI_LIKE
     },
     Backend {
@@ -109,6 +113,7 @@ pub(crate) const BACKENDS: &[Backend] = &[
         strict: Some(&["service_tier", "user"]),
         max_completion_tokens: true,
         own_models: &["llama-3.1-70b-instruct"],
+        prefills: true,
         ..OPENAI_LIKE
     },
     Backend {
@@ -120,7 +125,7 @@ pub(crate) const BACKENDS: &[Backend] = &[
         strict: Some(&["user"]),
         ..OPENAI_LIKE
     },
-    Backend { id: "featherless-ai", refusal: Shape::OpenAi, style: &style::VLLM, ..OPENAI_LIKE },
+    Backend { id: "featherless-ai", prefills: true, ..OPENAI_LIKE },
     Backend {
         id: "fireworks-ai",
         chat: "inference/v1/chat/completions",
@@ -129,6 +134,7 @@ pub(crate) const BACKENDS: &[Backend] = &[
         style: &style::FIREWORKS,
         strict: Some(&["min_p", "prompt_cache_key", "repetition_penalty", "service_tier", "top_k", "user"]),
         own_models: &["mixtral-8x7b-instruct"],
+        prefills: true,
         ..OPENAI_LIKE
     },
     Backend {
@@ -139,6 +145,7 @@ pub(crate) const BACKENDS: &[Backend] = &[
         refused: &["logit_bias", "logprobs", "n", "top_logprobs"],
         max_completion_tokens: true,
         own_models: &["llama-3.2-90b-vision-instruct"],
+        prefills: true,
         ..OPENAI_LIKE
     },
     Backend {
@@ -146,6 +153,7 @@ pub(crate) const BACKENDS: &[Backend] = &[
         chat: "v3/openai/chat/completions",
         refusal: Shape::CodeReason,
         style: &style::NOVITA,
+        prefills: true,
         ..OPENAI_LIKE
     },
     Backend { id: "nscale", refusal: Shape::ErrorText, ..OPENAI_LIKE },
@@ -168,6 +176,7 @@ pub(crate) const BACKENDS: &[Backend] = &[
         refusal: Shape::DetailError,
         style: &style::VLLM_CONTENT,
         max_completion_tokens: true,
+        prefills: true,
         ..OPENAI_LIKE
     },
     Backend {
@@ -213,6 +222,7 @@ pub(crate) const BACKENDS: &[Backend] = &[
         refusal: Shape::DetailText,
         style: &style::NEBIUS,
         own_models: &["meta-llama/Meta-Llama-3.1-8B-Instruct-fast"],
+        prefills: true,
         ..OPENAI_LIKE
     },
     Backend {

@@ -32,6 +32,7 @@ pub(crate) struct Rules {
     pub(crate) refused: &'static [&'static str],
     pub(crate) developer_role: bool,
     pub(crate) max_completion_tokens: bool,
+    pub(crate) prefills: bool,
     /// Text Generation Inference, whose body parser has its own ways.
     pub(crate) tgi: bool,
 }
@@ -46,6 +47,7 @@ impl Backend {
             refused: self.refused,
             developer_role: self.developer_role,
             max_completion_tokens: self.max_completion_tokens,
+            prefills: self.prefills,
             tgi: self.refusal == Shape::Tgi,
         }
     }

@@ -78,6 +78,7 @@ impl Server {
             refused: &[],
             developer_role: false,
             max_completion_tokens: self.max_completion_tokens,
+            prefills: self.refusal == Shape::Tgi,
             tgi: self.refusal == Shape::Tgi,
         }
     }

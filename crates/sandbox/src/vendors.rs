@@ -54,6 +54,7 @@ const PLAIN: Rules = Rules {
     refused: &[],
     developer_role: true,
     max_completion_tokens: true,
+    prefills: false,
     tgi: false,
 };
 

@@ -1,6 +1,7 @@
 //! Who serves a call when several can: order, further attempts, health, and how all of it is told.
 
 mod balance;
+mod continuation;
 mod explain;
 mod failover;
 mod hostile;

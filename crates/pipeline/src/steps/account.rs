@@ -50,6 +50,7 @@ fn log(
                 upstream_request_id = trail.record.upstream_request_id.as_deref(),
                 stream = trail.record.stream,
                 attempts = trail.record.attempts,
+                continuations = (trail.record.continuations > 0).then_some(trail.record.continuations),
                 tried = (!trail.tried.is_empty()).then(|| in_words(&trail.tried)),
                 duration_ms = u64::try_from(duration_ms).unwrap_or(u64::MAX),
                 first_event_ms = first_event_ms.map(|ms| u64::try_from(ms).unwrap_or(u64::MAX)),

@@ -22,7 +22,7 @@ use types::{Fault, Kind, Result, Secret, SendBody, Sent, ask};
 
 use super::{
     plan::{Attempt, Plan},
-    pump::{Live, Sound},
+    pump::{Live, Rest, Sound},
     resolve::resolve_afresh,
 };
 use crate::{Gateway, call::Call, metrics::SERVED, trail::Trail, tried::Tried};
@@ -56,6 +56,11 @@ pub(crate) enum Content {
 pub(crate) struct Mask(Vec<Secret>);
 
 impl Mask {
+    /// Masks the other's secrets too.
+    pub(crate) fn add(&mut self, other: Self) {
+        self.0.extend(other.0);
+    }
+
     /// Masks these secrets.
     pub(crate) fn new(secrets: impl IntoIterator<Item = Secret>) -> Self {
         Self(secrets.into_iter().collect())
@@ -88,6 +93,18 @@ impl Mask {
 /// # Errors
 /// The last attempt's fault, in the backend's own words without any key in them.
 pub(crate) async fn dispatch(gateway: &Gateway, mut plan: Plan, call: &Call, trail: &mut Trail) -> Result<Reply> {
+    let mut reply = serve(gateway, &mut plan, call, trail).await?;
+    if let (Content::Stream(live), Some(_)) = (&mut reply.content, &plan.served) {
+        Rest::prepare(live, gateway, plan, call)?;
+    }
+    Ok(reply)
+}
+
+/// As [`dispatch`]; the plan keeps who serves, where another one may go on.
+///
+/// # Errors
+/// As [`dispatch`].
+pub(crate) async fn serve(gateway: &Gateway, plan: &mut Plan, call: &Call, trail: &mut Trail) -> Result<Reply> {
     let health = &gateway.0.health;
     let mut last = None;
     let mut waited = Duration::ZERO;
@@ -119,7 +136,7 @@ pub(crate) async fn dispatch(gateway: &Gateway, mut plan: Plan, call: &Call, tra
             }
             Some(late) => {
                 let first = hedge::Runner { turn, flight, attempt, began };
-                Box::pin(hedge::race(gateway, &mut plan, first, late, call, trail)).await
+                Box::pin(hedge::race(gateway, plan, first, late, call, trail)).await
             }
         };
         let Ended { turn, mut flight, attempt, began, reply } = ended;
@@ -129,6 +146,9 @@ pub(crate) async fn dispatch(gateway: &Gateway, mut plan: Plan, call: &Call, tra
         let fault = match reply {
             Ok(reply) => {
                 served(gateway, &reply, flight, trail);
+                if plan.continues() {
+                    plan.served = Some(Box::new(Made { turn, attempt, began }));
+                }
                 return Ok(reply);
             }
             Err(fault) => fault,
@@ -141,7 +161,9 @@ pub(crate) async fn dispatch(gateway: &Gateway, mut plan: Plan, call: &Call, tra
         let submits = attempt.endpoint.flow().is_some_and(Flow::is_kept_upstream);
         let next = plan.after(turn, &fault, submits, attempt.until, health);
         flight.end(if next == Next::LookUp { Outcome::Caller } else { Outcome::of(&fault) }, net::now());
-        note(gateway, &plan, turn, &attempt, &fault, began, trail);
+        let failed = Made { turn, attempt, began };
+        note(gateway, plan, &failed, &fault, trail);
+        let Made { attempt, .. } = failed;
         match next {
             Next::Fail => return Err(fault),
             Next::Again(wait) => tokio::time::sleep(wait).await,
@@ -159,6 +181,13 @@ pub(crate) async fn dispatch(gateway: &Gateway, mut plan: Plan, call: &Call, tra
         last = Some(fault);
     }
     Err(last.unwrap_or_else(|| plan.nobody()))
+}
+
+/// An attempt that was made: where it stands in the plan, and when it began.
+pub(crate) struct Made {
+    pub(crate) turn: usize,
+    attempt: Attempt,
+    began: Instant,
 }
 
 /// An attempt that has come to an end, or to an answer.
@@ -200,15 +229,8 @@ async fn once(gateway: &Gateway, attempt: &Attempt, call: &Call, trail: &mut Tra
 
 /// Remembers an attempt that failed, where it says something about somebody else than the caller.
 #[cold]
-fn note(
-    gateway: &Gateway,
-    plan: &Plan,
-    turn: usize,
-    attempt: &Attempt,
-    fault: &Fault,
-    began: Instant,
-    trail: &mut Trail,
-) {
+pub(crate) fn note(gateway: &Gateway, plan: &Plan, failed: &Made, fault: &Fault, trail: &mut Trail) {
+    let Made { turn, attempt, began } = failed;
     if fault.kind.origin() != types::Origin::Upstream {
         return;
     }
@@ -220,9 +242,9 @@ fn note(
         kind: fault.kind,
         status: fault.status,
         at,
-        took: at.saturating_duration_since(began),
+        took: at.saturating_duration_since(*began),
     };
-    gateway.0.recent.note(&plan.model(turn), tried.clone());
+    gateway.0.recent.note(&plan.model(*turn), tried.clone());
     trail.tried(tried);
 }
 

@@ -18,6 +18,7 @@ pub(crate) use lanes::{Lanes, Spot, with_need};
 
 use super::{
     admit::Ticket,
+    dispatch::Made,
     resolve::{Candidate, Candidates, Place},
 };
 use crate::{Gateway, call::Call};
@@ -29,6 +30,8 @@ pub(crate) struct Plan {
     tries: Tries,
     /// Who comes last.
     last: usize,
+    /// Who serves, where another one may go on with the stream.
+    pub(crate) served: Option<Box<Made>>,
 }
 
 /// Plans the attempts for an admitted call.
@@ -45,13 +48,13 @@ pub(crate) fn plan(gateway: &Gateway, ticket: Ticket, found: Candidates, call: &
         && let Some(spot) = Spot::only(&ticket, &found.first)?
     {
         let lanes = Lanes::bare(spot, found.first);
-        return Ok(Plan { ticket, lanes, tries: Tries::single(retries), last: 0 });
+        return Ok(Plan { ticket, lanes, tries: Tries::single(retries), last: 0, served: None });
     }
     let lanes = Lanes::of(gateway, &ticket, found)?;
     let order = ordered(gateway, &ticket, &lanes, call)?;
     let last = order.attempts.last().copied().unwrap_or(0);
     let tries = Tries::new(order.attempts, retries).later(order.later).alone(order.alone);
-    Ok(Plan { ticket, lanes, tries, last })
+    Ok(Plan { ticket, lanes, tries, last, served: None })
 }
 
 /// Who is asked, the first one first.
@@ -133,6 +136,23 @@ impl Plan {
             return None;
         }
         self.tries.hedge_after(turn, health, &self.lanes.policy)
+    }
+
+    /// Whether another one goes on with the stream when it breaks, where that is possible.
+    pub(crate) fn continues(&self) -> bool {
+        let own = self.ticket.alias().and_then(|alias| alias.continuation);
+        own.unwrap_or(self.ticket.snapshot.config.routing.continuation) && self.ticket.stream
+    }
+
+    /// What follows when the stream of an attempt broke, after its first event; nothing when there is no time left. Those
+    /// who go on have as long for their first event as the first one had.
+    pub(crate) fn broke_off(&mut self, turn: usize, fault: &Fault, until: Instant, health: &Health) -> Option<Next> {
+        let now = net::now();
+        let ask = &mut self.ticket.ask;
+        let until = ask.timeout.map_or(until, |timeout| until.min(ask.received + timeout));
+        let left = until.saturating_duration_since(now);
+        (ask.received, ask.timeout) = (now, Some(left));
+        (!left.is_zero()).then(|| self.after(turn, fault, false, until, health))
     }
 
     /// The second attempt, if there may be one.

@@ -4,6 +4,7 @@
 //! leaves drops the pump, which closes the connection upstream at once.
 
 mod patience;
+mod rest;
 mod sound;
 
 use std::{
@@ -27,6 +28,8 @@ use wire::{
 };
 
 pub(crate) use patience::Patience;
+pub(crate) use rest::Rest;
+use rest::Search;
 pub(crate) use sound::{Sound, SoundPump};
 
 use super::{
@@ -49,6 +52,26 @@ pub(crate) struct Live {
     pub(crate) until: Instant,
     /// What must not be read by the caller in an error's words.
     pub(crate) mask: Mask,
+    /// What it takes to go on elsewhere when the stream breaks; none where it then ends with an error.
+    pub(crate) rest: Option<Box<Rest>>,
+}
+
+impl Live {
+    /// Reads what came, or that nothing more comes.
+    fn take(&mut self, chunk: Option<Bytes>) -> Result<()> {
+        let Self { decoder, ready, rest, .. } = self;
+        let mut hand_on = |bytes| ready.push_back(bytes);
+        match (chunk, rest) {
+            (Some(chunk), None) => decoder.push(chunk, &mut hand_on),
+            (Some(chunk), Some(rest)) => rest.push(chunk, decoder, &mut hand_on),
+            (None, None) => decoder.end(&mut hand_on),
+            (None, Some(rest)) => rest.end(decoder, &mut hand_on),
+        }
+    }
+
+    fn usage(&self) -> Option<Usage> {
+        self.rest.as_ref().map_or_else(|| self.decoder.usage(), |rest| rest.usage())
+    }
 }
 
 /// What reads a backend's stream and writes the caller's.
@@ -260,6 +283,8 @@ pub(crate) struct Pump {
     live: Box<Live>,
     trail: Option<Trail>,
     patience: Patience,
+    /// Who goes on is looked for.
+    search: Option<Search>,
 }
 
 impl Pump {
@@ -268,51 +293,92 @@ impl Pump {
         let patience = Patience::new(live.idle, live.until, leaving);
         let mut live = live;
         live.decoder.settle();
-        Self { live, trail: Some(trail), patience }
+        Self { live, trail: Some(trail), patience, search: None }
     }
 
     /// Reads and decodes one chunk, or learns that there is none.
     fn step(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        if self.search.is_some() {
+            return self.look(cx);
+        }
         let live = &mut *self.live;
-        let mut hand_on = |bytes| live.ready.push_back(bytes);
         let read = match live.body.poll_chunk(cx) {
             Poll::Ready(Some(Ok(chunk))) => {
                 let before = live.decoder.events();
-                let pushed = live.decoder.push(chunk, &mut hand_on);
+                let taken = live.take(Some(chunk));
                 if live.decoder.events() != before {
                     self.patience.progress();
                 }
-                pushed
+                taken
             }
             Poll::Ready(Some(Err(error))) => Err(read_fault(error)),
             Poll::Ready(None) => {
                 live.ended = true;
-                live.decoder.end(&mut hand_on)
+                live.take(None)
             }
             Poll::Pending => Err(std::task::ready!(self.patience.poll(cx))),
         };
         match read {
             Err(_) if live.decoder.is_closed() => live.ended = true,
-            Err(fault) => self.fail(fault),
+            Err(fault) => self.break_off(fault),
             Ok(()) => {}
         }
         Poll::Ready(())
     }
 
-    /// The stream cannot go on: the caller gets an error event, never a silent end.
-    fn fail(&mut self, fault: Box<Fault>) {
+    /// The stream broke: somebody else goes on with it, or nobody does.
+    fn break_off(&mut self, fault: Box<Fault>) {
         let fault = self.live.mask.apply(fault);
+        self.note();
+        let rest = self.live.rest.take().filter(|rest| rest.follows(&fault));
+        let (Some(rest), Some(trail)) = (rest, &mut self.trail) else { return self.fail(&fault) };
+        match rest.search(trail, fault, self.live.until) {
+            Ok(search) => {
+                self.search = Some(search);
+                self.live.ended = false;
+                self.patience.progress();
+            }
+            Err(fault) => self.fail(&fault),
+        }
+    }
+
+    /// Looks for somebody who goes on.
+    fn look(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let Some(search) = &mut self.search else { return Poll::Ready(()) };
+        let looked = match search.poll(cx) {
+            Poll::Ready(looked) => Ok(looked),
+            Poll::Pending => Err(std::task::ready!(self.patience.poll(cx))),
+        };
+        let Some(search) = self.search.take() else { return Poll::Ready(()) };
+        let found = looked.and_then(|(beside, found)| {
+            if let Some(trail) = &mut self.trail {
+                trail.went_on(beside, found.is_some());
+            }
+            found.ok_or(search.fault)
+        });
+        self.patience.progress();
+        match found.map(|found| self.live.go_on(found)) {
+            Ok(Ok(())) => {}
+            Ok(Err(_)) if self.live.decoder.is_closed() => self.live.ended = true,
+            Ok(Err(fault)) => self.break_off(fault),
+            Err(fault) => self.fail(&fault),
+        }
+        Poll::Ready(())
+    }
+
+    /// The stream cannot go on: the caller gets an error event, never a silent end.
+    fn fail(&mut self, fault: &Fault) {
         if let Some(trail) = &mut self.trail {
-            trail.fault(&fault);
+            trail.fault(fault);
             let live = &mut *self.live;
-            live.decoder.fault(&fault, &trail.request_id, &mut |bytes| live.ready.push_back(bytes));
+            live.decoder.fault(fault, &trail.request_id, &mut |bytes| live.ready.push_back(bytes));
         }
         self.live.ended = true;
     }
 
     fn note(&mut self) {
         if let Some(trail) = &mut self.trail {
-            trail.record.usage = self.live.decoder.usage();
+            trail.record.usage = self.live.usage().or(trail.record.usage);
             trail.record.events = Some(self.live.decoder.events());
             trail.record.finish = self.live.decoder.finish();
         }

@@ -64,6 +64,7 @@ pub(super) fn routing(check: &mut Checker<'_, '_>, from: &config::Routing, names
         own_servers_first: from.own_servers_first,
         failover: from.failover,
         hedging: from.hedging,
+        continuation: from.continuation,
         patience: check.wait(&path.key("patience"), from.patience),
         rules: around.rules(check, &path.key("rules"), &from.rules),
         health: health::Settings::of(from),
@@ -154,6 +155,7 @@ impl Around<'_> {
             fallbacks,
             failover: from.failover,
             hedging: from.hedging,
+            continuation: from.continuation,
             sticky: from.sticky.as_ref().and_then(|name| header(check, &path.key("sticky"), name)),
             rules: self.rules(check, &path.key("rules"), &from.rules),
         }

@@ -111,7 +111,13 @@ fn tables(settings: &[Setting]) -> String {
             write!(text, "\n### `[{head}]`\n\n| setting | default | what it is |\n|---|---|---|\n").unwrap();
         }
         let default = setting.default.as_ref().map_or("–".to_owned(), |default| format!("`{default}`"));
-        writeln!(text, "| `{}` | {default} | {} |", setting.path, setting.description.replace('|', "\\|")).unwrap();
+        writeln!(
+            text,
+            "| `{}` | {default} | {} |",
+            setting.path,
+            setting.description.replace('\n', " ").replace('|', "\\|")
+        )
+        .unwrap();
     }
     text.push('\n');
     text

@@ -9,7 +9,7 @@ pub(crate) const BACKEND: Backend = Backend {
     hub_org: "DeepInfra",
     direct: Some("https://api.deepinfra.com"),
     ops: &[
-        Op::chat("v1/openai/chat/completions", dialects::COMPATIBLE).upstream(),
+        Op::chat("v1/openai/chat/completions", dialects::PREFILLED).upstream(),
         Op::embeddings("v1/openai/embeddings", dialects::DEEPINFRA_EMBEDDINGS).upstream(),
         Op::exchange(Operation::Speech, "v1/openai/audio/speech", Flow::Deepinfra).upstream(),
         Op::exchange(Operation::Transcription, "v1/openai/audio/transcriptions", Flow::Openai).upstream(),

@@ -4,7 +4,7 @@
 use providers::{Backend, Codec, Endpoint, Flow, Op, Promise, Queue, Routing, Scheme, TABLE, Vendor};
 use types::Operation;
 use wire::openai::{
-    chat::{Dialect, JsonSchema, MaxTokens, Messages, StreamOptions, Tools},
+    chat::{Dialect, JsonSchema, MaxTokens, Messages, Prefill, StreamOptions, Tools},
     embeddings,
 };
 
@@ -229,7 +229,16 @@ fn vectors(of: &embeddings::Dialect) -> Vec<(String, embeddings::Dialect)> {
 }
 
 fn dialects(of: &Dialect) -> Vec<(String, Dialect)> {
-    let Dialect { json_schema: _, max_tokens: _, messages: _, tools: _, stream_options: _, drop: _, refuse: _ } = of;
+    let Dialect {
+        json_schema: _,
+        max_tokens: _,
+        messages: _,
+        tools: _,
+        stream_options: _,
+        prefill: _,
+        drop: _,
+        refuse: _,
+    } = of;
     let mut all = Vec::new();
     for json_schema in [
         JsonSchema::AsIs,
@@ -252,6 +261,9 @@ fn dialects(of: &Dialect) -> Vec<(String, Dialect)> {
     }
     for stream_options in [StreamOptions::Ask, StreamOptions::Never] {
         all.push((format!("{stream_options:?}"), Dialect { stream_options, ..*of }));
+    }
+    for prefill in [Prefill::Unsupported, Prefill::LastMessage, Prefill::Flags] {
+        all.push((format!("prefill {prefill:?}"), Dialect { prefill, ..*of }));
     }
     for drop in one_less(of.drop) {
         all.push((format!("dropping {drop:?}"), Dialect { drop, ..*of }));

@@ -4,7 +4,11 @@
 use providers::{Backend, Dress, Endpoint, Vendor, docs};
 use serde_json::{Value, json};
 use types::{BackendName, Operation, Secret, config};
-use wire::{native::Dialect, openai::chat::Ask};
+use wire::{
+    json::Limits,
+    native::Dialect,
+    openai::chat::{self, Ask},
+};
 
 use crate::{
     sent::{KEY, send},
@@ -135,6 +139,21 @@ fn chats(endpoint: &Endpoint, all: &mut serde_json::Map<String, Value>) {
         }
         all.insert(name, strict);
     }
+    let rest = goes_on(endpoint).map_or_else(|_| json!("refused"), |body| json!({ "body": body }));
+    all.insert("the rest of an answer".to_owned(), rest);
+}
+
+/// The call for the rest of an answer that another backend began.
+fn goes_on(endpoint: &Endpoint) -> types::Result<Value> {
+    let call = json!({"model": "m", "stream": true, "messages": [{"role": "user", "content": "hi"}]});
+    let call = chat::Call::read(call.to_string().into(), &Limits::default())?;
+    let mut thread = chat::Thread::default();
+    let said = r#"{"id":"a","created":1,"model":"m","choices":[{"index":0,"delta":{"content":"Hel"}}]}"#;
+    thread.push(format!("data: {said}\n\n").into(), &mut drop)?;
+    let rest = thread.rest(&call, &Limits::default())?.unwrap();
+    let ask = Ask { lenient: false, backend: endpoint.backend.as_str() };
+    let encoded = endpoint.codec.encode_chat(&rest, "own-name", ask)?;
+    Ok(serde_json::from_slice(&encoded.body.to_bytes()).unwrap())
 }
 
 /// A call for each part of a dialect, and one for each member that a list of a dialect could name.
@@ -175,8 +194,7 @@ fn probes() -> Vec<(String, Value)> {
 
 /// Each member that could be dropped or refused, with a value that asks for something.
 pub(crate) fn members() -> Vec<(&'static str, Value)> {
-    let mut all: Vec<(&'static str, Value)> =
-        wire::openai::chat::dialect::ADVISORY.iter().map(|name| (*name, json!("x"))).collect();
+    let mut all: Vec<(&'static str, Value)> = chat::dialect::ADVISORY.iter().map(|name| (*name, json!("x"))).collect();
     all.extend([
         ("audio", json!({"voice": "alloy", "format": "mp3"})),
         ("frequency_penalty", json!(0.5)),

@@ -61,6 +61,9 @@ impl Script {
         } else if script.calls.is_empty() {
             script.words = words(&answer(body, &said, knobs, schema));
         }
+        if rules.prefills || body.get("continue_final_message") == Some(&Value::Bool(true)) {
+            script.go_on(body);
+        }
         if !script.calls.is_empty() {
             script.finish = Finish::ToolCalls;
         }
@@ -80,6 +83,14 @@ impl Script {
     pub(crate) fn completion_tokens(&self) -> u64 {
         let calls: usize = self.calls.iter().map(|call| words(&call.arguments.to_string()).len() + 1).sum();
         (self.words.len() + self.reasoning.len() + calls) as u64 * self.choices
+    }
+
+    /// What is left to say, where the last message is the beginning of the answer.
+    fn go_on(&mut self, body: &Value) {
+        let Some(last) = messages(body).last().filter(|last| text(last, "role") == Some("assistant")) else { return };
+        if let Some(rest) = self.text().strip_prefix(content(last).as_str()) {
+            self.words = words(rest);
+        }
     }
 
     fn stop(&mut self, body: &Value) {

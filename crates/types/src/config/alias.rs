@@ -42,6 +42,9 @@ pub struct AliasPolicy {
     /// Whether a late first event starts a second attempt elsewhere; left out, as under `routing`.
     #[serde(default)]
     pub hedging: Option<bool>,
+    /// Whether another backend goes on with a stream of text that breaks; left out, as under `routing`.
+    #[serde(default)]
+    pub continuation: Option<bool>,
     /// A header of the call; calls with the same value go to the same target while it serves.
     #[serde(default)]
     pub sticky: Option<String>,

@@ -19,6 +19,9 @@ pub struct Routing {
     pub failover: bool,
     /// Whether a second attempt is started elsewhere when the first event is late; the slower one is cancelled.
     pub hedging: bool,
+    /// Whether another backend goes on with a stream of text that breaks, where it can. Its words follow those of the first
+    /// one: a reader cannot tell, and both are paid.
+    pub continuation: bool,
     /// Late is later than the first events of so many of 100 calls.
     #[schemars(range(min = 50, max = 99))]
     pub late: u32,
@@ -45,6 +48,7 @@ impl Default for Routing {
             own_servers_first: false,
             failover: false,
             hedging: false,
+            continuation: false,
             late: 95,
             late_calls: 20,
             patience: Period::seconds(30),

@@ -27,4 +27,5 @@ mod round_trips;
 mod sse;
 mod stream;
 mod support;
+mod thread;
 mod vectors;

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use policy::health::{Flight, Outcome};
 use types::{Fault, Result};
 
-use super::{Ended, Reply, note, once};
+use super::{Ended, Made, Reply, note, once};
 use crate::{
     Gateway,
     call::Call,
@@ -30,8 +30,9 @@ impl Runner {
 
     /// It failed while the other one runs.
     fn failed(self, gateway: &Gateway, plan: &Plan, fault: &Fault, trail: &mut Trail) {
-        self.flight.end(Outcome::of(fault), Instant::now());
-        note(gateway, plan, self.turn, &self.attempt, fault, self.began, trail);
+        let Self { turn, flight, attempt, began } = self;
+        flight.end(Outcome::of(fault), Instant::now());
+        note(gateway, plan, &Made { turn, attempt, began }, fault, trail);
     }
 }
 

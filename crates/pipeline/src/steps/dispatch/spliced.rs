@@ -147,6 +147,7 @@ pub(super) async fn begin(
         idle: attempt.idle,
         until: attempt.stream_until,
         mask: attempt.mask.clone(),
+        rest: None,
     }))
 }
 

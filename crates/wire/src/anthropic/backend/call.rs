@@ -19,7 +19,7 @@ use types::{Fault, Kind, Result};
 use super::{messages, take, tools};
 use crate::heard::unread;
 use crate::openai::{
-    chat::{Ask, Call, Dropped, Encoded},
+    chat::{Ask, Call, Dropped, Encoded, encode::unable_to_go_on},
     detours,
 };
 
@@ -92,6 +92,9 @@ impl Writing<'_> {
 /// `UnsupportedParameter` for what cannot be said there when `ask` is not lenient; `BadRequest` for a message that
 /// cannot be read.
 pub fn encode(call: &Call, model: &str, ask: Ask<'_>) -> Result<Encoded> {
+    if call.goes_on() {
+        return Err(unable_to_go_on(ask.backend));
+    }
     let mut members: Map<String, Value> = serde_json::from_slice(call.body())
         .map_err(|error| Fault::new(Kind::BadRequest, format!("The body is not valid JSON: {error}.")))?;
     let mut writing = Writing { ask, dropped: Vec::new() };

@@ -43,6 +43,8 @@ pub(super) struct Facts {
     pub odd_tools: Vec<OddTool>,
     pub choice: Choice,
     pub format: Format,
+    /// The last message is the beginning of the answer: the rest is asked for.
+    pub goes_on: bool,
 }
 
 /// What `stream_options` says about usage.

@@ -22,6 +22,8 @@ pub struct Dialect {
     pub tools: Tools,
     /// Whether usage can be asked for in a stream.
     pub stream_options: StreamOptions,
+    /// Whether it goes on with an answer that it is given the beginning of.
+    pub prefill: Prefill,
     /// Advisory members (see [`ADVISORY`]) that it would refuse: taken out and named.
     pub drop: &'static [&'static str],
     /// Members that change the answer and that it cannot honour: the call is refused, or, if the caller is lenient,
@@ -37,6 +39,7 @@ impl Dialect {
         messages: Messages::AsIs,
         tools: Tools::AsIs,
         stream_options: StreamOptions::Ask,
+        prefill: Prefill::Unsupported,
         drop: &[],
         refuse: &[],
     };
@@ -48,6 +51,7 @@ impl Dialect {
         messages: Messages::Plain,
         tools: Tools::Functions,
         stream_options: StreamOptions::Ask,
+        prefill: Prefill::Unsupported,
         drop: ADVISORY,
         refuse: &["audio", "web_search_options"],
     };
@@ -126,4 +130,15 @@ pub enum StreamOptions {
     Ask,
     /// The server refuses `stream_options`: they are taken out.
     Never,
+}
+
+/// Whether a server goes on with the beginning of an answer, when that is the last message of a call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Prefill {
+    /// It answers anew, or nobody knows.
+    Unsupported,
+    /// It does.
+    LastMessage,
+    /// It does when it is told to: `add_generation_prompt` false and `continue_final_message` true, as vLLM has it.
+    Flags,
 }

@@ -8,7 +8,7 @@ use types::{Fault, Kind as FaultKind, Result, SendBody};
 
 use super::{
     call::{Asked, Call, Format, Member, MessageFlaw},
-    dialect::{Dialect, JsonSchema, MaxTokens, Messages, StreamOptions, Tools},
+    dialect::{Dialect, JsonSchema, MaxTokens, Messages, Prefill, StreamOptions, Tools},
 };
 use crate::{
     json::{Edits, Kind, Part, Span, TakeOut, text},
@@ -82,6 +82,7 @@ pub fn encode(call: &Call, dialect: &Dialect, model: &str, ask: Ask<'_>) -> Resu
         writing.tools()?;
     }
     writing.ask_for_usage();
+    writing.go_on()?;
     writing.head(model);
     Ok(Encoded { body: writing.edits.apply(call.body()), dropped: writing.dropped })
 }
@@ -250,6 +251,19 @@ impl Writing<'_> {
         }
     }
 
+    /// Has the backend go on with the last message, where that is the beginning of the answer.
+    fn go_on(&mut self) -> Result<()> {
+        match self.dialect.prefill {
+            _ if !self.call.goes_on() => Ok(()),
+            Prefill::Unsupported => Err(unable_to_go_on(self.ask.backend)),
+            Prefill::LastMessage => Ok(()),
+            Prefill::Flags => {
+                self.append(",\"add_generation_prompt\":false,\"continue_final_message\":true", None);
+                Ok(())
+            }
+        }
+    }
+
     /// Adds a member behind the last one.
     fn append(&mut self, name: &'static str, value: Option<Span>) {
         let Some(last) = self.call.members().last() else { return };
@@ -273,6 +287,12 @@ impl Writing<'_> {
             self.edits.remove(gone.span(&self.call.slot(index)));
         }
     }
+}
+
+/// The fault of a backend that cannot go on with an answer that another one began.
+pub fn unable_to_go_on(backend: &str) -> Box<Fault> {
+    let text = "This backend cannot go on with an answer that was begun elsewhere.";
+    Fault::new(FaultKind::UnsupportedOperation, text).backend(backend)
 }
 
 /// Whether a member that a server refuses has a value that changes nothing.

@@ -136,6 +136,11 @@ impl Stream {
         Ok(())
     }
 
+    /// Whether the caller is shown what was used.
+    pub const fn shows_usage(&self) -> bool {
+        self.context.show_usage
+    }
+
     /// Whether an event was decoded (comments are none).
     pub const fn seen_first_event(&self) -> bool {
         self.state.events > 0
