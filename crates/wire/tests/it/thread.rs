@@ -1,6 +1,7 @@
 //! An answer that one backend begins and another one ends.
 
 use bytes::Bytes;
+use proptest::prelude::*;
 use serde_json::{Value, json};
 use wire::{
     json::Limits,
@@ -188,4 +189,25 @@ fn a_call_for_the_rest_is_written_for_those_who_can_go_on_and_refused_for_others
     // Where nothing was said yet, anybody can answer.
     let nothing = Thread::default().rest(&call(&plain()), &Limits::default()).unwrap().unwrap();
     assert!(!nothing.goes_on());
+}
+
+proptest! {
+    #![proptest_config(crate::support::cases(400))]
+
+    /// A server that goes on exactly where what it was sent ends, whether or not it says all of that once more.
+    #[test]
+    fn an_answer_cut_anywhere_is_whole_again(whole in "[ab \n\"é\u{1F308}]{0,60}", at: prop::sample::Index, size in 1..9_usize, echoes: bool) {
+        let cut = whole.floor_char_boundary(at.index(whole.len() + 1));
+        let sent = whole[..cut].trim_end().len();
+        let alike = whole.bytes().zip(whole[sent..].bytes()).take_while(|(a, b)| a == b).count();
+        let echoes = echoes && cut >= 24 && sent == cut;
+        prop_assume!(echoes || alike < 24);
+        let pieces = |text: &str| -> Vec<String> {
+            let letters: Vec<char> = text.chars().collect();
+            letters.chunks(size).map(|piece| piece.iter().collect()).collect()
+        };
+        let (first, second) = (pieces(&whole[..cut]), pieces(if echoes { &whole } else { &whole[sent..] }));
+        let [first, second] = [&first, &second].map(|texts| texts.iter().map(String::as_str).collect::<Vec<_>>());
+        prop_assert_eq!(joined(&first, &second).unwrap(), whole);
+    }
 }

@@ -87,7 +87,8 @@ impl Thread {
     /// What is still held back: the stream has ended.
     pub fn end(&mut self, out: &mut impl FnMut(Bytes)) {
         if let Some(joint) = self.joint.take() {
-            self.release(joint, 0, out);
+            let length = self.white_space(&joint.text);
+            self.release(joint, length, out);
         }
     }
 
@@ -185,7 +186,10 @@ impl Thread {
         joint.held.push(chunk);
         match self.joins(&joint.text) {
             Joins::Perhaps if !ends => self.joint = Some(joint),
-            Joins::Perhaps if joint.text.len() < ALIKE => self.release(joint, 0, out),
+            Joins::Perhaps if joint.text.len() < ALIKE => {
+                let length = self.white_space(&joint.text);
+                self.release(joint, length, out);
+            }
             Joins::Without(length) => self.release(joint, length, out),
             Joins::Perhaps | Joins::Not => {
                 return Err(bad("The backend began the answer anew instead of going on with it."));
@@ -194,11 +198,27 @@ impl Thread {
         Ok(())
     }
 
-    /// How a stream with this text joins what was said. What was sent to be gone on with had no white space at its end, since
-    /// some servers take it away: it may be said once more.
+    /// The white space at the end of what was said. What was sent to be gone on with had none, since some servers take it
+    /// away: it may be said once more.
+    fn tail(&self) -> &str {
+        &self.said[self.said.trim_end().len()..]
+    }
+
+    /// How much of it this text begins with.
+    fn white_space(&self, text: &str) -> usize {
+        let tail = self.tail();
+        if text.starts_with(tail) {
+            tail.len()
+        } else if tail.starts_with(text) {
+            text.len()
+        } else {
+            0
+        }
+    }
+
+    /// How a stream with this text joins what was said.
     fn joins(&self, text: &str) -> Joins {
-        let said = self.said.as_str();
-        let tail = &said[said.trim_end().len()..];
+        let (said, tail) = (self.said.as_str(), self.tail());
         if said.len() >= ALIKE {
             if text.starts_with(said) {
                 return Joins::Without(said.len());
@@ -215,7 +235,7 @@ impl Thread {
         if text.is_empty() || (text.len() < tail.len() && tail.starts_with(text)) {
             return Joins::Perhaps;
         }
-        Joins::Without(if text.starts_with(tail) { tail.len() } else { 0 })
+        Joins::Without(self.white_space(text))
     }
 
     /// Writes what was held back, without so many bytes of its text.
