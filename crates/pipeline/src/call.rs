@@ -69,7 +69,7 @@ impl Call {
     pub(crate) fn asking(&mut self, model: &str) -> Result<Asking<impl Fn() -> Need>> {
         let instead = self.take_detours(model)?;
         let call = &*self;
-        Ok(Asking { operation: call.operation(), stream: call.stream(), instead, need: || call.need() })
+        Ok(Asking { operation: call.operation(), stream: call.stream(), instead, need: || call.need(&[]) })
     }
 
     /// Which models may serve instead. Where the call is read as values they are taken out; where it stays bytes, its codec
@@ -89,11 +89,11 @@ impl Call {
         }
     }
 
-    /// What a backend must be able to do for it.
-    pub(crate) fn need(&self) -> Need {
+    /// What a backend must be able to do for it; of its other members those that anybody has `refused`.
+    pub(crate) fn need(&self, refused: &[&'static str]) -> Need {
         if let Self::Native(native) = self {
             let nothing = || Need { stream: native.call.stream(), ..Need::default() };
-            return native.otherwise.as_ref().map_or_else(|_| nothing(), Self::need);
+            return native.otherwise.as_ref().map_or_else(|_| nothing(), |call| call.need(refused));
         }
         let (Self::Chat(call) | Self::Translated(call)) = self else {
             let input_tokens = if let Self::Embeddings(call) = self { call.estimate() } else { 0 };
@@ -108,7 +108,7 @@ impl Call {
             stream: call.stream(),
             input_tokens: call.estimate(),
             max_output: call.max_tokens(),
-            parameters: call.demands().map(Into::into).collect(),
+            parameters: call.demands(refused).map(Into::into).collect(),
         }
     }
 }

@@ -18,7 +18,7 @@ use wire::json::Limits;
 
 use crate::{
     gate::Gate,
-    steps::{authenticate::Caller, resolve::Place},
+    steps::{authenticate::Caller, plan::Remembered, resolve::Place},
 };
 
 /// One configuration, ready for requests. It never changes; a new one takes its place.
@@ -32,6 +32,8 @@ pub struct Snapshot {
     /// Its names are the operator's: they need no hash that an attacker cannot guess.
     places: HashMap<BackendName, Ways, RandomState>,
     router: Ready,
+    /// The lanes of models that were called.
+    pub(crate) lanes: Remembered,
 }
 
 /// A backend or declared server with the ways that lead to it.
@@ -125,7 +127,7 @@ impl Snapshot {
         let json_limits = Limits { max_depth: config.limits.depth, max_members: config.limits.members };
         let gate = Gate::new(&config.listener.hosts);
         let reads_headers = reads_headers(&config);
-        Ok(Self { config, json_limits, gate, reads_headers, places, router })
+        Ok(Self { config, json_limits, gate, reads_headers, places, router, lanes: Remembered::default() })
     }
 
     /// Whether calls of this caller may go to any vendor.

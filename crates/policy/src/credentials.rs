@@ -209,6 +209,11 @@ impl Keys {
         self.has_direct(vendor) || self.callers_key(vendor, presented).is_some()
     }
 
+    /// Whether a caller's own key may be used for this backend.
+    pub fn takes_callers(&self, backend: &BackendName) -> bool {
+        self.vendors.contains_key(backend)
+    }
+
     /// The caller's own key of this vendor, where it may be used.
     fn callers_key<'a>(&self, vendor: &BackendName, presented: Presented<'a>) -> Option<&'a Secret> {
         let is_key = self.vendors.get(vendor)?;

@@ -83,6 +83,12 @@ impl Ticket {
         self.detour.as_ref().and_then(|detour| detour.failover).unwrap_or(self.snapshot.config.routing.failover)
     }
 
+    /// Whether only the model's name says who may serve, whoever calls.
+    pub(crate) fn is_plain(&self) -> bool {
+        let named = matches!(self.asked, Asked::Pinned { .. });
+        !named && self.detour.is_none() && self.bound.is_none() && self.own_token().is_none()
+    }
+
     /// How to choose: what the caller's suffix says stands above the alias, and that above the configuration.
     pub(crate) fn strategy(&self) -> Strategy {
         let suffix = match &self.asked {

@@ -3,8 +3,12 @@
 
 mod attempt;
 mod lanes;
+mod remembered;
 
-use std::time::{Duration, Instant};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use policy::{
     health::{Flight, Health},
@@ -14,7 +18,8 @@ use policy::{
 use types::{Fault, Result};
 
 pub(crate) use attempt::Attempt;
-pub(crate) use lanes::{Lanes, Spot, with_need};
+pub(crate) use lanes::{Held, Lanes, Spot, with_need};
+pub(crate) use remembered::{Basis, Remembered};
 
 use super::{
     admit::Ticket,
@@ -26,7 +31,7 @@ use crate::{Gateway, call::Call};
 /// What will be tried, in order. Never empty; an attempt is made when its turn comes.
 pub(crate) struct Plan {
     pub(crate) ticket: Ticket,
-    lanes: Lanes,
+    lanes: Held,
     tries: Tries,
     /// Who comes last.
     last: usize,
@@ -40,16 +45,18 @@ pub(crate) struct Plan {
 /// `NoCredential` when no key may be used; where nobody can serve the call, why each one was left out.
 pub(crate) fn plan(gateway: &Gateway, ticket: Ticket, found: Candidates, call: &Call) -> Result<Plan> {
     let retries = ticket.snapshot.config.routing.retries.clone();
-    // Named, alone, and with one key: there is nothing to choose.
-    if ticket.detour.is_none()
-        && ticket.bound.is_none()
-        && found.first.named
-        && found.others.is_empty()
-        && let Some(spot) = Spot::only(&ticket, &found.first)?
-    {
-        let lanes = Lanes::bare(spot, found.first);
-        return Ok(Plan { ticket, lanes, tries: Tries::single(retries), last: 0, served: None });
-    }
+    let free = ticket.detour.is_none() && ticket.bound.is_none();
+    let found = match found {
+        // Named, alone, and with one key: there is nothing to choose.
+        Candidates::One(one) if one.named && free => match Spot::only(&ticket, &one)? {
+            Some(chosen) => {
+                let lanes = Held::Own(Lanes::bare(chosen, one));
+                return Ok(Plan { ticket, lanes, tries: Tries::single(retries), last: 0, served: None });
+            }
+            None => Candidates::One(one),
+        },
+        found => found,
+    };
     let lanes = Lanes::of(gateway, &ticket, found)?;
     let order = ordered(gateway, &ticket, &lanes, call)?;
     let last = order.attempts.last().copied().unwrap_or(0);
@@ -174,7 +181,7 @@ impl Plan {
     }
 
     /// The model that the Hub knows at this place of the plan, or what was asked for.
-    pub(crate) fn model(&self, turn: usize) -> std::sync::Arc<str> {
+    pub(crate) fn model(&self, turn: usize) -> Arc<str> {
         let spot = &self.lanes.spots[turn];
         spot.candidate.hub_id.clone().unwrap_or_else(|| self.ticket.asked.model().clone())
     }
@@ -184,7 +191,7 @@ impl Plan {
 ///
 /// # Errors
 /// As [`plan`].
-pub(crate) fn attempts_at(ticket: &Ticket, place: Place, model: std::sync::Arc<str>) -> Result<Vec<Attempt>> {
+pub(crate) fn attempts_at(ticket: &Ticket, place: Place, model: Arc<str>) -> Result<Vec<Attempt>> {
     let candidate = Candidate::named(place, model);
     let spots = Spot::all(ticket, &candidate)?;
     Ok(spots.iter().filter_map(|spot| Attempt::new(ticket, spot, false).ok()).collect())

@@ -6,39 +6,59 @@ use catalog::{Found, Lookup, ModelEntry, Serving, State};
 use policy::{order::MarketState, rules::AliasTarget};
 use types::{Asked, BackendName, Fault, Kind, Operation, Result, RoutePolicy};
 
-use super::admit::{Detour, Ticket};
+use super::{
+    admit::{Detour, Ticket},
+    plan::{Basis, Lanes},
+};
 use crate::{Gateway, snapshot::Target, vendors};
 
 /// A look-up that takes longer than this is worth less than an answer without it.
 const LOOK_UP_TIME: Duration = Duration::from_secs(15);
 
 /// Who can serve the call, in the order in which they were found. Never empty.
-pub(crate) struct Candidates {
-    /// The first.
-    pub(crate) first: Candidate,
-    /// The others. Of a call that names its backend there are none, and an empty list costs nothing.
-    pub(crate) others: Vec<Candidate>,
+pub(crate) enum Candidates {
+    /// One, for a call that names its backend.
+    One(Candidate),
+    /// Any number, with what they were found in where that is all that decides who they are.
+    List(Vec<Candidate>, Option<Basis>),
+    /// As an earlier call of the same model had them, with their keys.
+    Known(Arc<Lanes>),
 }
 
 impl From<Candidate> for Candidates {
-    fn from(first: Candidate) -> Self {
-        Self { first, others: Vec::new() }
+    fn from(one: Candidate) -> Self {
+        Self::One(one)
     }
 }
 
 impl Candidates {
     /// The list, if there is anybody on it.
-    fn of(list: Vec<Candidate>) -> Option<Self> {
-        let mut list = list.into_iter();
-        Some(Self { first: list.next()?, others: list.collect() })
+    fn of(mut list: Vec<Candidate>) -> Option<Self> {
+        if list.len() == 1 { list.pop().map(Self::One) } else { Self::based(list, None) }
+    }
+
+    /// The list with what it was found in, if there is anybody on it.
+    fn based(list: Vec<Candidate>, basis: Option<Basis>) -> Option<Self> {
+        (!list.is_empty()).then_some(Self::List(list, basis))
     }
 
     /// All of them.
-    pub(crate) fn into_list(self) -> Vec<Candidate> {
-        let mut list = Vec::with_capacity(self.others.len() + 1);
-        list.push(self.first);
-        list.extend(self.others);
-        list
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &Candidate> {
+        let (list, spots) = match self {
+            Self::One(one) => (std::slice::from_ref(one), &[][..]),
+            Self::List(list, _) => (&list[..], &[][..]),
+            Self::Known(lanes) => (&[][..], &lanes.spots[..]),
+        };
+        list.iter().chain(spots.iter().map(|spot| &spot.candidate))
+    }
+
+    /// All of them.
+    fn into_list(self) -> Vec<Candidate> {
+        match self {
+            Self::One(one) => vec![one],
+            Self::List(list, _) => list,
+            Self::Known(_) => self.iter().cloned().collect(),
+        }
     }
 }
 
@@ -231,9 +251,17 @@ async fn auto(gateway: &Gateway, ticket: &Ticket, model: &Arc<str>, policy: Rout
         priority: LAST_RESORT,
         ..Candidate::named(Place::Router, format!("{model}{}", policy.suffix())).unnamed()
     };
+    // Before the servers are looked at: what changes meanwhile is then seen by the next call.
+    let servers = gateway.0.servers.version();
     let mut list = own_servers(gateway, ticket, model);
     let fault = match look_up(gateway, ticket, model).await {
         Ok(Lookup::Known(entry)) => {
+            let basis =
+                ticket.is_plain().then(|| Basis { entry: entry.clone(), market: gateway.0.catalog.market(), servers });
+            let known = basis.as_ref().and_then(|basis| ticket.snapshot.lanes.find(model, ticket.operation, basis));
+            if let Some(lanes) = known {
+                return Ok(Candidates::Known(lanes));
+            }
             if list.is_empty() && entry.hub_id != *model {
                 list = own_servers(gateway, ticket, &entry.hub_id);
             }
@@ -243,7 +271,8 @@ async fn auto(gateway: &Gateway, ticket: &Ticket, model: &Arc<str>, policy: Rout
             if list.is_empty() && chats && entry.servings_of(Operation::Chat).next().is_some() {
                 list.push(by_router());
             }
-            return Candidates::of(list).ok_or_else(|| nobody(&entry, ticket));
+            let basis = basis.filter(|_| list.iter().all(|candidate| is_for_all(candidate, ticket)));
+            return Candidates::based(list, basis).ok_or_else(|| nobody(&entry, ticket));
         }
         Ok(Lookup::Unknown) => {
             list.extend(vendor(ticket, model));
@@ -257,6 +286,15 @@ async fn auto(gateway: &Gateway, ticket: &Ticket, model: &Arc<str>, policy: Rout
         }
     };
     Candidates::of(list).ok_or(fault)
+}
+
+/// Whether all callers without a token of their own reach it in the same way.
+fn is_for_all(candidate: &Candidate, ticket: &Ticket) -> bool {
+    match &candidate.place {
+        // The router's name for the model holds what this call said of the choice.
+        Place::Router => false,
+        Place::Backend { id, .. } => !ticket.snapshot.config.keys.takes_callers(id),
+    }
 }
 
 /// Every backend once, with the serving that its operation usually has.

@@ -24,9 +24,8 @@ pub(crate) fn shorten(
 ) -> Result<()> {
     let Wants::Translated { shorten: Some(whole), dropped, .. } = wants else { return Ok(()) };
     let market = gateway.0.catalog.market();
-    let all = std::iter::once(&found.first).chain(&found.others);
     let known = |candidate: &Candidate| context(gateway, candidate, market.as_deref());
-    let Some(context) = all.filter_map(known).max() else {
+    let Some(context) = found.iter().filter_map(known).max() else {
         dropped.push("truncation".to_owned());
         return Ok(());
     };

@@ -3,7 +3,10 @@
 
 use std::{
     collections::HashMap,
-    sync::{Arc, PoisonError, RwLock},
+    sync::{
+        Arc, PoisonError, RwLock,
+        atomic::{AtomicU64, Ordering},
+    },
     time::{Duration, Instant},
 };
 
@@ -27,7 +30,11 @@ const LIMIT: usize = 1024 * 1024;
 const STRIKES: u32 = 2;
 
 /// What is known of the servers.
-pub(crate) struct Servers(RwLock<HashMap<BackendName, Seen>>);
+pub(crate) struct Servers {
+    seen: RwLock<HashMap<BackendName, Seen>>,
+    /// Counts what was learnt.
+    version: AtomicU64,
+}
 
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Seen {
@@ -50,7 +57,13 @@ impl Seen {
 impl Servers {
     /// Nothing is known of these yet.
     pub(crate) fn new(servers: &[Server]) -> Self {
-        Self(RwLock::new(servers.iter().map(|server| (server.name.clone(), Seen::default())).collect()))
+        let seen = servers.iter().map(|server| (server.name.clone(), Seen::default())).collect();
+        Self { seen: RwLock::new(seen), version: AtomicU64::new(0) }
+    }
+
+    /// A number that is another one when anything else may be known of them.
+    pub(crate) fn version(&self) -> u64 {
+        self.version.load(Ordering::Acquire)
     }
 
     /// Whether a server has a model of this name, by its declaration or by its own word.
@@ -81,17 +94,18 @@ impl Servers {
     }
 
     fn read<T: Default>(&self, server: &BackendName, look: impl FnOnce(&Seen) -> T) -> T {
-        self.0.read().unwrap_or_else(PoisonError::into_inner).get(server).map(look).unwrap_or_default()
+        self.seen.read().unwrap_or_else(PoisonError::into_inner).get(server).map(look).unwrap_or_default()
     }
 
     /// Forgets all but these.
     fn keep(&self, stays: impl Fn(&BackendName) -> bool) {
-        self.0.write().unwrap_or_else(PoisonError::into_inner).retain(|name, _| stays(name));
+        self.seen.write().unwrap_or_else(PoisonError::into_inner).retain(|name, _| stays(name));
+        self.version.fetch_add(1, Ordering::Release);
     }
 
     /// Takes what a check came to.
     fn note(&self, server: &Server, checked: Result<Option<Vec<String>>, String>) {
-        let mut all = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        let mut all = self.seen.write().unwrap_or_else(PoisonError::into_inner);
         let seen = all.entry(server.name.clone()).or_default();
         seen.checked = Some(Instant::now());
         let was_down = seen.is_down();
@@ -113,6 +127,7 @@ impl Servers {
                 seen.trouble = Some(trouble);
             }
         }
+        self.version.fetch_add(1, Ordering::Release);
     }
 }
 

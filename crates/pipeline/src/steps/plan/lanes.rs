@@ -1,5 +1,7 @@
 //! Candidates with every key that may be used, and with what is known of them: as `policy` chooses among them.
 
+use std::{ops::Deref, sync::Arc};
+
 use catalog::{Market, MarketModel, Offer};
 use policy::{
     credentials::{Chosen, Presented, Target as For, Way},
@@ -33,6 +35,28 @@ pub(crate) struct Spot {
 pub(crate) struct Lanes {
     pub(crate) policy: Few<order::Candidate>,
     pub(crate) spots: Few<Spot>,
+    /// Members of calls that anybody refuses.
+    refused: Vec<&'static str>,
+}
+
+/// Lanes of one call, or those that calls of the same model share.
+#[expect(clippy::large_enum_variant, reason = "a call that names its backend needs no allocation for its lanes")]
+pub(crate) enum Held {
+    /// Of one call.
+    Own(Lanes),
+    /// Shared.
+    Shared(Arc<Lanes>),
+}
+
+impl Deref for Held {
+    type Target = Lanes;
+
+    fn deref(&self) -> &Lanes {
+        match self {
+            Self::Own(lanes) => lanes,
+            Self::Shared(lanes) => lanes,
+        }
+    }
 }
 
 impl Spot {
@@ -105,29 +129,46 @@ impl Spot {
 
 impl Lanes {
     /// One spot of which nothing needs to be known.
-    pub(super) fn bare(chosen: Chosen, candidate: Candidate) -> Self {
+    pub(crate) fn bare(chosen: Chosen, candidate: Candidate) -> Self {
         let spot = Spot { candidate, chosen };
         let mut known = order::Candidate::new(spot.lane());
         known.named = true;
-        Self { policy: Few::One(known), spots: Few::One(spot) }
+        Self { policy: Few::One(known), spots: Few::One(spot), refused: Vec::new() }
     }
 
     /// Every candidate with every key.
     ///
     /// # Errors
     /// The first candidate's fault when no key may be used for anybody.
-    pub(crate) fn of(gateway: &Gateway, ticket: &Ticket, found: Candidates) -> Result<Self> {
+    pub(crate) fn of(gateway: &Gateway, ticket: &Ticket, found: Candidates) -> Result<Held> {
+        match found {
+            Candidates::One(one) => Self::new(ticket, &[one], gateway.0.catalog.market().as_deref()).map(Held::Own),
+            Candidates::List(list, None) => {
+                Self::new(ticket, &list, gateway.0.catalog.market().as_deref()).map(Held::Own)
+            }
+            Candidates::List(list, Some(basis)) => {
+                let lanes = Arc::new(Self::new(ticket, &list, basis.market.as_deref())?);
+                ticket.snapshot.lanes.keep(ticket.asked.model(), ticket.operation, &basis, &lanes);
+                Ok(Held::Shared(lanes))
+            }
+            Candidates::Known(lanes) => Ok(Held::Shared(lanes)),
+        }
+    }
+
+    fn new(ticket: &Ticket, found: &[Candidate], market: Option<&Market>) -> Result<Self> {
         let (mut spots, mut fault) = (Vec::new(), None);
-        for candidate in found.into_list() {
-            match Spot::all(ticket, &candidate) {
+        for candidate in found {
+            match Spot::all(ticket, candidate) {
                 Ok(more) => spots.extend(more),
                 Err(why) => drop(fault.get_or_insert(why)),
             }
         }
-        let market = gateway.0.catalog.market();
-        let known = spots.iter().map(|spot| known(ticket, spot, market.as_deref())).collect();
+        let known: Vec<_> = spots.iter().map(|spot| known(ticket, spot, market)).collect();
+        let mut refused: Vec<_> = known.iter().flat_map(|known| known.refuses).copied().collect();
+        refused.sort_unstable();
+        refused.dedup();
         match (Few::of(known), Few::of(spots)) {
-            (Some(policy), Some(spots)) => Ok(Self { policy, spots }),
+            (Some(policy), Some(spots)) => Ok(Self { policy, spots, refused }),
             _ => Err(fault.unwrap_or_else(|| Fault::new(Kind::UnknownModel, "Nobody serves this model."))),
         }
     }
@@ -135,7 +176,7 @@ impl Lanes {
 
 /// The choice that a call asks for, handed to `choose`.
 pub(crate) fn with_ask<T>(ticket: &Ticket, lanes: &Lanes, call: &Call, choose: impl FnOnce(&order::Ask<'_>) -> T) -> T {
-    with_need(ticket, lanes, call.need(), choose)
+    with_need(ticket, lanes, call.need(&lanes.refused), choose)
 }
 
 /// The same for a need.

@@ -172,13 +172,13 @@ impl Call {
         if media == 0 { by_length } else { by_length.min(2000 + 800 * media) }
     }
 
-    /// The members at the top that ask for something, by name.
-    pub fn demands(&self) -> impl Iterator<Item = std::borrow::Cow<'_, str>> {
-        let asks = |member: &&Member| {
-            let name = member.name.decode(&self.body);
-            member.kind != Kind::Null && !super::encode::asks_for_nothing(&name, member, &self.body)
+    /// Which of these members at the top ask for something.
+    pub fn demands<'n>(&self, of: &[&'n str]) -> impl Iterator<Item = &'n str> {
+        let known = |member: &Member| of.iter().find(|name| member.name.is(&self.body, name)).copied();
+        let asks = |member: &Member, name: &str| {
+            member.kind != Kind::Null && !super::encode::asks_for_nothing(name, member, &self.body)
         };
-        self.members.iter().filter(asks).map(|member| member.name.decode(&self.body))
+        self.members.iter().filter_map(move |member| known(member).filter(|name| asks(member, name)))
     }
 
     /// The members at the top, in order.
