@@ -57,12 +57,24 @@ fn write(event: &Event<'_>, since_1970: Duration, out: &mut Vec<u8>) {
         }
         out.extend_from_slice(written.trim_end_matches('Z').as_bytes());
     });
-    // Writing to a Vec cannot fail, here and below.
-    let _ = write!(out, ".{:06}Z\",\"level\":\"{}\"", since_1970.subsec_micros(), about.level());
+    out.extend_from_slice(&fraction(since_1970.subsec_micros()));
+    out.extend_from_slice(b"Z\",\"level\":\"");
+    out.extend_from_slice(about.level().as_str().as_bytes());
+    out.push(b'"');
     event.record(&mut Members(out));
     out.extend_from_slice(b",\"target\":");
     text::encode(about.target(), out);
     out.extend_from_slice(b"}\n");
+}
+
+/// Millionths of a second as digits behind the point.
+fn fraction(mut micros: u32) -> [u8; 7] {
+    let mut digits = *b".000000";
+    for digit in digits[1..].iter_mut().rev() {
+        *digit += (micros % 10) as u8;
+        micros /= 10;
+    }
+    digits
 }
 
 /// Writes members, each behind a comma.
@@ -75,9 +87,14 @@ impl Members<'_> {
         self.0.push(b':');
     }
 
-    fn number(&mut self, field: &Field, number: impl fmt::Display) {
+    fn number(&mut self, field: &Field, number: impl itoa::Integer) {
+        self.plain(field, itoa::Buffer::new().format(number));
+    }
+
+    /// A value that stands without quotes.
+    fn plain(&mut self, field: &Field, value: &str) {
         self.name(field);
-        let _ = write!(self.0, "{number}");
+        self.0.extend_from_slice(value.as_bytes());
     }
 }
 
@@ -104,14 +121,16 @@ impl Visit for Members<'_> {
     }
 
     fn record_bool(&mut self, field: &Field, value: bool) {
-        self.number(field, value);
+        self.plain(field, if value { "true" } else { "false" });
     }
 
     fn record_f64(&mut self, field: &Field, value: f64) {
+        self.name(field);
         if value.is_finite() {
-            self.number(field, value);
+            // Writing to a Vec cannot fail.
+            let _ = write!(self.0, "{value}");
         } else {
-            self.number(field, "null");
+            self.0.extend_from_slice(b"null");
         }
     }
 

@@ -1,5 +1,7 @@
 //! The end of every request: one record, for the metrics and the log. Synchronous, and called exactly once.
 
+use std::time::Duration;
+
 use wire::openai::chat::Finish;
 
 use crate::{
@@ -25,25 +27,30 @@ pub(crate) fn account(trail: &Trail, metrics: &Metrics) {
         usage: record.usage,
         fault,
     });
-    log(trail, route, backend, fault, duration.as_millis(), first_event.map(|d| d.as_millis()));
+    log(trail, route, backend, fault, millis(duration), first_event.map(millis));
+}
+
+fn millis(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
+}
+
+/// The record as a sentence.
+fn in_short(route: &str, status: u16, backend: &str, duration_ms: u64) -> String {
+    let (mut code, mut time) = (itoa::Buffer::new(), itoa::Buffer::new());
+    [route, " ", code.format(status), " via ", backend, " in ", time.format(duration_ms), " ms"].concat()
 }
 
 /// One line per request that reads well alone and carries every field. Health checks and scrapes are for debugging only.
-fn log(
-    trail: &Trail,
-    route: &str,
-    backend: &str,
-    fault: Option<&str>,
-    duration_ms: u128,
-    first_event_ms: Option<u128>,
-) {
+fn log(trail: &Trail, route: &str, backend: &str, fault: Option<&str>, duration_ms: u64, first_event_ms: Option<u64>) {
+    let status = trail.record.status;
     macro_rules! line {
         ($level:ident) => {
             tracing::$level!(
                 target: "ironbow::access",
-                request_id = %trail.request_id,
+                message = in_short(route, status, backend, duration_ms).as_str(),
+                request_id = trail.request_id.as_str(),
                 route,
-                status = trail.record.status,
+                status,
                 backend,
                 model = trail.record.model.as_deref(),
                 upstream_model = trail.record.upstream_model.as_deref(),
@@ -52,8 +59,8 @@ fn log(
                 attempts = trail.record.attempts,
                 continuations = (trail.record.continuations > 0).then_some(trail.record.continuations),
                 tried = (!trail.tried.is_empty()).then(|| in_words(&trail.tried)),
-                duration_ms = u64::try_from(duration_ms).unwrap_or(u64::MAX),
-                first_event_ms = first_event_ms.map(|ms| u64::try_from(ms).unwrap_or(u64::MAX)),
+                duration_ms,
+                first_event_ms,
                 events = trail.record.events,
                 input_tokens = trail.record.usage.map(|u| u.input),
                 output_tokens = trail.record.usage.map(|u| u.output),
@@ -62,8 +69,6 @@ fn log(
                 finish_reason = trail.record.finish.map(Finish::name),
                 fault,
                 detail = trail.record.detail.as_deref(),
-                "{route} {status} via {backend} in {duration_ms} ms",
-                status = trail.record.status,
             )
         };
     }
