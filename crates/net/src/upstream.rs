@@ -38,7 +38,8 @@ pub struct UpstreamSettings {
     pub resolver: Option<Resolver>,
     /// How long a connection may lie idle before it is closed.
     pub idle_timeout: Duration,
-    /// How many idle connections are kept per origin and thread.
+    /// How many idle connections are kept per thread. A crowd of callers needs as many connections at once as there are
+    /// callers; those beyond the bound are closed and made again at each of their calls.
     pub max_idle: usize,
     /// How large the head of a reply may be, in bytes.
     pub max_head: usize,

@@ -22,6 +22,7 @@ const HEAD_START: Duration = Duration::from_millis(250);
 impl Upstream {
     /// Makes a connection to `origin`, or gets a share of one that somebody else has just made.
     pub(super) async fn dial(&self, origin: &Origin, deadline: Instant) -> Result<Way, NetError> {
+        self.0.pool.make_room();
         let limit = Instant::now() + origin.connect_limit().unwrap_or(self.0.settings.connect_timeout);
         let dialing = async {
             match origin.scheme() {

@@ -15,6 +15,9 @@ use std::{
 
 /// More threads than this share shards.
 const SHARDS: usize = 64;
+/// While more than so many connections of a shard lie idle, a new one takes the place of one of them: files that may be open
+/// are counted for those who call at the same time, not for what they leave behind at one origin after the other.
+const SPARE: usize = 512;
 
 pub(super) struct Pool {
     shards: Box<[Mutex<Shard>]>,
@@ -25,7 +28,27 @@ pub(super) struct Pool {
 #[derive(Default)]
 struct Shard {
     origins: HashMap<Origin, Ways, BuildHasherDefault<Ready>>,
+    /// How many connections lie idle, to all origins together.
+    idle: usize,
     sweeping: bool,
+}
+
+impl Shard {
+    fn add(&mut self, origin: &Origin, add: impl FnOnce(&mut Ways)) {
+        match self.origins.get_mut(origin) {
+            Some(ways) => add(ways),
+            None => add(self.origins.entry(origin.clone()).or_default()),
+        }
+    }
+
+    /// Closes the connection that has lain idle longest.
+    fn close_oldest(&mut self) {
+        let fronts = self.origins.values_mut().filter(|ways| !ways.h1.is_empty());
+        let oldest = fronts.min_by_key(|ways| ways.h1.front().map(|idle| idle.since));
+        if oldest.and_then(|ways| ways.h1.pop_front()).is_some() {
+            self.idle -= 1;
+        }
+    }
 }
 
 /// What is open to one origin.
@@ -58,13 +81,16 @@ impl Pool {
     /// A way to `origin` that is open already.
     pub(super) fn take(&self, origin: &Origin, h2_streams: usize) -> Option<Way> {
         let mut shard = self.lock(shard_number());
-        let ways = shard.origins.get_mut(origin)?;
+        let Shard { origins, idle: count, .. } = &mut *shard;
+        let ways = origins.get_mut(origin)?;
         if let Some(lease) = ways.h2.iter_mut().find_map(|conn| conn.lease(h2_streams)) {
             return Some(Way::H2(lease));
         }
         while let Some(mut idle) = ways.h1.pop_back() {
+            *count -= 1;
             if crate::now().saturating_duration_since(idle.since) > self.idle_timeout {
                 // Whatever lies deeper is older.
+                *count -= ways.h1.len();
                 ways.h1.clear();
                 return None;
             }
@@ -77,17 +103,26 @@ impl Pool {
 
     /// Keeps a connection. Says which shard needs a sweeper now, if one does.
     pub(super) fn put(&self, origin: &Origin, conn: Conn) -> Option<usize> {
-        self.insert(origin, |ways| {
-            if ways.h1.len() >= self.max_idle {
-                ways.h1.pop_front();
+        self.change(|shard| {
+            if shard.idle >= self.max_idle {
+                shard.close_oldest();
             }
-            ways.h1.push_back(Idle { conn, since: crate::now() });
+            shard.idle += 1;
+            shard.add(origin, |ways| ways.h1.push_back(Idle { conn, since: crate::now() }));
         })
     }
 
     /// Shares an HTTP/2 connection. Says which shard needs a sweeper now, if one does.
     pub(super) fn share(&self, origin: &Origin, conn: H2Conn) -> Option<usize> {
-        self.insert(origin, |ways| ways.h2.push(conn))
+        self.change(|shard| shard.add(origin, |ways| ways.h2.push(conn)))
+    }
+
+    /// A new connection is about to be made.
+    pub(super) fn make_room(&self) {
+        let mut shard = self.lock(shard_number());
+        if shard.idle > SPARE {
+            shard.close_oldest();
+        }
     }
 
     /// What is known of `origin` behind TLS.
@@ -95,13 +130,10 @@ impl Pool {
         Arc::clone(&self.lock(shard_number()).origins.entry(origin.clone()).or_default().tls)
     }
 
-    fn insert(&self, origin: &Origin, add: impl FnOnce(&mut Ways)) -> Option<usize> {
+    fn change(&self, change: impl FnOnce(&mut Shard)) -> Option<usize> {
         let number = shard_number();
         let mut shard = self.lock(number);
-        match shard.origins.get_mut(origin) {
-            Some(ways) => add(ways),
-            None => add(shard.origins.entry(origin.clone()).or_default()),
-        }
+        change(&mut shard);
         (!std::mem::replace(&mut shard.sweeping, true)).then_some(number)
     }
 
@@ -113,6 +145,7 @@ impl Pool {
             ways.h1.shrink_to(ways.h1.len() * 2);
             ways.h2.retain(|conn| !conn.is_over(self.idle_timeout));
         }
+        shard.idle = shard.origins.values().map(|ways| ways.h1.len()).sum();
         // A shared memory of an origin is in use while somebody dials.
         shard.origins.retain(|_, ways| !ways.h1.is_empty() || !ways.h2.is_empty() || Arc::strong_count(&ways.tls) > 1);
         shard.sweeping = !shard.origins.is_empty();

@@ -203,3 +203,28 @@ async fn serve_ok(socket: &mut TcpStream) -> usize {
     }
     count
 }
+
+#[tokio::test]
+async fn beyond_their_number_the_connection_that_lay_idle_longest_is_closed_to_whomever_it_leads() {
+    async fn answer(listener: tokio::net::TcpListener, times: usize) -> String {
+        let (mut socket, _) = listener.accept().await.unwrap();
+        for _ in 0..times {
+            read_request(&mut socket).await;
+            socket.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok").await.unwrap();
+        }
+        read_to_close(&mut socket).await
+    }
+    let client = Upstream::new(UpstreamSettings { max_idle: 1, ..UpstreamSettings::default() });
+    let ((first, here), (second, there)) = (raw_listener().await, raw_listener().await);
+    let (first, second) = (tokio::spawn(answer(first, 1)), tokio::spawn(answer(second, 2)));
+    let mut reused = Vec::new();
+    for address in [here, there, there] {
+        let reply = client.send(&origin(address), get("/"), soon()).await.unwrap();
+        reused.push(reply.reused);
+        assert_eq!(text(reply).await, "ok");
+    }
+    assert_eq!(reused, [false, false, true]);
+    assert_eq!(first.await.unwrap(), "", "it gave way");
+    drop(client);
+    second.await.unwrap();
+}
