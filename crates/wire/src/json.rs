@@ -8,11 +8,13 @@
 //! has U+FFFD in their place. Duplicate members are the business of whoever walks an object.
 
 mod edit;
+mod names;
 mod object;
 mod read;
 pub mod text;
 
 pub use edit::{Edits, Part};
+pub(crate) use names::names;
 pub use object::{Slot, TakeOut};
 pub use read::{Limits, Reader, validate};
 

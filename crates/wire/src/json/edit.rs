@@ -101,20 +101,33 @@ impl Edits {
     }
 
     /// The changed text as segments: long unchanged stretches are shared with `text`, not copied.
-    pub fn apply(mut self, text: &Bytes) -> SendBody {
+    pub fn apply(self, text: &Bytes) -> SendBody {
         if self.list.is_empty() {
             return text.clone().into();
         }
+        let opening = Vec::with_capacity(Self::room(text));
+        self.apply_behind(opening, 0, text)
+    }
+
+    /// How much room [`Edits::apply_behind`] uses behind the opening.
+    pub const fn room(text: &Bytes) -> usize {
+        if text.len() <= WHOLE { text.len() + ROOM } else { ROOM }
+    }
+
+    /// The changed text from `from` on, behind `opening`.
+    pub fn apply_behind(mut self, mut opening: Vec<u8>, from: usize, text: &Bytes) -> SendBody {
         // What is short goes out in one write, and is copied for it: in one piece right away.
         if text.len() <= WHOLE {
-            let mut out = Vec::with_capacity(text.len() + ROOM);
-            self.write(text, &mut out);
-            return out.into();
+            self.write_from(from, text, &mut opening);
+            return opening.into();
         }
         self.sort();
-        let mut out =
-            Segments { text, body: SendBody::with_capacity((2 * self.list.len() + 1).min(32)), short: BytesMut::new() };
-        let mut at = 0;
+        let mut out = Segments {
+            text,
+            body: SendBody::with_capacity((2 * self.list.len() + 1).min(32)),
+            short: BytesMut::from(&opening[..]),
+        };
+        let mut at = from;
         for (span, part) in &self.list {
             out.original(Span::new(at, span.start.max(at)));
             match part {
@@ -129,9 +142,12 @@ impl Edits {
     }
 
     /// Writes the changed text behind what `out` holds. For short texts.
-    pub fn write(mut self, text: &[u8], out: &mut Vec<u8>) {
+    pub fn write(self, text: &[u8], out: &mut Vec<u8>) {
+        self.write_from(0, text, out);
+    }
+
+    fn write_from(mut self, mut at: usize, text: &[u8], out: &mut Vec<u8>) {
         self.sort();
-        let mut at = 0;
         for (span, part) in &self.list {
             out.extend_from_slice(Span::new(at, span.start.max(at)).of(text));
             match part {

@@ -4,6 +4,24 @@ mod numbers;
 
 use super::{Error, Flaw, Kind, Span, Str, text};
 
+/// The kind of a value by its first byte: one look-up, where which kind comes next is what no processor guesses.
+const KINDS: [Option<Kind>; 256] = {
+    let mut kinds = [None; 256];
+    let mut digit = b'0';
+    while digit <= b'9' {
+        kinds[digit as usize] = Some(Kind::Number);
+        digit += 1;
+    }
+    kinds[b'-' as usize] = Some(Kind::Number);
+    kinds[b'"' as usize] = Some(Kind::String);
+    kinds[b'{' as usize] = Some(Kind::Object);
+    kinds[b'[' as usize] = Some(Kind::Array);
+    kinds[b't' as usize] = Some(Kind::True);
+    kinds[b'f' as usize] = Some(Kind::False);
+    kinds[b'n' as usize] = Some(Kind::Null);
+    kinds
+};
+
 /// How deep and how rich a text may be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
@@ -48,6 +66,8 @@ pub fn validate(bytes: &[u8], limits: Limits) -> Result<(), Error> {
 #[derive(Clone, Debug)]
 pub struct Reader<'a> {
     bytes: &'a [u8],
+    /// The same as text, where this reader has checked that it is UTF-8.
+    text: Option<&'a str>,
     at: usize,
     depth: usize,
     /// Whether the container was opened just now, so that no comma is due.
@@ -65,17 +85,18 @@ impl<'a> Reader<'a> {
         if bytes.starts_with(b"\xef\xbb\xbf") {
             return Err(Error::new(0, Flaw::ByteOrderMark));
         }
-        if simdutf8::basic::from_utf8(bytes).is_err() {
+        let Ok(text) = simdutf8::basic::from_utf8(bytes) else {
             let at = simdutf8::compat::from_utf8(bytes).map_or_else(|e| e.valid_up_to(), |_| 0);
             return Err(Error::new(at, Flaw::Utf8));
-        }
-        Ok(Self::within(bytes, Span::new(0, bytes.len()), limits))
+        };
+        Ok(Self { text: Some(text), ..Self::within(bytes, Span::new(0, bytes.len()), limits) })
     }
 
     /// A reader of a part of a text that is known to be UTF-8. Offsets stay those of the whole.
     pub fn within(bytes: &'a [u8], part: Span, limits: Limits) -> Self {
         Self {
             bytes: bytes.get(..part.end).unwrap_or(bytes),
+            text: None,
             at: part.start,
             depth: 0,
             fresh: false,
@@ -89,6 +110,14 @@ impl<'a> Reader<'a> {
         self.bytes
     }
 
+    /// A string that was taken, decoded; borrowed unless there are escapes.
+    pub fn decode(&self, string: &Str) -> std::borrow::Cow<'a, str> {
+        match self.text.and_then(|text| text.get(string.inner.range())) {
+            Some(text) if !string.escaped => text.into(),
+            _ => string.decode(self.bytes),
+        }
+    }
+
     /// Where the reader stands.
     pub const fn at(&self) -> usize {
         self.at
@@ -100,16 +129,8 @@ impl<'a> Reader<'a> {
     /// When no value can start here.
     #[inline]
     pub fn peek(&mut self) -> Result<Kind, Error> {
-        Ok(match self.next_byte()? {
-            b'"' => Kind::String,
-            b'{' => Kind::Object,
-            b'[' => Kind::Array,
-            b't' => Kind::True,
-            b'f' => Kind::False,
-            b'n' => Kind::Null,
-            b'-' | b'0'..=b'9' => Kind::Number,
-            _ => return Err(self.unexpected()),
-        })
+        let byte = self.next_byte()?;
+        KINDS[usize::from(byte)].ok_or_else(|| self.unexpected())
     }
 
     /// Takes a string.
@@ -252,13 +273,33 @@ impl<'a> Reader<'a> {
     /// When the grammar is broken or a limit is passed.
     #[inline]
     pub fn skip(&mut self) -> Result<Span, Error> {
-        self.next_byte()?;
+        let kind = self.peek()?;
+        self.skip_peeked(kind)
+    }
+
+    /// The same where [`Reader::peek`] has just said the kind.
+    ///
+    /// # Errors
+    /// As [`Reader::skip`].
+    #[inline]
+    pub fn skip_peeked(&mut self, kind: Kind) -> Result<Span, Error> {
         self.fresh = false;
         let start = self.at;
-        match self.scalar_or_open()? {
-            None => Ok(Span::new(start, self.at)),
-            entered => self.skip_container(start, entered),
+        match kind {
+            Kind::String => {
+                let (end, _) = text::end_of_string(self.bytes, start + 1)?;
+                self.at = end + 1;
+            }
+            Kind::Number => self.number()?,
+            Kind::Null => self.literal(b"null")?,
+            Kind::True => self.literal(b"true")?,
+            Kind::False => self.literal(b"false")?,
+            Kind::Object | Kind::Array => {
+                self.at += 1;
+                return self.skip_container(start, Some(kind == Kind::Object));
+            }
         }
+        Ok(Span::new(start, self.at))
     }
 
     /// The rest of a container that was entered just now.

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use serde_json::Value;
 use types::{Fault, Kind as FaultKind, Result, ask::Extra};
 
-use super::{chat::Member, members::wrong};
+use super::{envelope::Members, members::wrong};
 
 /// The members that say so.
 const MEMBERS: [&str; 2] = ["models", "fallbacks"];
@@ -24,11 +24,11 @@ pub(crate) fn is_one(name: &[u8]) -> bool {
 ///
 /// # Errors
 /// `BadRequest` naming the member that is not such a list.
-pub fn of_body(body: &Bytes, members: &[Member], model: &str) -> Result<Vec<String>> {
+pub(super) fn of_body(body: &Bytes, members: &Members, model: &str) -> Result<Vec<String>> {
     let mut names = Vec::new();
     for known in MEMBERS {
-        let Some(member) = members.iter().find(|member| member.name.is(body, known)) else { continue };
-        let value = serde_json::from_slice(member.value.of(body)).unwrap_or_default();
+        let Some(index) = members.find(body, known) else { continue };
+        let value = serde_json::from_slice(members[index].value.of(body)).unwrap_or_default();
         add(&mut names, known, &value, model)?;
     }
     Ok(names)

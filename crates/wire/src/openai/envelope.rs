@@ -2,7 +2,7 @@
 
 mod extra;
 
-use std::{borrow::Cow, collections::HashSet};
+use std::{borrow::Cow, collections::HashSet, ops::Deref};
 
 use types::{Fault, Kind as FaultKind, Result};
 
@@ -84,19 +84,71 @@ impl Trouble {
     }
 }
 
-pub(super) fn refuse_duplicates(body: &[u8], members: &[Member]) -> Result<()> {
-    // Two names that are alike are of one length and begin alike: a bit for each such pair settles most calls.
-    let mut bits = 0_u64;
-    let alike = members.iter().any(|member| {
-        let raw = member.name.inner.of(body);
-        let bit = 1 << ((raw.len() * 7 + usize::from(raw.first().copied().unwrap_or(0))) % 64);
-        let seen = member.name.escaped || bits & bit != 0;
-        bits |= bit;
-        seen
-    });
-    if !alike {
-        return Ok(());
+/// The members at the top, in order. Most look-ups are for members that are not there, and a bit for each name answers
+/// those.
+#[derive(Clone, Debug)]
+pub(super) struct Members {
+    list: Vec<Member>,
+    bits: u64,
+    /// Whether two names have the same bit, or one is written with escapes.
+    alike: bool,
+}
+
+/// The bit of a name: names that are equal have the same length, first and last letter. With these factors the usual names
+/// are rarely in each other's way.
+pub(super) const fn bit(name: &[u8]) -> u64 {
+    let ([first, ..], [.., last]) = (name, name) else { return 1 };
+    1 << ((name.len() + 4 * *first as usize + 17 * *last as usize) % 64)
+}
+
+impl Member {
+    /// The bit of its name; all of them where it is written with escapes, since it may then be any.
+    #[inline]
+    pub(super) fn bits(&self, body: &[u8]) -> u64 {
+        if self.name.escaped { u64::MAX } else { bit(self.name.inner.of(body)) }
     }
+}
+
+impl Members {
+    /// No members, with room for `n`.
+    pub(super) fn with_capacity(n: usize) -> Self {
+        Self { list: Vec::with_capacity(n), bits: 0, alike: false }
+    }
+
+    /// Adds the next one.
+    #[inline]
+    pub(super) fn push(&mut self, body: &[u8], member: Member) {
+        let bits = member.bits(body);
+        self.alike |= self.bits & bits != 0 || member.name.escaped;
+        self.bits |= bits;
+        self.list.push(member);
+    }
+
+    /// The place of the member of this name.
+    #[inline]
+    pub(super) fn find(&self, body: &[u8], name: &str) -> Option<usize> {
+        if self.bits & bit(name.as_bytes()) != 0 {
+            self.list.iter().position(|member| member.name.is(body, name))
+        } else {
+            None
+        }
+    }
+
+    /// Refuses a name that is given twice.
+    pub(super) fn refuse_duplicates(&self, body: &[u8]) -> Result<()> {
+        if self.alike { refuse_duplicates(body, &self.list) } else { Ok(()) }
+    }
+}
+
+impl Deref for Members {
+    type Target = [Member];
+
+    fn deref(&self) -> &[Member] {
+        &self.list
+    }
+}
+
+fn refuse_duplicates(body: &[u8], members: &[Member]) -> Result<()> {
     let name = |m: &Member| m.name.decode(body);
     let twice: Option<Cow<'_, str>> = if members.len() <= 24 {
         members.iter().enumerate().find_map(|(i, m)| {

@@ -35,7 +35,7 @@ impl Members {
             members = scan(&flat, limits)?;
         }
         let mut map = Map::with_capacity(members.len());
-        for member in members {
+        for member in &*members {
             // It was checked: only numbers beyond all bounds fail.
             let name = member.name.decode(&flat).into_owned();
             let value = serde_json::from_slice(member.value.of(&flat)).map_err(|_| {
@@ -202,15 +202,15 @@ pub(super) fn unsupported(name: &str, why: &str) -> Box<Fault> {
     Fault::new(FaultKind::UnsupportedParameter, format!("`{name}` is not supported: {why}.")).param(name)
 }
 
-fn scan(body: &[u8], limits: &Limits) -> Result<Vec<Member>> {
+fn scan(body: &[u8], limits: &Limits) -> Result<envelope::Members> {
     let mut reader = envelope::reader(body, *limits)?;
     let members = members(&mut reader).map_err(|trouble| trouble.told(body, *limits))?;
-    envelope::refuse_duplicates(body, &members)?;
+    members.refuse_duplicates(body)?;
     Ok(members)
 }
 
-fn members(reader: &mut Reader<'_>) -> Scanned<Vec<Member>> {
-    let mut members = Vec::with_capacity(8);
+fn members(reader: &mut Reader<'_>) -> Scanned<envelope::Members> {
+    let mut members = envelope::Members::with_capacity(8);
     envelope::open(reader)?;
     while let Some(name) = reader.next_key()? {
         let kind = reader.peek()?;
@@ -221,7 +221,7 @@ fn members(reader: &mut Reader<'_>) -> Scanned<Vec<Member>> {
             return Err(envelope::wrong_type(&name.decode(reader.bytes()), "an object", kind).into());
         }
         reader.skip()?;
-        members.push(Member { name, value: Span::new(start, reader.at()), kind });
+        members.push(reader.bytes(), Member { name, value: Span::new(start, reader.at()), kind });
     }
     reader.finish()?;
     Ok(members)

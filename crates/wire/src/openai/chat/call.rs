@@ -10,9 +10,9 @@ use types::{Fault, Kind as FaultKind, Result};
 
 use super::super::{
     detours,
-    envelope::{self, Scanned, duplicate, missing, wrong_type},
+    envelope::{self, Members, Scanned, duplicate, missing, wrong_type},
 };
-use crate::json::{Kind, Limits, Reader, Slot, Span, Str};
+use crate::json::{Kind, Limits, Reader, Slot, Span, Str, names};
 
 pub use super::super::envelope::Member;
 
@@ -23,7 +23,7 @@ pub(super) use tools::{Choice, Format, OddTool, ToolKind};
 #[derive(Clone, Debug)]
 pub struct Call {
     body: Bytes,
-    members: Vec<Member>,
+    members: Members,
     model: String,
     pub(super) facts: Facts,
 }
@@ -92,12 +92,13 @@ impl Call {
 
     fn scan(body: Bytes, limits: &Limits) -> Result<Self> {
         let reader = envelope::reader(&body, *limits)?;
-        let mut scan = Scan { reader, members: Vec::with_capacity(16), model: String::new(), facts: Facts::default() };
+        let mut scan =
+            Scan { reader, members: Members::with_capacity(16), model: String::new(), facts: Facts::default() };
         if let Err(trouble) = scan.body() {
             return Err(trouble.told(&body, *limits));
         }
         let Scan { members, model, facts, .. } = scan;
-        envelope::refuse_duplicates(&body, &members)?;
+        members.refuse_duplicates(&body)?;
         Ok(Self { members, model, facts, body })
     }
 
@@ -114,7 +115,7 @@ impl Call {
     /// Which models may serve instead, as `models` and `fallbacks` name them.
     ///
     /// # Errors
-    /// As [`detours::of_body`].
+    /// What is no such list.
     pub fn detours(&self) -> Result<Vec<String>> {
         detours::of_body(&self.body, &self.members, &self.model)
     }
@@ -188,7 +189,13 @@ impl Call {
 
     /// The member of this name.
     pub fn member(&self, name: &str) -> Option<&Member> {
-        self.members.iter().find(|m| m.name.is(&self.body, name))
+        self.index_of(name).map(|index| &self.members[index])
+    }
+
+    /// The place of the member of this name.
+    #[inline]
+    pub(super) fn index_of(&self, name: &str) -> Option<usize> {
+        self.members.find(&self.body, name)
     }
 
     /// Where the member stands among the others.
@@ -197,10 +204,26 @@ impl Call {
     }
 }
 
+// Members at the top that are judged here.
+names!(Known {
+    Model = b"model",
+    Messages = b"messages",
+    Stream = b"stream",
+    StreamOptions = b"stream_options",
+    MaxTokens = b"max_tokens",
+    MaxCompletionTokens = b"max_completion_tokens",
+    N = b"n",
+    Tools = b"tools",
+    ToolChoice = b"tool_choice",
+    ResponseFormat = b"response_format",
+    ExtraBody = b"extra_body",
+    ExtraParams = b"extra_params",
+});
+
 /// The scan under way.
 struct Scan<'a> {
     reader: Reader<'a>,
-    members: Vec<Member>,
+    members: Members,
     model: String,
     facts: Facts,
 }
@@ -212,56 +235,56 @@ impl Scan<'_> {
             let kind = self.reader.peek()?;
             let start = self.reader.at();
             self.value(name, kind)?;
-            self.members.push(Member { name, value: Span::new(start, self.reader.at()), kind });
+            let member = Member { name, value: Span::new(start, self.reader.at()), kind };
+            self.members.push(self.reader.bytes(), member);
         }
         Ok(self.reader.finish()?)
     }
 
     /// Takes one member's value, noting what it says.
     fn value(&mut self, name: Str, kind: Kind) -> Scanned {
-        let known = name.raw(self.reader.bytes());
-        match (&*known, kind) {
-            (b"model", Kind::String) => {
+        match (Known::of(&name, self.reader.bytes()), kind) {
+            (Known::Model, Kind::String) => {
                 let text = self.reader.string()?;
-                self.model = text.decode(self.reader.bytes()).into_owned();
+                self.model = self.reader.decode(&text).into_owned();
                 return Ok(());
             }
-            (b"model", _) => return Err(wrong_type("model", "a string", kind).into()),
-            (b"messages", Kind::Array) => return self.messages(),
-            (b"messages", _) => return Err(wrong_type("messages", "an array", kind).into()),
+            (Known::Model, _) => return Err(wrong_type("model", "a string", kind).into()),
+            (Known::Messages, Kind::Array) => return self.messages(),
+            (Known::Messages, _) => return Err(wrong_type("messages", "an array", kind).into()),
             (_, Kind::Null) => {}
-            (b"stream", Kind::True | Kind::False) => self.facts.stream = kind == Kind::True,
-            (b"stream", _) => return Err(wrong_type("stream", "a boolean", kind).into()),
-            (b"stream_options", Kind::Object) => return self.stream_options(),
-            (b"stream_options", _) => return Err(wrong_type("stream_options", "an object", kind).into()),
-            (b"max_tokens", _) => {
+            (Known::Stream, Kind::True | Kind::False) => self.facts.stream = kind == Kind::True,
+            (Known::Stream, _) => return Err(wrong_type("stream", "a boolean", kind).into()),
+            (Known::StreamOptions, Kind::Object) => return self.stream_options(),
+            (Known::StreamOptions, _) => return Err(wrong_type("stream_options", "an object", kind).into()),
+            (Known::MaxTokens, _) => {
                 let limit = self.whole_number("max_tokens", kind)?;
                 self.facts.max_tokens = self.facts.max_tokens.max(Some(limit));
                 return Ok(());
             }
-            (b"max_completion_tokens", _) => {
+            (Known::MaxCompletionTokens, _) => {
                 let limit = self.whole_number("max_completion_tokens", kind)?;
                 self.facts.max_tokens = self.facts.max_tokens.max(Some(limit));
                 return Ok(());
             }
-            (b"n", _) => {
+            (Known::N, _) => {
                 self.facts.choices = Some(self.whole_number("n", kind)?);
                 return Ok(());
             }
-            (b"tools", Kind::Array) => return self.tools(),
-            (b"tools", _) => return Err(wrong_type("tools", "an array", kind).into()),
-            (b"tool_choice", _) => return self.tool_choice(kind),
-            (b"response_format", Kind::Object) => return self.response_format(),
-            (b"response_format", _) => return Err(wrong_type("response_format", "an object", kind).into()),
-            (b"extra_body", _) if kind != Kind::Object => {
+            (Known::Tools, Kind::Array) => return self.tools(),
+            (Known::Tools, _) => return Err(wrong_type("tools", "an array", kind).into()),
+            (Known::ToolChoice, _) => return self.tool_choice(kind),
+            (Known::ResponseFormat, Kind::Object) => return self.response_format(),
+            (Known::ResponseFormat, _) => return Err(wrong_type("response_format", "an object", kind).into()),
+            (Known::ExtraBody, _) if kind != Kind::Object => {
                 return Err(wrong_type("extra_body", "an object", kind).into());
             }
-            (b"extra_params", _) if kind != Kind::Object => {
+            (Known::ExtraParams, _) if kind != Kind::Object => {
                 return Err(wrong_type("extra_params", "an object", kind).into());
             }
             _ => {}
         }
-        self.reader.skip()?;
+        self.reader.skip_peeked(kind)?;
         Ok(())
     }
 
@@ -290,7 +313,7 @@ impl Scan<'_> {
         while let Some(name) = self.reader.next_key()? {
             alone = false;
             let kind = self.reader.peek()?;
-            let value = self.reader.skip()?;
+            let value = self.reader.skip_peeked(kind)?;
             if name.is(self.reader.bytes(), "include_usage") {
                 if asked.is_some() {
                     return Err(duplicate("stream_options.include_usage").into());

@@ -7,7 +7,7 @@ pub(super) use calls::Calls;
 use types::Usage;
 
 use super::usage;
-use crate::json::{self, Edits, Kind, Reader, Slot, Span, Str, text};
+use crate::json::{self, Edits, Kind, Reader, Slot, Span, Str, names, text};
 
 /// Why an answer ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -109,6 +109,11 @@ pub(super) struct Said {
     pub created: Option<Span>,
 }
 
+// What of an answer is judged, of a choice, and of its message.
+names!(Top { Id = b"id", Model = b"model", Created = b"created", Object = b"object", Choices = b"choices", Usage = b"usage", Error = b"error" });
+names!(OfChoice { FinishReason = b"finish_reason", Index = b"index", Delta = b"delta", Message = b"message", Error = b"error" });
+names!(OfMessage { Role = b"role", ToolCalls = b"tool_calls", Content = b"content" });
+
 /// Reads the object that comes next and notes in `edits` what must change.
 ///
 /// # Errors
@@ -136,28 +141,28 @@ pub(super) fn read(
         }
         usage_is_last = false;
         let kind = reader.peek()?;
-        match (&*name.raw(reader.bytes()), kind) {
-            (b"id", Kind::String) => said.id = Some(reader.string()?),
-            (b"model", Kind::String) => said.model = Some(reader.string()?),
-            (b"created", Kind::Number) => said.created = Some(reader.skip()?),
-            (b"object", Kind::String) => object = Some(reader.string()?),
-            (b"id" | b"model" | b"created" | b"object", _) => {
+        match (Top::of(&name, reader.bytes()), kind) {
+            (Top::Id, Kind::String) => said.id = Some(reader.string()?),
+            (Top::Model, Kind::String) => said.model = Some(reader.string()?),
+            (Top::Created, Kind::Number) => said.created = Some(reader.skip_peeked(kind)?),
+            (Top::Object, Kind::String) => object = Some(reader.string()?),
+            (Top::Id | Top::Model | Top::Created | Top::Object, _) => {
                 replace_odd(reader, &name, shape, fill, edits, &mut said)?;
             }
-            (b"choices", Kind::Array) => said.choices = Some(choices(reader, shape, fill, calls, edits, &mut said)?),
-            (b"usage", Kind::Object) => {
+            (Top::Choices, Kind::Array) => said.choices = Some(choices(reader, shape, fill, calls, edits, &mut said)?),
+            (Top::Usage, Kind::Object) => {
                 let start = reader.at();
                 said.used = usage::read(reader)?;
                 slot.whole.end = reader.at();
                 said.usage = Some((slot, Span::new(start, slot.whole.end)));
                 usage_is_last = true;
             }
-            (b"error", Kind::String | Kind::Object | Kind::Array) => {
+            (Top::Error, Kind::String | Kind::Object | Kind::Array) => {
                 let value = reader.skip()?.of(reader.bytes());
                 said.error |= !matches!(value, b"\"\"" | b"{}" | b"[]");
             }
             _ => {
-                reader.skip()?;
+                reader.skip_peeked(kind)?;
             }
         }
         slot.whole.end = reader.at();
@@ -281,16 +286,18 @@ fn choice(
     while let Some(name) = reader.next_key()? {
         members += 1;
         let kind = reader.peek()?;
-        match (&*name.raw(reader.bytes()), kind) {
-            (b"finish_reason", Kind::String) => finish = Some(reader.string()?),
-            (b"index", Kind::Number) => index = usage::number(reader)?,
-            (b"delta" | b"message", Kind::Object) => delta = message(reader, shape, edits, said, &mut list)?,
-            (b"error", Kind::Object) => {
+        match (OfChoice::of(&name, reader.bytes()), kind) {
+            (OfChoice::FinishReason, Kind::String) => finish = Some(reader.string()?),
+            (OfChoice::Index, Kind::Number) => index = usage::number(reader)?,
+            (OfChoice::Delta | OfChoice::Message, Kind::Object) => {
+                delta = message(reader, shape, edits, said, &mut list)?
+            }
+            (OfChoice::Error, Kind::Object) => {
                 reader.skip()?;
                 said.error = true;
             }
             _ => {
-                reader.skip()?;
+                reader.skip_peeked(kind)?;
             }
         }
     }
@@ -357,13 +364,13 @@ fn message(
     while let Some(name) = reader.next_key()? {
         members += 1;
         let kind = reader.peek()?;
-        match (&*name.raw(reader.bytes()), kind) {
-            (b"role", _) => {
-                let value = reader.skip()?;
+        match (OfMessage::of(&name, reader.bytes()), kind) {
+            (OfMessage::Role, _) => {
+                let value = reader.skip_peeked(kind)?;
                 role = Some(Span::new(name.outer().start, value.end));
             }
-            (b"tool_calls", Kind::Null) => no_calls = Some(reader.skip()?),
-            (b"tool_calls", Kind::Array) => {
+            (OfMessage::ToolCalls, Kind::Null) => no_calls = Some(reader.skip()?),
+            (OfMessage::ToolCalls, Kind::Array) => {
                 let (start, before) = (reader.at(), list.len());
                 reader.open_array()?;
                 while reader.next_item()? {
@@ -377,15 +384,15 @@ fn message(
                 no_calls = (list.len() == before).then(|| Span::new(start, reader.at()));
             }
             // Older TGI streams one call without a list around it.
-            (b"tool_calls", Kind::Object) => {
+            (OfMessage::ToolCalls, Kind::Object) => {
                 edits.insert(reader.at(), "[");
                 list.push(calls::Call::read(reader)?);
                 edits.insert(reader.at(), "]");
                 said.content = true;
             }
-            (b"content", kind) => {
+            (OfMessage::Content, kind) => {
                 has_content = true;
-                let value = reader.skip()?;
+                let value = reader.skip_peeked(kind)?;
                 if kind == Kind::String && value.end - value.start > 2 {
                     said.content = true;
                     said.text = Some(Span::new(value.start + 1, value.end - 1));
@@ -398,7 +405,7 @@ fn message(
                 said.content |= text.inner.start < text.inner.end;
             }
             _ => {
-                reader.skip()?;
+                reader.skip_peeked(kind)?;
             }
         }
     }

@@ -6,14 +6,12 @@ use std::borrow::Cow;
 
 use types::{Fault, Kind as FaultKind, Result, SendBody};
 
+use super::super::envelope::bit;
 use super::{
     call::{Asked, Call, Format, Member, MessageFlaw},
     dialect::{Dialect, JsonSchema, MaxTokens, Messages, Prefill, StreamOptions, Tools},
 };
-use crate::{
-    json::{Edits, Kind, Part, Span, TakeOut, text},
-    openai::detours,
-};
+use crate::json::{Edits, Kind, Part, Span, TakeOut, names, text};
 
 /// What the caller asked of the translation itself.
 #[derive(Clone, Copy, Debug, Default)]
@@ -56,6 +54,9 @@ pub struct Dropped {
     pub member: Cow<'static, str>,
 }
 
+// Members that are the gateway's own, and one that it writes.
+names!(Own { Model = b"model", Models = b"models", Fallbacks = b"fallbacks", StreamOptions = b"stream_options" });
+
 /// The name of what was thought, as most servers have it.
 const REASONING: &[u8] = b"\"reasoning_content\"";
 
@@ -83,8 +84,8 @@ pub fn encode(call: &Call, dialect: &Dialect, model: &str, ask: Ask<'_>) -> Resu
     }
     writing.ask_for_usage();
     writing.go_on()?;
-    writing.head(model);
-    Ok(Encoded { body: writing.edits.apply(call.body()), dropped: writing.dropped })
+    let dropped = std::mem::take(&mut writing.dropped);
+    Ok(Encoded { body: writing.finish(model), dropped })
 }
 
 /// The translation under way.
@@ -101,25 +102,35 @@ struct Writing<'a> {
 impl Writing<'_> {
     /// Decides which members at the top go.
     fn members(&mut self) -> Result<()> {
-        let body = self.call.body();
+        type Names = &'static [&'static str];
+        const NONE: Names = &[];
+        let (body, dialect) = (self.call.body(), self.dialect);
+        // Most members are in neither list, which their bits say.
+        let in_lists = dialect.drop.iter().chain(dialect.refuse).fold(0, |bits, name| bits | bit(name.as_bytes()));
         for (index, member) in self.call.members().iter().enumerate() {
-            let name = member.name.raw(body);
-            let listed =
-                |list: &'static [&'static str]| list.iter().find(|listed| listed.as_bytes() == &*name).copied();
-            if &*name == b"model" || detours::is_one(&name) {
-                self.gone[index] = true;
-            } else if member.kind == Kind::Null {
-                self.gone[index] = self.dialect.messages != Messages::AsIs;
-            } else if let Some(advice) = listed(self.dialect.drop) {
+            let (drop, refuse) =
+                if member.bits(body) & in_lists == 0 { (NONE, NONE) } else { (dialect.drop, dialect.refuse) };
+            let listed = |list: Names| list.iter().find(|listed| member.name.is(body, listed)).copied();
+            let never = match Own::of(&member.name, body) {
+                Own::Model | Own::Models | Own::Fallbacks => {
+                    self.gone[index] = true;
+                    continue;
+                }
+                Own::StreamOptions => dialect.stream_options == StreamOptions::Never,
+                Own::Other => false,
+            };
+            if member.kind == Kind::Null {
+                self.gone[index] = dialect.messages != Messages::AsIs;
+            } else if let Some(advice) = listed(drop) {
                 self.gone[index] = true;
                 self.dropped.push(Dropped { member: advice.into() });
-            } else if let Some(refused) = listed(self.dialect.refuse) {
+            } else if let Some(refused) = listed(refuse) {
                 if !asks_for_nothing(refused, member, body) {
                     self.leave_out(refused, refused, "")?;
                 }
                 self.gone[index] = true;
-            } else if &*name == b"stream_options" && self.dialect.stream_options == StreamOptions::Never {
-                self.gone[index] = true;
+            } else {
+                self.gone[index] = never;
             }
         }
         // Without tools there is nothing to choose among.
@@ -137,7 +148,7 @@ impl Writing<'_> {
     }
 
     fn index_of(&self, name: &str) -> Option<usize> {
-        self.call.members().iter().position(|m| m.name.is(self.call.body(), name))
+        self.call.index_of(name)
     }
 
     fn is_gone(&self, name: &str) -> bool {
@@ -273,19 +284,20 @@ impl Writing<'_> {
         }
     }
 
-    /// Takes out what goes, and puts `model` first.
-    fn head(&mut self, model: &str) {
-        let Some(first) = self.call.members().first() else { return };
-        let mut opening = Vec::with_capacity(model.len() + 16);
-        opening.extend_from_slice(b"{\"model\":");
-        text::encode(model, &mut opening);
-        // `messages` always stays, so a member always follows.
-        opening.push(b',');
-        self.edits.replace(Span::new(0, first.name.outer().start), opening);
+    /// Takes out what goes, and writes `model` first; gives the text.
+    fn finish(mut self, model: &str) -> SendBody {
         let mut gone = TakeOut::default();
         for index in (0..self.gone.len()).filter(|index| self.gone[*index]) {
             self.edits.remove(gone.span(&self.call.slot(index)));
         }
+        let text = self.call.body();
+        let Some(first) = self.call.members().first() else { return text.clone().into() };
+        let mut opening = Vec::with_capacity(Edits::room(text) + model.len());
+        opening.extend_from_slice(b"{\"model\":");
+        text::encode(model, &mut opening);
+        // `messages` always stays, so a member always follows.
+        opening.push(b',');
+        self.edits.apply_behind(opening, first.name.outer().start, text)
     }
 }
 

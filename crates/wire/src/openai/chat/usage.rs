@@ -2,7 +2,14 @@
 
 use types::Usage;
 
-use crate::json::{self, Kind, Reader};
+use crate::json::{self, Kind, Reader, names};
+
+names!(Name {
+    PromptTokens = b"prompt_tokens",
+    CompletionTokens = b"completion_tokens",
+    PromptDetails = b"prompt_tokens_details",
+    CompletionDetails = b"completion_tokens_details",
+});
 
 /// A whole number that is not negative; `12.0` and `1e3` are whole.
 pub(in crate::openai) fn whole(text: &str) -> Option<u64> {
@@ -22,11 +29,11 @@ pub(super) fn read(reader: &mut Reader<'_>) -> Result<Usage, json::Error> {
     let mut usage = Usage::default();
     reader.open_object()?;
     while let Some(name) = reader.next_key()? {
-        match &*name.raw(reader.bytes()) {
-            b"prompt_tokens" => usage.input = count(reader)?,
-            b"completion_tokens" => usage.output = count(reader)?,
-            b"prompt_tokens_details" => usage.cached_input = detail(reader, "cached_tokens")?,
-            b"completion_tokens_details" => usage.reasoning = detail(reader, "reasoning_tokens")?,
+        match Name::of(&name, reader.bytes()) {
+            Name::PromptTokens => usage.input = count(reader)?,
+            Name::CompletionTokens => usage.output = count(reader)?,
+            Name::PromptDetails => usage.cached_input = detail(reader, "cached_tokens")?,
+            Name::CompletionDetails => usage.reasoning = detail(reader, "reasoning_tokens")?,
             _ => {
                 reader.skip()?;
             }

@@ -6,7 +6,7 @@ use types::{Fault, Kind as FaultKind, Result};
 use super::super::{
     chat::{Member, usage},
     detours,
-    envelope::{self, Scanned, missing, wrong_type},
+    envelope::{self, Members, Scanned, missing, wrong_type},
 };
 use crate::json::{Kind, Limits, Reader, Slot, Span, Str};
 
@@ -14,7 +14,7 @@ use crate::json::{Kind, Limits, Reader, Slot, Span, Str};
 #[derive(Clone, Debug)]
 pub struct Call {
     body: Bytes,
-    members: Vec<Member>,
+    members: Members,
     model: String,
     facts: Facts,
 }
@@ -102,12 +102,13 @@ impl Call {
 
     fn scan(body: Bytes, limits: &Limits) -> Result<Self> {
         let reader = envelope::reader(&body, *limits)?;
-        let mut scan = Scan { reader, members: Vec::with_capacity(8), model: String::new(), facts: Facts::default() };
+        let mut scan =
+            Scan { reader, members: Members::with_capacity(8), model: String::new(), facts: Facts::default() };
         if let Err(trouble) = scan.body() {
             return Err(trouble.told(&body, *limits));
         }
         let Scan { members, model, facts, .. } = scan;
-        envelope::refuse_duplicates(&body, &members)?;
+        members.refuse_duplicates(&body)?;
         Ok(Self { members, model, facts, body })
     }
 
@@ -124,7 +125,7 @@ impl Call {
     /// Which models may serve instead, as `models` and `fallbacks` name them.
     ///
     /// # Errors
-    /// As [`detours::of_body`].
+    /// What is no such list.
     pub fn detours(&self) -> Result<Vec<String>> {
         detours::of_body(&self.body, &self.members, &self.model)
     }
@@ -204,7 +205,7 @@ fn estimate(reader: &mut Reader<'_>, input: Input) -> std::result::Result<u64, c
 
 struct Scan<'a> {
     reader: Reader<'a>,
-    members: Vec<Member>,
+    members: Members,
     model: String,
     facts: Facts,
 }
@@ -216,7 +217,8 @@ impl Scan<'_> {
             let kind = self.reader.peek()?;
             let start = self.reader.at();
             self.value(name, kind)?;
-            self.members.push(Member { name, value: Span::new(start, self.reader.at()), kind });
+            let member = Member { name, value: Span::new(start, self.reader.at()), kind };
+            self.members.push(self.reader.bytes(), member);
         }
         Ok(self.reader.finish()?)
     }
@@ -226,7 +228,7 @@ impl Scan<'_> {
         match (&*name.raw(bytes), kind) {
             (b"model", Kind::String) => {
                 let text = self.reader.string()?;
-                self.model = text.decode(bytes).into_owned();
+                self.model = self.reader.decode(&text).into_owned();
                 return Ok(());
             }
             (b"model", _) => return Err(wrong_type("model", "a string", kind).into()),

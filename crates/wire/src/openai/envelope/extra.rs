@@ -7,7 +7,7 @@ use std::collections::HashSet;
 
 use bytes::Bytes;
 
-use super::{Member, slot};
+use super::{Member, Members, slot};
 use crate::json::{Edits, Kind, Limits, Part, Reader, Slot, Span, TakeOut};
 
 /// Whether this is one of the two members.
@@ -16,8 +16,8 @@ fn is_extra(body: &[u8], member: &Member) -> bool {
 }
 
 /// The body with the members moved up; nothing when there are none to move.
-pub(in crate::openai) fn flatten(body: &Bytes, members: &[Member]) -> Option<Bytes> {
-    if !members.iter().any(|member| is_extra(body, member)) {
+pub(in crate::openai) fn flatten(body: &Bytes, members: &Members) -> Option<Bytes> {
+    if members.find(body, "extra_body").or_else(|| members.find(body, "extra_params")).is_none() {
         return None;
     }
     let mut known: HashSet<_> =

@@ -1,7 +1,7 @@
 //! The messages of a call: how many, what they hold, and the spots that a stricter server would stumble over.
 
 use super::{Scan, Scanned, duplicate, wrong_type};
-use crate::json::{Kind, Slot, Span};
+use crate::json::{Kind, Slot, Span, names};
 
 /// A spot in a message that some servers do not take.
 #[derive(Clone, Copy, Debug)]
@@ -30,6 +30,18 @@ pub(in super::super) enum MessageFlaw {
     /// The null content of an assistant message that refused, in these words.
     Refused(Span),
 }
+
+// Members of a message that are judged.
+names!(Name {
+    Role = b"role",
+    Content = b"content",
+    ToolCalls = b"tool_calls",
+    Refusal = b"refusal",
+    Annotations = b"annotations",
+    ProviderSpecificFields = b"provider_specific_fields",
+    ThinkingBlocks = b"thinking_blocks",
+    ReasoningContent = b"reasoning_content",
+});
 
 /// What one message said so far.
 #[derive(Default)]
@@ -76,7 +88,7 @@ impl Scan<'_> {
             }
             let kind = self.reader.peek()?;
             let start = self.reader.at();
-            let flaw = self.message_member(&name.raw(self.reader.bytes()), kind, index, &mut said)?;
+            let flaw = self.message_member(Name::of(&name, self.reader.bytes()), kind, index, &mut said)?;
             slot.whole.end = self.reader.at();
             noted = flaw.is_some();
             if let Some(flaw) = flaw {
@@ -103,7 +115,7 @@ impl Scan<'_> {
     /// Takes one member of a message; says whether it is a spot to remember.
     fn message_member(
         &mut self,
-        name: &[u8],
+        name: Name,
         kind: Kind,
         index: usize,
         said: &mut Said,
@@ -115,7 +127,7 @@ impl Scan<'_> {
             Ok(())
         };
         match name {
-            b"role" => {
+            Name::Role => {
                 again(&mut said.role, "role")?;
                 if kind != Kind::String {
                     return Err(wrong_type(&format!("messages[{index}].role"), "a string", kind).into());
@@ -124,30 +136,30 @@ impl Scan<'_> {
                 said.assistant = role.is(self.reader.bytes(), "assistant");
                 return Ok(role.is(self.reader.bytes(), "developer").then_some(MessageFlaw::Developer));
             }
-            b"content" => {
+            Name::Content => {
                 again(&mut said.content, "content")?;
                 if kind == Kind::Array {
                     self.parts(index)?;
                 } else {
-                    let value = self.reader.skip()?;
+                    let value = self.reader.skip_peeked(kind)?;
                     said.nothing = (kind == Kind::Null).then_some(value);
                 }
                 return Ok(None);
             }
-            b"tool_calls" => again(&mut said.tool_calls, "tool_calls")?,
+            Name::ToolCalls => again(&mut said.tool_calls, "tool_calls")?,
             _ => {}
         }
-        let value = self.reader.skip()?;
-        if (name, kind) == (b"refusal", Kind::String) && value.end - value.start > 2 {
+        let value = self.reader.skip_peeked(kind)?;
+        if (name, kind) == (Name::Refusal, Kind::String) && value.end - value.start > 2 {
             said.refusal = Some(value);
         }
         Ok(match (name, kind) {
             (_, Kind::Null) => Some(MessageFlaw::Null),
-            (b"refusal" | b"annotations" | b"provider_specific_fields" | b"thinking_blocks", _) => {
+            (Name::Refusal | Name::Annotations | Name::ProviderSpecificFields | Name::ThinkingBlocks, _) => {
                 Some(MessageFlaw::ReplayOnly)
             }
-            (b"reasoning_content", Kind::String) => Some(MessageFlaw::Reasoning),
-            (b"tool_calls", Kind::Array) => {
+            (Name::ReasoningContent, Kind::String) => Some(MessageFlaw::Reasoning),
+            (Name::ToolCalls, Kind::Array) => {
                 let inside = value.of(self.reader.bytes());
                 let empty = inside.len() < 64 && inside.iter().filter(|b| !b.is_ascii_whitespace()).count() == 2;
                 empty.then_some(MessageFlaw::ReplayOnly)
