@@ -5,7 +5,7 @@
 
 use crate::{Value, fields::bit, upstream::is_hop_by_hop, usual};
 use http::{HeaderMap, HeaderName, HeaderValue};
-use memchr::memmem;
+use memchr::{memchr, memmem};
 use std::fmt;
 
 /// The headers of an answer, in the order in which they were set. Names are in lower case.
@@ -16,15 +16,15 @@ use std::fmt;
 pub struct AnswerHeaders {
     /// `name: value` and a line's end, one after the other.
     lines: Vec<u8>,
-    /// A bit for each length of a name (modulo 64) that there is.
-    lengths: u64,
+    /// The bits of the names that there are.
+    names: u64,
     closes: bool,
 }
 
 impl AnswerHeaders {
     /// No headers.
     pub const fn new() -> Self {
-        Self { lines: Vec::new(), lengths: 0, closes: false }
+        Self { lines: Vec::new(), names: 0, closes: false }
     }
 
     /// Sets a header in place of those of this name, which is in lower case. A value that cannot stand in a header (it has
@@ -45,16 +45,15 @@ impl AnswerHeaders {
             self.closes |= name == b"connection" && value == b"close";
             return;
         }
-        if alone && self.lengths & bit(name.len() as u32) != 0 {
+        if alone && self.names & bit(name) != 0 {
             self.remove(name);
         }
-        if self.lines.capacity() == 0 {
-            self.lines.reserve(256);
-        }
+        let room = if self.lines.capacity() == 0 { 256 } else { 0 };
+        self.lines.reserve(room.max(name.len() + value.len() + 4));
         for part in [name, b": ", value, b"\r\n"] {
             self.lines.extend_from_slice(part);
         }
-        self.lengths |= bit(name.len() as u32);
+        self.names |= bit(name);
     }
 
     fn remove(&mut self, name: &[u8]) {
@@ -66,8 +65,9 @@ impl AnswerHeaders {
     /// Where the line of this name begins, where its value does, and where it ends.
     fn find(&self, name: &[u8]) -> Option<(usize, usize, usize)> {
         let mut from = 0;
-        while let Some(end) = memmem::find(&self.lines[from..], b"\r\n") {
-            let to = from + end + 2;
+        // No value has a line feed in it.
+        while let Some(end) = memchr(b'\n', &self.lines[from..]) {
+            let to = from + end + 1;
             let value = self.lines[from..to].strip_prefix(name).and_then(|rest| rest.strip_prefix(b": "));
             if let Some(value) = value {
                 return Some((from, to - value.len(), to));

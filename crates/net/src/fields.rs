@@ -12,12 +12,14 @@ use std::fmt;
 pub struct Fields {
     bytes: Bytes,
     list: Vec<Field>,
-    /// A bit for each length of a name (modulo 64) that there is: most look-ups are for headers that are not there.
-    lengths: u64,
+    /// The bits of the names that there are: most look-ups are for headers that are not there.
+    names: u64,
 }
 
-pub(crate) const fn bit(length: u32) -> u64 {
-    1 << (length & 63)
+/// The bit of a name: those that are equal have the same length, first and last letter.
+pub(crate) const fn bit(name: &[u8]) -> u64 {
+    let ([first, ..], [.., last]) = (name, name) else { return 1 };
+    1 << ((name.len() + 4 * *first as usize + 17 * *last as usize) % 64)
 }
 
 /// Where a header's name and value begin and end.
@@ -30,6 +32,11 @@ pub(crate) struct Field {
 impl Field {
     pub(crate) const fn new(name: (usize, usize), value: (usize, usize)) -> Self {
         Self { name: (name.0 as u32, name.1 as u32), value: (value.0 as u32, value.1 as u32) }
+    }
+
+    /// Where its name stands.
+    pub(crate) const fn name(&self) -> std::ops::Range<usize> {
+        self.name.0 as usize..self.name.1 as usize
     }
 }
 
@@ -52,7 +59,8 @@ impl<'a> Value<'a> {
     /// # Errors
     /// [`NotText`] if there is anything but visible ASCII, spaces and tabs in it.
     pub fn to_str(self) -> Result<&'a str, NotText> {
-        let plain = self.0.iter().all(|byte| matches!(byte, b'\t' | b' '..=b'~'));
+        // Without an early end: that is one pass of vectors.
+        let plain = self.0.iter().fold(true, |plain, byte| plain & matches!(byte, b'\t' | b' '..=b'~'));
         if plain { std::str::from_utf8(self.0).map_err(|_| NotText) } else { Err(NotText) }
     }
 }
@@ -83,13 +91,14 @@ pub struct NotText;
 impl Fields {
     /// No headers.
     pub const fn new() -> Self {
-        Self { bytes: Bytes::new(), list: Vec::new(), lengths: 0 }
+        Self { bytes: Bytes::new(), list: Vec::new(), names: 0 }
     }
 
     /// The headers that stand at these places of a head, with their names in lower case.
     pub(crate) fn at(bytes: Bytes, list: Vec<Field>) -> Self {
-        let lengths = list.iter().fold(0, |all, field| all | bit(field.name.1 - field.name.0));
-        Self { bytes, list, lengths }
+        let name = |field: &Field| bytes.get(field.name.0 as usize..field.name.1 as usize).unwrap_or_default();
+        let names = list.iter().fold(0, |all, field| all | bit(name(field)));
+        Self { bytes, list, names }
     }
 
     /// The headers of `head`, which is HTTP/1 and was parsed.
@@ -119,10 +128,9 @@ impl Fields {
     }
 
     /// The first header of this name; `name` is in lower case.
+    #[inline]
     pub fn get(&self, name: impl AsRef<str>) -> Option<Value<'_>> {
-        let name = name.as_ref().as_bytes();
-        let field = self.named(name).iter().find(|field| self.is(field, name))?;
-        Some(Value(self.part(field.value)))
+        self.find(name.as_ref().as_bytes())
     }
 
     /// All headers of this name, in their order; `name` is in lower case.
@@ -168,7 +176,13 @@ impl Fields {
     /// All headers, if one of them may have this name.
     #[inline]
     fn named(&self, name: &[u8]) -> &[Field] {
-        if self.lengths & bit(name.len() as u32) == 0 { &[] } else { &self.list }
+        if self.names & bit(name) == 0 { &[] } else { &self.list }
+    }
+
+    #[inline]
+    fn find(&self, name: &[u8]) -> Option<Value<'_>> {
+        let field = self.named(name).iter().find(|field| self.is(field, name))?;
+        Some(Value(self.part(field.value)))
     }
 
     /// Their lengths first: most names differ in it.

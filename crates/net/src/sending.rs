@@ -28,6 +28,8 @@ pub(crate) struct Sending {
     body: Pieces,
     /// The body cannot be read any further.
     unreadable: Option<io::Error>,
+    /// All of it is in the head.
+    small: bool,
     /// Whether a byte went out.
     begun: bool,
     flushed: bool,
@@ -43,10 +45,12 @@ impl Sending {
     pub(crate) fn new(head: Vec<u8>, body: SendBody) -> Self {
         let inline = body.len() <= INLINE_BODY;
         let (next, body) = (VecDeque::new(), body.into_pieces());
-        let mut sending = Self { head, at: 0, next, body, unreadable: None, begun: false, flushed: false };
+        let mut sending =
+            Self { head, at: 0, next, body, unreadable: None, small: false, begun: false, flushed: false };
         while inline && let Some(piece) = sending.piece() {
             sending.head.extend_from_slice(&piece);
         }
+        sending.small = inline && sending.unreadable.is_none();
         sending
     }
 
@@ -60,7 +64,13 @@ impl Sending {
     }
 
     pub(crate) fn poll(&mut self, io: &mut Io, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        loop {
+        while self.small && self.at < self.head.len() {
+            match ready!(io.poll_write(cx, &[IoSlice::new(&self.head[self.at..])]))? {
+                0 => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
+                written => self.advance(written),
+            }
+        }
+        while !self.small {
             self.fill();
             if let Some(error) = self.unreadable.take() {
                 return Poll::Ready(Err(error));

@@ -135,7 +135,8 @@ pub struct Reply {
     pub status: StatusCode,
     /// The headers, without those of the connection.
     pub headers: Fields,
-    /// The body. Read to its end, the connection goes back to the pool; dropped before, it is closed.
+    /// The body. Read to its end, the connection goes back to the pool, and at once if all of it came with the head; dropped before,
+    /// it is closed.
     pub body: RecvBody,
     /// Whether it came over a connection that had served before.
     pub reused: bool,

@@ -3,10 +3,7 @@
 //! what is wrong with it.
 
 use crate::{Fields, fields::Field};
-use memchr::{memchr, memmem};
-
-/// What ends a head.
-const END: &[u8; 4] = b"\r\n\r\n";
+use memchr::memchr;
 
 /// Each character of a token in lower case; 0 for whatever is none (RFC 9110, 5.6.2).
 const TOKEN: [u8; 256] = {
@@ -34,55 +31,84 @@ pub(crate) struct Usual<'a> {
 
 /// The head at the start of `input`, if it is a usual one with at most `max_headers` headers.
 pub(crate) fn read(input: &[u8], max_headers: usize) -> Option<Usual<'_>> {
-    let len = memmem::find(input, END)? + END.len();
-    let first = &input[..memchr(b'\r', &input[..len])?];
-    let mut bytes = input[..len].to_vec();
+    let first = &input[..memchr(b'\r', input)?];
     let mut list = Vec::with_capacity(16);
-    let (mut at, end) = (first.len() + 2, len - 2);
-    if input[first.len() + 1] != b'\n' {
-        return None;
-    }
-    while at < end {
-        let name = (at, at + lower(&mut bytes[at..end]));
-        if name.1 == at || list.len() == max_headers || bytes[name.1] != b':' {
-            return None;
-        }
-        at = name.1 + 1;
-        while matches!(bytes[at], b' ' | b'\t') {
-            at += 1;
-        }
-        let from = at;
-        at += text(&bytes[at..end]);
-        let mut to = at;
-        while to > from && matches!(bytes[to - 1], b' ' | b'\t') {
-            to -= 1;
-        }
-        if bytes[at..end].first_chunk() != Some(b"\r\n") {
+    let (mut at, mut lower) = (first.len(), true);
+    loop {
+        if input[at..].first_chunk() != Some(b"\r\n") {
             return None;
         }
         at += 2;
+        if input[at..].first_chunk() == Some(b"\r\n") {
+            break;
+        }
+        let (name, low) = token(&input[at..]);
+        lower &= low;
+        let name = (at, at + name);
+        if name.1 == at || list.len() == max_headers || input.get(name.1) != Some(&b':') {
+            return None;
+        }
+        at = name.1 + 1;
+        while matches!(input.get(at), Some(b' ' | b'\t')) {
+            at += 1;
+        }
+        let from = at;
+        at += text(&input[at..]);
+        let mut to = at;
+        while to > from && matches!(input[to - 1], b' ' | b'\t') {
+            to -= 1;
+        }
         list.push(Field::new(name, (from, to)));
+    }
+    let len = at + 2;
+    let mut bytes = input[..len].to_vec();
+    if !lower {
+        list.iter().for_each(|field| bytes[field.name()].make_ascii_lowercase());
     }
     Some(Usual { first, headers: Fields::at(bytes.into(), list), len })
 }
 
-/// The length of the token at the start of `bytes`, which becomes lower case.
-fn lower(bytes: &mut [u8]) -> usize {
-    let mut len = 0;
-    for byte in bytes {
-        match TOKEN[usize::from(*byte)] {
-            0 => break,
-            low => *byte = low,
+const ONES: u64 = u64::from_le_bytes([1; 8]);
+const HIGH: u64 = ONES << 7;
+
+/// The length of the token at the start of `bytes`, and whether it is in lower case.
+fn token(bytes: &[u8]) -> (usize, bool) {
+    let (mut at, mut lower) = (0, true);
+    // Letters and hyphens, of which nearly all names consist, eight at a time.
+    while let Some(eight) = bytes[at..].first_chunk() {
+        let (plain, upper) = letters(u64::from_le_bytes(*eight));
+        let other = plain ^ HIGH;
+        let before = other.wrapping_sub(1) & !other;
+        lower &= upper & before == 0;
+        if other != 0 {
+            at += (other.trailing_zeros() / 8) as usize;
+            break;
         }
-        len += 1;
+        at += 8;
     }
-    len
+    // What ended them, or the rest of an unusual name.
+    while let Some(byte) = bytes.get(at)
+        && TOKEN[usize::from(*byte)] != 0
+    {
+        lower &= TOKEN[usize::from(*byte)] == *byte;
+        at += 1;
+    }
+    (at, lower)
+}
+
+/// Of eight bytes the top bit of those that are letters or hyphens, and of those that are letters in upper case.
+const fn letters(eight: u64) -> (u64, u64) {
+    let low = (eight | (ONES * 0x20)) & !HIGH;
+    // No sum reaches into the next byte.
+    let (from_a, past_z) = (low + ONES * (0x80 - b'a' as u64), low + ONES * (0x7f - b'z' as u64));
+    let letter = from_a & !past_z & !eight & HIGH;
+    let hyphen = eight ^ (ONES * b'-' as u64);
+    let hyphen = !(((hyphen & !HIGH) + ONES * 0x7f) | hyphen) & HIGH;
+    (letter | hyphen, letter & !(eight << 2))
 }
 
 /// How many bytes at the start of `bytes` may stand in a value: everything but control characters, and tabs.
 pub(crate) fn text(bytes: &[u8]) -> usize {
-    const ONES: u64 = u64::from_le_bytes([1; 8]);
-    const HIGH: u64 = ONES << 7;
     let mut at = 0;
     loop {
         while let Some(eight) = bytes[at..].first_chunk() {
@@ -122,6 +148,18 @@ mod tests {
                     value[at] = bad;
                     assert_eq!(text(&value), at, "{bad} at {at} of {len}");
                 }
+            }
+        }
+    }
+
+    #[test]
+    fn a_token_ends_where_the_table_says_so() {
+        for at in 0..20 {
+            for byte in 0..=255 {
+                let mut name = *b"abcdefgh-jklmnopqrst:";
+                name[at] = byte;
+                let len = name.iter().position(|b| TOKEN[usize::from(*b)] == 0).unwrap();
+                assert_eq!(token(&name), (len, !name[..len].iter().any(u8::is_ascii_uppercase)), "{byte} at {at}");
             }
         }
     }

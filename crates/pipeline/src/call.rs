@@ -13,10 +13,10 @@ use crate::steps::{admit::Asking, dispatch::Shown};
 
 /// What is asked, in the form in which its codec works on it.
 pub(crate) enum Call {
-    /// Chat: bytes that are spliced.
-    Chat(chat::Call),
+    /// Chat: bytes that are spliced. In a box: a call is handed on a dozen times, and is half a kilobyte.
+    Chat(Box<chat::Call>),
     /// Chat that was said in another dialect: the answer is read as events, and needs its usage.
-    Translated(chat::Call),
+    Translated(Box<chat::Call>),
     /// A call that passes as it came where the backend speaks its dialect, with what stands for it elsewhere.
     Native(Box<Native>),
     /// Embeddings: bytes that are spliced.

@@ -67,13 +67,13 @@ async fn walk(gateway: &Gateway, request: Request, door: Door, named: &str, trai
     let snapshot = gateway.snapshot();
     let caller = authenticate(&request.headers)?;
     let ask = Ask::of(&request)?.with_headers(&request.headers, &snapshot);
-    let said = door.hear(gateway, &snapshot, &caller, request, named).await?;
+    let said = door.hear(gateway, &snapshot, &caller, request, ask.lenient, named).await?;
     let bound = bind(gateway, &caller, door, &said).await?;
     let past = recall(gateway, &caller, door, &said, &snapshot.json_limits).await;
     let mut heard = door.decode(gateway, &snapshot, &caller, said, past, trail)?;
     let asking = heard.call.asking(&heard.model)?;
-    let ticket =
-        admit(gateway, snapshot.clone(), caller, ask, &heard.model, &asking)?.carrying(heard.carried).bound(bound);
+    let mut ticket = admit(gateway, snapshot.clone(), caller, ask, &heard.model, &asking)?;
+    (ticket.carried, ticket.bound) = (heard.carried, bound);
     drop(asking);
     let candidates = resolve(gateway, &ticket).await?;
     shorten(gateway, &ticket, &candidates, &mut heard.call, &mut heard.wants)?;

@@ -47,8 +47,8 @@ pub(crate) fn of_family<'n>(snapshot: &Snapshot, caller: &Caller, name: &'n str)
 
 /// The vendor whose organisation on the Hub a name begins with. It is meant only if the Hub does not know the model.
 pub(crate) fn of_organisation<'n>(snapshot: &Snapshot, caller: &Caller, hub_id: &'n str) -> Option<Meant<'n>> {
-    let (organisation, model) = hub_id.split_once('/')?;
-    let (backend, vendor) = vendors().find(|(backend, _)| backend.id == organisation)?;
+    let of = |id| hub_id.strip_prefix(id)?.strip_prefix('/');
+    let (backend, vendor, model) = vendors().find_map(|(backend, vendor)| Some((backend, vendor, of(backend.id)?)))?;
     let id = BackendName::new(backend.id);
     opens(snapshot, caller, &id).then_some(Meant { id, vendor, model })
 }

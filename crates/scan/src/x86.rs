@@ -141,10 +141,12 @@ fn escapes_avx2(block: &[u8; BLOCK]) -> Escapes {
         let upper = _mm256_and_si256(_mm256_srli_epi16(bytes, 4), half);
         _mm256_and_si256(_mm256_shuffle_epi8(low, bytes), _mm256_shuffle_epi8(high, upper))
     };
-    let kinds = block.map(kind);
+    // Half by half: `map` is built for every processor, and what is built for this one would not be inlined into it.
+    let kinds = [kind(block[0]), kind(block[1])];
     let without = |bits| {
         let bits = _mm256_set1_epi8(bits);
-        mask_avx2(kinds.map(|kind| _mm256_cmpeq_epi8(_mm256_and_si256(kind, bits), _mm256_setzero_si256())))
+        let none = |kind| _mm256_cmpeq_epi8(_mm256_and_si256(kind, bits), _mm256_setzero_si256());
+        mask_avx2([none(kinds[0]), none(kinds[1])])
     };
     Escapes { escapable: !without(ESCAPABLE), unicode: equal_avx2(block, b'u'), digit: !without(DIGIT) }
 }
@@ -153,7 +155,8 @@ fn escapes_avx2(block: &[u8; BLOCK]) -> Escapes {
 #[inline]
 fn classes_avx2(block: &[u8; BLOCK]) -> Classes {
     let block = load_avx2(block);
-    let digit = block.map(|half| _mm256_add_epi8(half, _mm256_set1_epi8(-(b'0' as i8))));
+    let above = |half| _mm256_add_epi8(half, _mm256_set1_epi8(-(b'0' as i8)));
+    let digit = [above(block[0]), above(block[1])];
     Classes {
         digit: within_avx2(digit, 9),
         zero: equal_avx2(block, b'0'),
@@ -167,7 +170,8 @@ fn classes_avx2(block: &[u8; BLOCK]) -> Classes {
 #[inline]
 fn rare_avx2(block: &[u8; BLOCK]) -> Rare {
     let block = load_avx2(block);
-    let small = block.map(|half| _mm256_or_si256(half, _mm256_set1_epi8(0x20)));
+    let lower = |half| _mm256_or_si256(half, _mm256_set1_epi8(0x20));
+    let small = [lower(block[0]), lower(block[1])];
     Rare { exponent: equal_avx2(small, b'e'), plus: equal_avx2(block, b'+'), space: equal_avx2(block, b' ') }
 }
 

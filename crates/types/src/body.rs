@@ -14,7 +14,9 @@ const PIECE: usize = 48 * 1024;
 /// Cloning copies no payload.
 #[derive(Clone, Debug, Default)]
 pub struct SendBody {
-    segments: Vec<Segment>,
+    /// Most bodies are one segment, which needs no list.
+    first: Option<Segment>,
+    more: Vec<Segment>,
     len: usize,
 }
 
@@ -31,19 +33,23 @@ enum Segment {
 impl SendBody {
     /// A body without bytes.
     pub const fn empty() -> Self {
-        Self { segments: Vec::new(), len: 0 }
+        Self { first: None, more: Vec::new(), len: 0 }
     }
 
     /// A body with room for `n` segments.
     pub fn with_capacity(n: usize) -> Self {
-        Self { segments: Vec::with_capacity(n), len: 0 }
+        Self { first: None, more: Vec::with_capacity(n.saturating_sub(1)), len: 0 }
+    }
+
+    fn add(&mut self, segment: Segment) {
+        if self.first.is_none() { self.first = Some(segment) } else { self.more.push(segment) }
     }
 
     /// Appends a segment; an empty one is left out.
     pub fn push(&mut self, segment: Bytes) {
         if !segment.is_empty() {
             self.len += segment.len();
-            self.segments.push(Segment::Bytes(segment));
+            self.add(Segment::Bytes(segment));
         }
     }
 
@@ -54,7 +60,7 @@ impl SendBody {
             None if blob.is_empty() => {}
             None => {
                 self.len += blob.len();
-                self.segments.push(Segment::Blob(blob));
+                self.add(Segment::Blob(blob));
             }
         }
     }
@@ -63,14 +69,14 @@ impl SendBody {
     pub fn push_base64(&mut self, blob: Blob) {
         if !blob.is_empty() {
             self.len += blob.len().div_ceil(3) * 4;
-            self.segments.push(Segment::Base64(blob));
+            self.add(Segment::Base64(blob));
         }
     }
 
     /// Appends all of another body.
     pub fn append(&mut self, other: &Self) {
         self.len += other.len;
-        self.segments.extend_from_slice(&other.segments);
+        other.first.iter().chain(&other.more).for_each(|segment| self.add(segment.clone()));
     }
 
     /// Length in bytes, as it will be sent.
@@ -90,15 +96,15 @@ impl SendBody {
 
     /// The same of a body that is needed no more.
     pub fn into_pieces(self) -> Pieces {
-        Pieces { segments: self.segments.into_iter(), under_way: None }
+        Pieces { first: self.first, more: self.more.into_iter(), under_way: None }
     }
 
     /// The whole body in one piece, for tests and for answers, which are in memory. Copies, unless there is one segment; what
     /// a file does not give is missing.
     pub fn to_bytes(&self) -> Bytes {
-        match self.segments.as_slice() {
-            [] => Bytes::new(),
-            [Segment::Bytes(one)] => one.clone(),
+        match (&self.first, &self.more[..]) {
+            (None, _) => Bytes::new(),
+            (Some(Segment::Bytes(one)), []) => one.clone(),
             _ => {
                 let mut whole = Vec::with_capacity(self.len);
                 for piece in self.pieces().map_while(Result::ok) {
@@ -113,7 +119,8 @@ impl SendBody {
 /// The bytes of a body from its start on. An error is the last that comes.
 #[derive(Debug)]
 pub struct Pieces {
-    segments: vec::IntoIter<Segment>,
+    first: Option<Segment>,
+    more: vec::IntoIter<Segment>,
     under_way: Option<(Blob, usize, bool)>,
 }
 
@@ -122,7 +129,7 @@ impl Iterator for Pieces {
 
     fn next(&mut self) -> Option<io::Result<Bytes>> {
         if self.under_way.is_none() {
-            match self.segments.next()? {
+            match self.first.take().or_else(|| self.more.next())? {
                 Segment::Bytes(bytes) => return Some(Ok(bytes)),
                 Segment::Blob(blob) => self.under_way = Some((blob, 0, false)),
                 Segment::Base64(blob) => self.under_way = Some((blob, 0, true)),
@@ -136,7 +143,7 @@ impl Iterator for Pieces {
             self.under_way = None;
         }
         if piece.is_err() {
-            self.segments = Vec::new().into_iter();
+            self.more = Vec::new().into_iter();
         }
         Some(piece.map(|piece| if encode { STANDARD.encode(&piece).into() } else { piece }))
     }

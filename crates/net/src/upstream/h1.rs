@@ -5,7 +5,7 @@ use super::{
     h1_body::H1Body,
     head::{self, Head},
 };
-use crate::{NetError, NetErrorKind, Origin, RecvBody, sending::Sending};
+use crate::{NetError, NetErrorKind, Origin, sending::Sending};
 use bytes::Bytes;
 use http::Method;
 use std::{
@@ -110,8 +110,7 @@ impl Exchange {
         let unsent = !self.sending.is_done();
         let keep = head.keep && self.broken.is_none() && !(unsent && refused);
         let sending = (unsent && self.broken.is_none() && !refused).then(|| Box::new(self.sending));
-        let body = H1Body::new(self.conn, head.framing, self.reading.rest, keep, sending, upstream, origin.clone());
-        let body = body.map_or_else(RecvBody::empty, RecvBody::h1);
+        let body = H1Body::receive(self.conn, head.framing, self.reading.rest, keep, sending, upstream, origin);
         Reply { status: head.status, headers: head.headers, body, reused }
     }
 }

@@ -1,7 +1,7 @@
 //! The body of a reply over HTTP/1.1: length, chunked, or until the connection closes.
 
 use super::{Conn, Upstream};
-use crate::{NetError, NetErrorKind, Origin, chunked::BadChunk, framing::Framing, sending::Sending};
+use crate::{NetError, NetErrorKind, Origin, RecvBody, chunked::BadChunk, framing::Framing, sending::Sending};
 use bytes::{Bytes, BytesMut};
 use std::{
     io,
@@ -24,24 +24,29 @@ pub(crate) struct H1Body {
 }
 
 impl H1Body {
-    /// The body of a reply; `None` if it has none, and then the connection is free at once.
-    pub(super) fn new(
+    /// The body of a reply. One that is complete already, as a short one is that came with its head, frees the connection at
+    /// once.
+    pub(super) fn receive(
         conn: Conn,
         framing: Framing,
-        rest: Bytes,
+        mut rest: Bytes,
         keep: bool,
         sending: Option<Box<Sending>>,
         upstream: Upstream,
-        origin: Origin,
-    ) -> Option<Box<Self>> {
-        let empty = matches!(framing, Framing::Length(0));
-        let surplus = empty && !rest.is_empty();
-        let mut body = Self { conn: Some(conn), framing, rest, keep, sending, upstream, origin };
-        if empty {
-            body.finish(surplus);
-            return None;
+        origin: &Origin,
+    ) -> RecvBody {
+        let sent = sending.is_none();
+        let complete = framing.remaining().and_then(|n| usize::try_from(n).ok());
+        if let Some(len) = complete.filter(|len| *len == 0 || sent && *len <= rest.len()) {
+            // Bytes behind the end are bytes that nobody asked for.
+            if keep && sent && rest.len() == len {
+                upstream.put_back(origin, Conn { reused: true, ..conn });
+            }
+            rest.truncate(len);
+            return RecvBody::whole(rest);
         }
-        Some(Box::new(body))
+        let origin = origin.clone();
+        RecvBody::h1(Box::new(Self { conn: Some(conn), framing, rest, keep, sending, upstream, origin }))
     }
 
     pub(crate) const fn is_done(&self) -> bool {

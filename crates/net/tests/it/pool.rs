@@ -228,3 +228,13 @@ async fn beyond_their_number_the_connection_that_lay_idle_longest_is_closed_to_w
     drop(client);
     second.await.unwrap();
 }
+
+#[tokio::test]
+async fn a_reply_that_came_whole_with_its_head_frees_its_connection_at_once() {
+    let server = serve(answers(|_| async { whole("hello".to_owned()) }));
+    let (client, origin) = (client(), origin(server.address()));
+    let first = client.send(&origin, get("/1"), soon()).await.unwrap();
+    let second = client.send(&origin, get("/2"), soon()).await.unwrap();
+    assert_eq!((first.reused, second.reused), (false, true));
+    assert_eq!((text(first).await, text(second).await), ("hello".to_owned(), "hello".to_owned()));
+}

@@ -100,7 +100,7 @@ fn translated(
     limits: &Limits,
 ) -> Result<(Call, String, Wants)> {
     let wants = Wants::Translated { write, dropped, keeping: None, shorten: None };
-    Ok((Call::Translated(chat::Call::read(chat, limits)?), model, wants))
+    Ok((Call::Translated(Box::new(chat::Call::read(chat, limits)?)), model, wants))
 }
 
 /// What a response gets from where it is made.
@@ -164,7 +164,7 @@ pub(crate) fn response(recalled: Recalled, origin: &Origin<'_>) -> Result<(Call,
         }))
     };
     let keeping = kept.then(keeping).transpose()?;
-    let call = Call::Translated(chat::Call::read(heard.chat, &origin.snapshot.json_limits)?);
+    let call = Call::Translated(Box::new(chat::Call::read(heard.chat, &origin.snapshot.json_limits)?));
     let shorten = request.may_be_shortened().then(|| Box::new(Shorten { request, told }));
     Ok((call, heard.model, Wants::Translated { write: heard.writer, dropped: heard.dropped, keeping, shorten }))
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use http::{
-    HeaderMap,
+    HeaderMap, Uri,
     header::{CONTENT_TYPE, HOST},
 };
 use net::{BytePermit, Fields, Request};
@@ -15,7 +15,7 @@ use wire::{
     native,
 };
 
-use super::{Ask, Door, Wants, audio, body_fault, foreign, images, texts};
+use super::{Door, Wants, audio, body_fault, foreign, images, texts};
 use crate::{
     Gateway, Snapshot,
     call::{Call, Native},
@@ -55,16 +55,44 @@ pub(crate) struct Said<'p> {
     matter: Matter,
     /// Whether what cannot be said may be left out.
     pub(crate) lenient: bool,
-    kind: String,
-    base: String,
-    query: Option<String>,
+    head: Head,
     named: &'p str,
     /// Whether its caller waits for the answer.
     waits: bool,
     /// The call as it came, where its model may be one of a vendor that speaks the door's dialect.
     native: Option<native::Call>,
-    /// The caller's headers that a vendor may read.
-    carried: HeaderMap,
+}
+
+/// How a body was said: what its reading depends on.
+#[derive(Clone, Copy)]
+struct Way<'a> {
+    lenient: bool,
+    head: &'a Head,
+    named: &'a str,
+    waits: bool,
+}
+
+/// What came before the body. Few calls need any of it, so nothing is made of it until one does.
+struct Head {
+    uri: Uri,
+    headers: Fields,
+    tls: bool,
+}
+
+impl Head {
+    /// The media type of the body.
+    fn kind(&self) -> &str {
+        self.headers.get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default()
+    }
+
+    /// The address by which the caller reached us, without a path.
+    fn base(&self) -> String {
+        let host = match self.uri.authority() {
+            Some(authority) => authority.as_str(),
+            None => self.headers.get(HOST).and_then(|host| host.to_str().ok()).unwrap_or("localhost"),
+        };
+        [if self.tls { "https://" } else { "http://" }, host].concat()
+    }
 }
 
 /// What was heard.
@@ -124,21 +152,22 @@ impl Door {
         snapshot: &Snapshot,
         caller: &Caller,
         request: Request,
+        lenient: bool,
         named: &'p str,
     ) -> Result<Said<'p>> {
         let limits = &snapshot.config.limits;
-        let until = request.received + snapshot.config.timeouts.body;
-        let (kind, base) = (content_type(&request.headers), called_at(&request));
-        let (query, lenient) = (request.uri.query().map(str::to_owned), Ask::of(&request)?.lenient);
-        let waits = !wants_job(&request.headers);
+        let Request { uri, headers, tls, received, body, .. } = request;
+        let (head, until) = (Head { uri, headers, tls }, received + snapshot.config.timeouts.body);
+        let waits = !wants_job(&head.headers);
         // A job is written down as it came; any other form is read while it comes.
-        let matter = if is_form(&kind) && self.takes_forms() && waits {
+        let matter = if self.takes_forms() && is_form(head.kind()) && waits {
             let sizes = spool::Sizes { most: limits.body, in_memory: limits.form_in_memory };
-            Matter::Form(Box::new(Box::pin(spool::form(request.body, &kind, sizes, until, &gateway.0.budget)).await?))
+            let form = Box::pin(spool::form(body, head.kind(), sizes, until, &gateway.0.budget));
+            Matter::Form(Box::new(form.await?))
         } else {
-            let held = request.body.collect(limits.body, until, &gateway.0.budget).await;
+            let held = body.collect(limits.body, until, &gateway.0.budget).await;
             let mut held = held.map_err(body_fault)?;
-            if !named.is_empty() && kind.trim_start().starts_with("application/json") {
+            if !named.is_empty() && head.kind().trim_start().starts_with("application/json") {
                 held.bytes = with_model(held.bytes, named);
             }
             Matter::Whole(held)
@@ -147,8 +176,7 @@ impl Door {
             (Matter::Whole(held), Some(dialect)) => passing(dialect, snapshot, caller, &held.bytes, named)?,
             _ => None,
         };
-        let carried = vendors::readable(&request.headers);
-        Ok(Said { matter, lenient, kind, base, query, named, waits, native, carried })
+        Ok(Said { matter, lenient, head, named, waits, native })
     }
 
     /// Reads the call in what was heard, with the past that it refers to.
@@ -160,26 +188,27 @@ impl Door {
         gateway: &Gateway,
         snapshot: &Snapshot,
         caller: &Caller,
-        mut said: Said<'_>,
+        said: Said<'_>,
         past: Result<Option<Box<Recalled>>>,
         trail: &mut Trail,
     ) -> Result<Heard> {
-        let (native, carried) = (said.native.take(), std::mem::take(&mut said.carried));
+        let Said { matter, lenient, head, named, waits, native } = said;
+        let way = Way { lenient, head: &head, named, waits };
         // What continues something that is kept here is no vendor's to continue: the vendor does not know it.
         let continues = |past: &Result<Option<Box<Recalled>>>| {
             past.as_ref().is_ok_and(|past| past.as_ref().is_some_and(|past| past.request.continues()))
         };
         let mut heard = match native.filter(|_| !continues(&past)) {
-            None => self.understood(gateway, snapshot, said, past?, trail)?,
+            None => self.understood(gateway, snapshot, matter, way, past?, trail)?,
             // Whether it must be said in another way is not known yet, nor whether that it cannot be said matters.
             Some(native) => {
-                let read = past.and_then(|past| self.understood(gateway, snapshot, said, past, trail));
+                let read = past.and_then(|past| self.understood(gateway, snapshot, matter, way, past, trail));
                 let owner = (self == Self::Responses).then(|| gateway.0.desk.owner(caller));
                 native_or(native, owner, gateway, read, trail)?
             }
         };
         let meant = vendors::perhaps(snapshot, caller, &heard.model);
-        heard.carried = meant.map(|meant| vendors::carried(meant.vendor, &carried));
+        heard.carried = meant.map(|meant| vendors::carried(meant.vendor, &vendors::readable(&head.headers)));
         Ok(heard)
     }
 
@@ -188,19 +217,21 @@ impl Door {
         self,
         gateway: &Gateway,
         snapshot: &Snapshot,
-        said: Said<'_>,
+        matter: Matter,
+        way: Way<'_>,
         past: Option<Box<Recalled>>,
         trail: &mut Trail,
     ) -> Result<Heard> {
-        let Said { matter, lenient, kind, base, query, named, waits, .. } = said;
+        let Way { lenient, head, named, waits } = way;
         let held = match matter {
             Matter::Whole(held) => held,
             Matter::Form(read) => {
-                let (call, said, wants) = self.read_form(read.form, base)?;
+                let (call, said, wants) = self.read_form(read.form, head.base())?;
                 return Ok(heard(call, named_or(named, said), wants, read.permit, None, trail));
             }
         };
-        let stored = || Stored { door: self, kind: kind.clone(), base: base.clone(), body: held.bytes.clone() };
+        let stored =
+            || Stored { door: self, kind: head.kind().to_owned(), base: head.base(), body: held.bytes.clone() };
         if let Some(past) = past {
             let origin = foreign::Origin::new(gateway, snapshot, &trail.request_id)?;
             let (call, said, mut wants) = foreign::response(*past, &origin)?;
@@ -212,7 +243,7 @@ impl Door {
         let later = (!waits).then(&stored);
         let around = foreign::Around {
             named,
-            query: query.as_deref(),
+            query: head.uri.query(),
             lenient,
             limits: &snapshot.json_limits,
             sealer: &gateway.0.sealer,
@@ -220,7 +251,7 @@ impl Door {
         };
         let (call, said, wants) = match foreign::read(self, &held.bytes, &around)? {
             Some(heard) => heard,
-            None => self.read(&kind, held.bytes, &snapshot.json_limits, base)?,
+            None => self.read(head.kind(), held.bytes, &snapshot.json_limits, || head.base())?,
         };
         // There the path names more than a model, or names it in a spelling of its own.
         let named = if matches!(self, Self::Gemini | Self::Converse | Self::ConverseStream) { "" } else { named };
@@ -228,20 +259,26 @@ impl Door {
         Ok(heard(call, named_or(named, said), wants, held.permit, later, trail))
     }
 
-    /// Reads the call in a body of this media type; `base` is the address at which the gateway was called.
+    /// Reads the call in a body of this media type; `base` gives the address at which the gateway was called.
     ///
     /// # Errors
     /// What is wrong with the body, naming the member.
-    pub(crate) fn read(self, kind: &str, body: Bytes, limits: &Limits, base: String) -> Result<(Call, String, Wants)> {
-        if is_form(kind) && self.takes_forms() {
-            return self.read_form(Form::read(kind, body, multipart::Limits::default())?, base);
+    pub(crate) fn read(
+        self,
+        kind: &str,
+        body: Bytes,
+        limits: &Limits,
+        base: impl FnOnce() -> String,
+    ) -> Result<(Call, String, Wants)> {
+        if self.takes_forms() && is_form(kind) {
+            return self.read_form(Form::read(kind, body, multipart::Limits::default())?, base());
         }
         match self {
             Self::Chat => texts::chat(body, limits),
             Self::Embeddings => texts::embeddings(body, limits),
             Self::Speech => audio::speech(&body, limits),
-            Self::Images => images::generation(&body, limits, base),
-            Self::Edits => images::edit(&body, limits, base),
+            Self::Images => images::generation(&body, limits, base()),
+            Self::Edits => images::edit(&body, limits, base()),
             Self::Transcriptions
             | Self::Translations
             | Self::Completions
@@ -343,17 +380,4 @@ fn named_or(named: &str, said: String) -> String {
 /// As much of a model's name as a record takes.
 fn short(model: &str) -> &str {
     &model[..model.floor_char_boundary(256)]
-}
-
-fn content_type(headers: &Fields) -> String {
-    headers.get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default().to_owned()
-}
-
-/// The address by which the caller reached us, without a path.
-fn called_at(request: &Request) -> String {
-    let host = match request.uri.authority() {
-        Some(authority) => authority.as_str(),
-        None => request.headers.get(HOST).and_then(|host| host.to_str().ok()).unwrap_or("localhost"),
-    };
-    [if request.tls { "https://" } else { "http://" }, host].concat()
 }

@@ -12,7 +12,7 @@ use crate::call::Call;
 
 /// Reads `/v1/chat/completions`.
 pub(super) fn chat(body: Bytes, limits: &Limits) -> Result<(Call, String, Wants)> {
-    let call = chat::Call::read(body, limits)?;
+    let call = Box::new(chat::Call::read(body, limits)?);
     let model = call.model().to_owned();
     Ok((Call::Chat(call), model, Wants::AsItIs))
 }

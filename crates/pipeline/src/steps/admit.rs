@@ -68,11 +68,6 @@ impl Ticket {
         Self { carried, ..self }
     }
 
-    /// The same, where only one way leads to what the call continues.
-    pub(crate) fn bound(self, bound: Binding) -> Self {
-        Self { bound, ..self }
-    }
-
     /// When `limit` after the request's arrival is over, or sooner where the caller asked for less.
     pub(crate) fn until(&self, limit: Duration) -> Instant {
         self.ask.received + self.ask.timeout.map_or(limit, |asked| asked.min(limit))

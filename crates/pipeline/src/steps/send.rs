@@ -105,10 +105,14 @@ pub(crate) fn request_id(headers: &Fields) -> Option<String> {
 pub(crate) fn shown_headers(headers: &Fields) -> AnswerHeaders {
     let mut shown = AnswerHeaders::new();
     for (name, value) in headers.iter() {
-        let shows = [&b"x-ratelimit-"[..], b"anthropic-ratelimit-", b"x-compute-"].iter().any(|p| name.starts_with(p));
-        if (shows || name == b"openai-processing-ms")
-            && let Ok(name) = std::str::from_utf8(name)
-        {
+        // The first letter settles it for most.
+        let shows = match name.first() {
+            Some(b'x') => name.starts_with(b"x-ratelimit-") || name.starts_with(b"x-compute-"),
+            Some(b'a') => name.starts_with(b"anthropic-ratelimit-"),
+            Some(b'o') => name == b"openai-processing-ms",
+            _ => false,
+        };
+        if shows && let Ok(name) = std::str::from_utf8(name) {
             shown.append(name, value.as_bytes());
         }
     }

@@ -30,7 +30,7 @@ pub(crate) fn shorten(
         return Ok(());
     };
     if let Some(chat) = whole.request.shortened(&whole.told, context)? {
-        let shorter = Call::Translated(chat::Call::read(chat, &ticket.snapshot.json_limits)?);
+        let shorter = Call::Translated(Box::new(chat::Call::read(chat, &ticket.snapshot.json_limits)?));
         match call {
             // Whoever speaks its dialect shortens it himself.
             Call::Native(native) => native.otherwise = Ok(shorter),

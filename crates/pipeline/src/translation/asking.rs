@@ -105,12 +105,12 @@ pub(super) fn hear(door: Door, body: &Value, stream: bool, lenient: bool) -> Res
     let around = Around { named, query, lenient, limits: &limits, sealer: &sealer, request_id: "req_0123456789abcdef" };
     let (call, _, wants) = match foreign::read(door, &body, &around)? {
         Some(heard) => heard,
-        None => door.read("application/json", body, &limits, String::new())?,
+        None => door.read("application/json", body, &limits, String::new)?,
     };
     Ok(match (call, wants) {
-        (Call::Chat(call), Wants::AsItIs) => Heard { call, write: None, dropped: Vec::new() },
+        (Call::Chat(call), Wants::AsItIs) => Heard { call: *call, write: None, dropped: Vec::new() },
         (Call::Translated(call), Wants::Translated { write, dropped, .. }) => {
-            Heard { call, write: Some(write), dropped }
+            Heard { call: *call, write: Some(write), dropped }
         }
         _ => panic!("{door:?} is no door for chats"),
     })

@@ -195,7 +195,7 @@ async fn perform(
     if call.door == Door::Responses {
         return Box::pin(responses::answer(gateway, leased, call, wished.lenient, wished.wishes, until, trail)).await;
     }
-    let (mut call, name, wants) = call.door.read(&call.kind, call.body, &snapshot.json_limits, call.base)?;
+    let (mut call, name, wants) = call.door.read(&call.kind, call.body, &snapshot.json_limits, || call.base)?;
     let reply = match saved {
         Some(saved) => {
             let attempt = saved.attempt(gateway, call.operation(), until)?;

@@ -82,7 +82,7 @@ impl<'a> Reader<'a> {
     /// # Errors
     /// When they are not.
     pub fn new(bytes: &'a [u8], limits: Limits) -> Result<Self, Error> {
-        if bytes.starts_with(b"\xef\xbb\xbf") {
+        if bytes.first_chunk() == Some(b"\xef\xbb\xbf") {
             return Err(Error::new(0, Flaw::ByteOrderMark));
         }
         let Ok(text) = simdutf8::basic::from_utf8(bytes) else {

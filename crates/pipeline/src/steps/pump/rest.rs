@@ -30,7 +30,7 @@ use crate::{
 pub(crate) struct Rest {
     gateway: Gateway,
     plan: Plan,
-    call: chat::Call,
+    call: Box<chat::Call>,
     /// Whether the call was said in another dialect than chat.
     translated: bool,
     served: Box<Made>,
@@ -144,7 +144,7 @@ impl Rest {
             (true, Some(Next::Again(wait))) => wait,
             _ => return Err(first),
         };
-        let Some(call) = call else { return Err(first) };
+        let Some(call) = call.map(Box::new) else { return Err(first) };
         let call = if self.translated { Call::Translated(call) } else { Call::Chat(call) };
         let mut beside = Trail::silent(self.gateway.0.metrics.clone());
         beside.request_id.clone_from(&trail.request_id);

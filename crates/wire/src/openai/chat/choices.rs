@@ -290,7 +290,7 @@ fn choice(
             (OfChoice::FinishReason, Kind::String) => finish = Some(reader.string()?),
             (OfChoice::Index, Kind::Number) => index = usage::number(reader)?,
             (OfChoice::Delta | OfChoice::Message, Kind::Object) => {
-                delta = message(reader, shape, edits, said, &mut list)?
+                delta = message(reader, shape, edits, said, &mut list)?;
             }
             (OfChoice::Error, Kind::Object) => {
                 reader.skip()?;

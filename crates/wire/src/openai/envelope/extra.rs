@@ -17,9 +17,7 @@ fn is_extra(body: &[u8], member: &Member) -> bool {
 
 /// The body with the members moved up; nothing when there are none to move.
 pub(in crate::openai) fn flatten(body: &Bytes, members: &Members) -> Option<Bytes> {
-    if members.find(body, "extra_body").or_else(|| members.find(body, "extra_params")).is_none() {
-        return None;
-    }
+    members.find(body, "extra_body").or_else(|| members.find(body, "extra_params"))?;
     let mut known: HashSet<_> =
         members.iter().filter(|m| !is_extra(body, m)).map(|m| m.name.decode(body).into_owned()).collect();
     let mut edits = Edits::new();
