@@ -154,6 +154,7 @@ async fn start(config: Compiled, sandbox: Option<&str>, drain: &Drain) -> Result
     let upstream = Upstream::new(UpstreamSettings {
         connect_timeout: config.timeouts.connect,
         silent: config.timeouts.silence,
+        keep_addresses: config.timeouts.addresses,
         // As many as there may be callers: each of a crowd finds the connection that it left.
         max_idle: config.listener.max_connections,
         drain: drain.clone(),

@@ -159,6 +159,10 @@ pub struct Timeouts {
     pub connect: Duration,
     /// Without a sign of life of a backend's machine.
     pub silence: Duration,
+    /// Remembered addresses of a name that cannot be resolved.
+    pub addresses: Duration,
+    /// The body of a backend's error.
+    pub refusal: Duration,
     /// Receiving a request's body.
     pub body: Duration,
     /// Draining after SIGTERM.

@@ -34,6 +34,8 @@ pub struct Settings {
     pub backoff: Duration,
     /// The longest one.
     pub backoff_max: Duration,
+    /// How soon a kept connection must break to count as dead before the call was sent.
+    pub stale: Duration,
     /// Attempts at a model that is still loading.
     pub loading: u32,
     /// The wait between them, where none is named.
@@ -57,6 +59,7 @@ impl Settings {
             floor: f64::from(retries.floor),
             backoff: retries.backoff.get(),
             backoff_max: retries.backoff_max.get(),
+            stale: retries.stale.get(),
             loading: retries.loading,
             loading_first: retries.loading_first.get(),
             loading_wait: retries.loading_wait.get(),

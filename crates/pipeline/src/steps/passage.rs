@@ -242,16 +242,17 @@ async fn attempt(
     let (method, target) = (passing.method.clone(), format!("{}{}", lane.path, passing.rest));
     let outgoing = Outgoing { method, target, headers, body: passing.body.clone().into() };
     trail.record.attempts += 1;
+    let begun = net::now();
     let reply = match gateway.0.upstream.send(&lane.origin, outgoing, passing.until).await {
         Ok(reply) => reply,
-        Err(error) => return Err(Failed { flight, fault: send::read_fault(error), refused: None }),
+        Err(error) => return Err(Failed { flight, fault: send::unsent(gateway, error, begun), refused: None }),
     };
     trail.record.upstream_request_id = send::request_id(&reply.headers);
     if let Some(quota) = super::quota::read(&reply.headers) {
         flight.quota(quota, net::now());
     }
     if reply.status.is_client_error() || reply.status.is_server_error() {
-        let body = send::error_body(reply.body, passing.until).await;
+        let body = send::error_body(gateway, reply.body, passing.until).await;
         let fault = send::refusal(reply.status, &reply.headers, &body);
         // In the backend's own words: its clients read them.
         let body = passing.mask.bytes(body);

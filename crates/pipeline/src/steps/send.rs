@@ -1,6 +1,6 @@
 //! One request to a backend: sent, its head read, and a refusal turned into the fault that it is.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use bytes::Bytes;
 use http::{HeaderName, StatusCode};
@@ -13,10 +13,7 @@ use crate::{Gateway, trail::Trail};
 
 /// An error's body is read up to here; the rest says nothing more.
 const ERROR_BODY: usize = 64 * 1024;
-/// How long an error's body may take, where its call has the time.
-const ERROR_TIME: Duration = Duration::from_secs(10);
-/// How soon a kept connection must break to count as dead before the call was sent.
-const STALE_WITHIN: Duration = Duration::from_secs(1);
+
 /// Sends a request and reads the head of its answer.
 ///
 /// # Errors
@@ -30,18 +27,11 @@ pub(crate) async fn send(
 ) -> Result<Reply> {
     trail.record.attempts += 1;
     let begun = net::now();
-    let reply = gateway.0.upstream.send(origin, outgoing, until).await.map_err(|error| {
-        // What dies late was not dead before: the backend may have worked on the call.
-        let late = net::now().saturating_duration_since(begun) > STALE_WITHIN;
-        read_fault(NetError { reused: error.reused && !late, ..error })
-    })?;
+    let reply =
+        gateway.0.upstream.send(origin, outgoing, until).await.map_err(|error| unsent(gateway, error, begun))?;
     trail.record.upstream_request_id = request_id(&reply.headers);
     trail.quota = quota::read(&reply.headers);
-    if reply.status.is_success() {
-        Ok(reply)
-    } else {
-        Err(Box::pin(refused(reply.status, &reply.headers, reply.body, until)).await)
-    }
+    if reply.status.is_success() { Ok(reply) } else { Err(Box::pin(refused(gateway, reply, until)).await) }
 }
 
 /// A call that is larger than its backend takes.
@@ -53,8 +43,8 @@ pub(crate) fn too_large(backend: &str, size: usize, limit: usize, offer: &str) -
 }
 
 /// A refusal in the backend's own words.
-pub(crate) async fn refused(status: StatusCode, headers: &Fields, body: RecvBody, until: Instant) -> Box<Fault> {
-    refusal(status, headers, &error_body(body, until).await)
+async fn refused(gateway: &Gateway, reply: Reply, until: Instant) -> Box<Fault> {
+    refusal(reply.status, &reply.headers, &error_body(gateway, reply.body, until).await)
 }
 
 /// The fault that an error's head and body are.
@@ -64,8 +54,8 @@ pub(crate) fn refusal(status: StatusCode, headers: &Fields, text: &Bytes) -> Box
 }
 
 /// The start of an error's body, read until then at the latest; what cannot be read is left out.
-pub(crate) async fn error_body(mut body: RecvBody, until: Instant) -> Bytes {
-    let until = until.min(Instant::now() + ERROR_TIME);
+pub(crate) async fn error_body(gateway: &Gateway, mut body: RecvBody, until: Instant) -> Bytes {
+    let until = until.min(Instant::now() + gateway.snapshot().config.timeouts.refusal);
     let mut text = Vec::new();
     while text.len() < ERROR_BODY {
         match tokio::time::timeout_at(until.into(), body.chunk()).await {
@@ -74,6 +64,13 @@ pub(crate) async fn error_body(mut body: RecvBody, until: Instant) -> Bytes {
         }
     }
     text.into()
+}
+
+/// What went wrong before a call had the head of its answer, begun at `begun`, as a fault.
+pub(crate) fn unsent(gateway: &Gateway, error: NetError, begun: Instant) -> Box<Fault> {
+    // What dies late was not dead before: the backend may have worked on the call.
+    let late = net::now().saturating_duration_since(begun) > gateway.snapshot().config.routing.retries.stale;
+    read_fault(NetError { reused: error.reused && !late, ..error })
 }
 
 /// What went wrong on the wire, as a fault; a dead kept connection carries its code, so that one fresh try may follow.

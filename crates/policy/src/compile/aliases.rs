@@ -131,9 +131,13 @@ fn times(check: &mut Checker<'_, '_>, from: &config::Routing) {
             check.report.add(&path.key(name), format!("expected at least {shorter}, with which it begins"));
         }
     }
-    // These may be of no length: then such a call does not wait, and nothing is added.
-    for (name, time) in [("probe_wait", h.probe_wait), ("key_slack_time", h.key_slack_time)] {
-        check.period(&health.key(name), time, Duration::ZERO, super::checks::DAY);
+    // These may be of no length: then such a call does not wait, nothing is added, and no connection was dead before.
+    for (path, name, time) in [
+        (&health, "probe_wait", h.probe_wait),
+        (&health, "key_slack_time", h.key_slack_time),
+        (&retries, "stale", r.stale),
+    ] {
+        check.period(&path.key(name), time, Duration::ZERO, super::checks::DAY);
     }
 }
 

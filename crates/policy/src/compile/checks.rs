@@ -186,6 +186,8 @@ impl Checker<'_, '_> {
             answer: self.wait(&at.key("answer"), from.answer),
             connect: self.wait(&at.key("connect"), from.connect),
             silence: self.wait(&at.key("silence"), from.silence),
+            addresses: self.period(&at.key("addresses"), from.addresses, Duration::ZERO, DAY),
+            refusal: self.wait(&at.key("refusal"), from.refusal),
             body: self.wait(&at.key("body"), from.body),
             drain: self.period(&at.key("drain"), from.drain, Duration::ZERO, DAY),
         }

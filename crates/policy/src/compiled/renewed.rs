@@ -21,6 +21,7 @@ impl Compiled {
         keep("limits.held_bodies", self.limits.held_bodies != running.limits.held_bodies);
         keep("timeouts.drain", self.timeouts.drain != running.timeouts.drain);
         keep("timeouts.silence", self.timeouts.silence != running.timeouts.silence);
+        keep("timeouts.addresses", self.timeouts.addresses != running.timeouts.addresses);
         keep("huggingface.hub", self.hub != running.hub);
         keep("huggingface.router", self.router != running.router);
         keep("log", self.log != running.log);
@@ -33,6 +34,7 @@ impl Compiled {
         self.limits.held_bodies = running.limits.held_bodies;
         self.timeouts.drain = running.timeouts.drain;
         self.timeouts.silence = running.timeouts.silence;
+        self.timeouts.addresses = running.timeouts.addresses;
         (self.hub, self.router) = (running.hub.clone(), running.router.clone());
         (self.log, self.data) = (running.log.clone(), running.data.clone());
         self.data_is_named = running.data_is_named;

@@ -15,7 +15,7 @@ fn whole() -> Value {
         "listener": { "address": "127.0.0.1:1", "allow_remote": false, "hosts": ["gw"], "workers": 2, "max_connections": 5,
             "max_head": "8KiB", "max_headers": 20, "head_time": "1s", "idle_time": "1s", "tls": { "cert": "/c", "key": "/k" } },
         "limits": { "body": "1MiB", "held_bodies": "1MiB", "form_in_memory": "1KiB", "hugging_face_body": "1MiB", "answer": 5000, "depth": 9, "members": 1000 },
-        "timeouts": { "first_event": "1s", "between_events": "1s", "stream": "1s", "answer": "1s", "connect": "1s", "silence": "1s", "body": "1s", "drain": "1s" },
+        "timeouts": { "first_event": "1s", "between_events": "1s", "stream": "1s", "answer": "1s", "connect": "1s", "silence": "1s", "addresses": "1s", "refusal": "1s", "body": "1s", "drain": "1s" },
         "huggingface": { "hub": "https://hub", "router": "https://router", "implicit_token": true, "bill_to": "org", "caller_keys": "auto",
             "keys": [{ "name": "a", "value": "env:A", "bill_to": "b" }, { "name": "g", "value": "file:/g", "backend": "groq" }] },
         "backends": { "together": { "enabled": true, "base_url": "http://x", "body_limit": 5,
@@ -29,7 +29,7 @@ fn whole() -> Value {
             "rules": [{ "when": "headers[\"x-a\"] == \"b\"", "targets": [{ "model": "huggingface/auto/a/b" }] }],
             "health": health,
             "asides": { "unauthenticated": "1s", "forbidden": "1s", "payment": "1s", "rate_limited": "1s", "rate_limited_max": "2s", "quota": "9s", "not_found": "1s" },
-            "retries": { "attempts": 2, "budget": 5, "saved": 10, "floor": 1, "backoff": "1ms", "backoff_max": "2ms", "loading": 1, "share": 40, "loading_first": "1s", "loading_wait": "1s" } },
+            "retries": { "attempts": 2, "budget": 5, "saved": 10, "floor": 1, "backoff": "1ms", "backoff_max": "2ms", "stale": "1s", "loading": 1, "share": 40, "loading_first": "1s", "loading_wait": "1s" } },
         "log": { "format": "json", "level": "warn" },
         "data": { "folder": "/data" },
         "catalog": { "fresh": "1s", "keep": "1m", "unknown": "1s", "timeout": "1s", "entries": 100 }

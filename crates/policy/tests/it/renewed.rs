@@ -19,7 +19,7 @@ fn what_only_a_start_can_change_stays_and_is_named() {
     let mut same = compiled("[routing]\nlate = 90\n[limits]\nbody = \"1MiB\"\n", &[]);
     assert!(same.keep_fixed(&running).is_empty());
     assert_eq!(same.limits.body, 1 << 20, "what may change has changed");
-    let text = "[listener]\naddress = \"127.0.0.1:9\"\n[limits]\nheld_bodies = \"64MiB\"\n[timeouts]\ndrain = \"1s\"\nsilence = \"1s\"\n\
+    let text = "[listener]\naddress = \"127.0.0.1:9\"\n[limits]\nheld_bodies = \"64MiB\"\n[timeouts]\ndrain = \"1s\"\nsilence = \"1s\"\naddresses = \"1s\"\n\
         [huggingface]\nhub = \"https://hub\"\nrouter = \"https://router\"\n[log]\nlevel = \"warn\"\n[data]\nfolder = \"/data\"\n\
         [catalog]\nentries = 100\n[assets]\nkept = \"1MiB\"\n[jobs]\nrunning = 1\n[responses]\nkept = \"1MiB\"\n";
     let mut other = compiled(text, &[]);
@@ -29,6 +29,7 @@ fn what_only_a_start_can_change_stays_and_is_named() {
         "limits.held_bodies",
         "timeouts.drain",
         "timeouts.silence",
+        "timeouts.addresses",
         "huggingface.hub",
         "huggingface.router",
         "log",

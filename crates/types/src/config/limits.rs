@@ -57,6 +57,10 @@ pub struct Timeouts {
     pub connect: Period,
     /// How long a backend's machine may give no sign of life, or take nothing, while bytes for it wait; then its connection is over.
     pub silence: Period,
+    /// How long the addresses of a host that was reached serve on while its name cannot be resolved; `"0s"`: not at all.
+    pub addresses: Period,
+    /// The body of a backend's error, where its call has the time; what comes later is left out.
+    pub refusal: Period,
     /// Receiving the body of a request.
     pub body: Period,
     /// How long running calls may go on after SIGTERM. Streams that still run then end with an error event.
@@ -72,6 +76,8 @@ impl Default for Timeouts {
             answer: Period::seconds(600),
             connect: Period::seconds(2),
             silence: Period::seconds(30),
+            addresses: Period::seconds(600),
+            refusal: Period::seconds(10),
             body: Period::seconds(60),
             drain: Period::seconds(30),
         }

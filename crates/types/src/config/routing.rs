@@ -284,6 +284,8 @@ pub struct Retries {
     pub backoff: Period,
     /// The longest such wait.
     pub backoff_max: Period,
+    /// A kept connection that breaks so soon after a call went out on it was dead before: the call is sent once more on a new one.
+    pub stale: Period,
     /// While somebody else could serve, one attempt may use so many hundredths of the time that a call has left.
     #[schemars(range(min = 1, max = 100))]
     pub share: u32,
@@ -305,6 +307,7 @@ impl Default for Retries {
             floor: 10,
             backoff: Period::millis(100),
             backoff_max: Period::seconds(2),
+            stale: Period::seconds(1),
             share: 50,
             loading: 3,
             loading_first: Period::seconds(1),

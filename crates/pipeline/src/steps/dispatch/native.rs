@@ -37,7 +37,7 @@ pub(super) async fn pass(
     let headers = shown_headers(&reply.headers);
     let content = if call.stream() {
         if !is_event_stream(&reply.headers) {
-            return Err(no_stream(&reply.headers, reply.body, attempt.deadline).await);
+            return Err(no_stream(gateway, reply, attempt.deadline).await);
         }
         let decoder = Decoder::Native(native::Stream::new(call.dialect()));
         let live = begin(attempt, decoder, reply.body, trail).await?;

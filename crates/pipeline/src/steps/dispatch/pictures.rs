@@ -46,7 +46,7 @@ pub(super) async fn stream(
     };
     let reply = send(gateway, &attempt.origin, outgoing, attempt.deadline, trail).await?;
     if !is_event_stream(&reply.headers) {
-        return Err(no_stream(&reply.headers, reply.body, attempt.deadline).await);
+        return Err(no_stream(gateway, reply, attempt.deadline).await);
     }
     let headers = shown_headers(&reply.headers);
     let decoder = Decoder::Pictures(PictureStream::new(backend, shown.clone()));

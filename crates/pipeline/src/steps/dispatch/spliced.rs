@@ -36,7 +36,7 @@ pub(super) async fn chat(
     let headers = shown_headers(&reply.headers);
     let content = if call.stream() {
         if !is_event_stream(&reply.headers) {
-            return Err(Box::pin(no_stream(&reply.headers, reply.body, attempt.deadline)).await);
+            return Err(Box::pin(no_stream(gateway, reply, attempt.deadline)).await);
         }
         let context = chat::StreamContext {
             show_usage,
@@ -156,12 +156,12 @@ pub(super) fn is_event_stream(headers: &Fields) -> bool {
 }
 
 /// A stream was asked for and something else came with a good status: an error that says so, or a mistake.
-pub(super) async fn no_stream(headers: &Fields, body: RecvBody, until: Instant) -> Box<Fault> {
-    let text = error_body(body, until).await;
+pub(super) async fn no_stream(gateway: &Gateway, reply: net::Reply, until: Instant) -> Box<Fault> {
+    let text = error_body(gateway, reply.body, until).await;
     match chat::answer(&text, &chat::AnswerContext { id: "", model: "", created: 0 }) {
         Err(fault) if fault.kind != Kind::UpstreamBadReply => fault,
         _ => {
-            let kind = headers.get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or("nothing");
+            let kind = reply.headers.get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or("nothing");
             let kind: String = kind.chars().take(80).collect();
             let text = format!("A stream was asked for; the backend answered with `{kind}`.");
             Fault::new(Kind::UpstreamBadReply, text).sent(Sent::Yes)
