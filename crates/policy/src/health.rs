@@ -190,6 +190,12 @@ impl Health {
         self.read().sight(lane, self.tick(now)).shut.is_none()
     }
 
+    /// Whether it may be asked now, and that is no try of somebody who failed or was put aside.
+    pub(crate) fn is_well(&self, lane: &Lane, now: Instant) -> bool {
+        let sight = self.read().sight(lane, self.tick(now));
+        sight.shut.is_none() && !sight.tries && !sight.reserve
+    }
+
     /// The time in which this share of the first events of this lane's target came; none while too few are known.
     pub fn first_event_within(&self, lane: &Lane, share: f64) -> Option<Duration> {
         let table = self.read();

@@ -1,7 +1,7 @@
 //! Who serves a call, in which order: pure, from candidates as data, what the call needs, and how everybody does.
 //!
-//! First what a call needs removes candidates, before anything is spent; then priorities, then the strategy. The best two of
-//! a random pair (by cost, softly), single calls to learn, and a fixed place for calls that belong together.
+//! First what a call needs removes candidates, before anything is spent; then priorities, then the strategy. The better ones
+//! far more often (by cost, softly), single calls to learn, and a fixed place for calls that belong together.
 
 mod candidate;
 mod cost;
@@ -99,6 +99,8 @@ struct Able {
     /// Candidates of the same target have the same number.
     target: usize,
     rank: u64,
+    /// Its place among those that follow the first.
+    turn: usize,
     cost: f64,
     weight: f64,
     /// Through the router: a backend's own key comes before that.
@@ -139,7 +141,7 @@ pub fn choose(candidates: &[Candidate], ask: &Ask<'_>, health: &Health, now: Ins
         let (target, twin) = kin(&able, candidates, index);
         let rank = fit::rank(candidate, &sight, ask);
         let (weight, routed) = (f64::from(candidate.weight.max(1)), candidate.lane.account.is_some());
-        let one = Able { index, target, rank, cost: 0.0, weight, routed, sight };
+        let one = Able { index, target, rank, turn: 0, cost: 0.0, weight, routed, sight };
         match twin.and_then(|at| able.get_mut(at)) {
             None => able.push(one),
             Some(twin) if rank < twin.rank => {
@@ -181,7 +183,13 @@ pub fn choose(candidates: &[Candidate], ask: &Ask<'_>, health: &Health, now: Ins
         Some(index) => Some((index, false)),
     };
     order.explores = first.explores || key.is_some_and(|(_, explores)| explores);
-    arrange(&able, first.target, key.map(|(index, _)| index), &mut order.attempts);
+    let front = match key {
+        Some((index, _)) => able.iter().position(|one| one.index == index),
+        None => able.iter().position(|one| one.target == first.target),
+    };
+    let together = ask.sticky.is_some() || ask.strategy != Strategy::Auto;
+    arrange(&mut able, front.unwrap_or(0), together);
+    order.attempts.extend(able.iter().map(|one| one.index));
     order
 }
 
@@ -255,7 +263,7 @@ fn first(
         }
     }
     match ask.strategy {
-        Strategy::Auto => to(pair(&targets, dice, settings.sharpness), false),
+        Strategy::Auto => to(draw(&targets, dice, settings.sharpness), false),
         _ => to(group.first().map_or(0, |one| one.target), false),
     }
 }
@@ -271,45 +279,33 @@ fn targets(group: &[Able]) -> Vec<&Able> {
     targets
 }
 
-/// The better of two that were drawn by weight; the nearer their costs, the more often it is the other one.
-fn pair(targets: &[&Able], dice: &mut Dice, sharpness: u32) -> usize {
-    let all: f64 = targets.iter().map(|one| one.weight).sum();
-    let a = draw(targets, dice.unit() * all, usize::MAX);
-    let others = all - targets.get(a).map_or(0.0, |one| one.weight);
-    let b = draw(targets, dice.unit() * others, a);
-    let (Some(one), Some(other)) = (targets.get(a), targets.get(b)) else {
-        return targets.first().map_or(0, |one| one.target);
-    };
-    if dice.prefers(one.cost, other.cost, sharpness) { one.target } else { other.target }
+/// Drawn by weight and by how cheap each one is beside the cheapest: the nearer their costs, the more evenly.
+fn draw(targets: &[&Able], dice: &mut Dice, sharpness: u32) -> usize {
+    // What costs next to nothing costs something: nobody is divided by zero.
+    let cost = |one: &Able| one.cost.max(1.0);
+    let least = targets.iter().map(|one| cost(one)).fold(f64::INFINITY, f64::min);
+    let part = |one: &Able| one.weight * dice::power(least / cost(one), sharpness);
+    let mut point = dice.unit() * targets.iter().map(|one| part(one)).sum::<f64>();
+    let drawn = targets.iter().find(|one| {
+        point -= part(one);
+        point < 0.0
+    });
+    drawn.or(targets.last()).map_or(0, |one| one.target)
 }
 
-fn draw(targets: &[&Able], mut point: f64, without: usize) -> usize {
-    let mut last = 0;
-    for (index, one) in targets.iter().enumerate().filter(|(index, _)| *index != without) {
-        last = index;
-        if point < one.weight {
-            break;
-        }
-        point -= one.weight;
+/// The first one, then everybody else as they stand: where calls stay together all keys of one target; else a key of each
+/// target in turn, because a target that limits one key has often limited the others, too.
+fn arrange(able: &mut [Able], front: usize, together: bool) {
+    able[..=front].rotate_right(1);
+    for at in 0..able.len() {
+        let target = able[at].target;
+        let mut earlier = able[..at].iter().enumerate().filter(|(_, other)| other.target == target);
+        able[at].turn = if together { earlier.next().map_or(at, |(first, _)| first) } else { earlier.count() };
     }
-    last
-}
-
-/// The first target's lanes, then everybody else as they stand: keys of one target together.
-fn arrange(able: &[Able], target: usize, lane: Option<usize>, attempts: &mut Vec<usize>) {
-    attempts.reserve(able.len());
-    attempts.extend(lane);
-    let mut add = |index: usize| {
-        if lane != Some(index) {
-            attempts.push(index);
-        }
-    };
-    able.iter().filter(|one| one.target == target).for_each(|one| add(one.index));
-    for (at, one) in able.iter().enumerate() {
-        let seen = one.target == target || able[..at].iter().any(|other| other.target == one.target);
-        if !seen {
-            able[at..].iter().filter(|other| other.target == one.target).for_each(|other| add(other.index));
-        }
+    if together {
+        able.sort_by_key(|one| one.turn);
+    } else {
+        able.sort_by_key(|one| (one.rank, one.turn));
     }
 }
 

@@ -125,6 +125,9 @@ pub struct Tries {
     refused: Vec<(usize, Reason)>,
     /// Whether there is nobody else than these, so that refused keys are tried.
     alone: bool,
+    /// Whether the attempt under way tries somebody who failed: what then goes to who is well is not on the budget, for such
+    /// tries are few, and are not the caller's own wish.
+    trying: bool,
     sent: u32,
     loading: u32,
     looked_up: bool,
@@ -143,6 +146,7 @@ impl Tries {
             again: None,
             refused: Vec::new(),
             alone: false,
+            trying: false,
             sent: 0,
             loading: 0,
             looked_up: false,
@@ -192,10 +196,10 @@ impl Tries {
 
     /// When [`Tries::begin`] found nobody only because other calls are just trying everybody: whether to begin again a moment later.
     pub fn comes_again(&mut self) -> bool {
-        let tried_by_others = |(_, reason): &(usize, Reason)| *reason == Reason::Probing;
-        if self.sent > 0 || self.refused.is_empty() || !self.refused.iter().all(tried_by_others) {
+        if !self.refused.iter().any(|(_, reason)| *reason == Reason::Probing) {
             return false;
         }
+        self.order.extend(open(std::mem::take(&mut self.later)));
         for (index, _) in self.refused.drain(..) {
             match self.order.iter_mut().find(|(at, _)| *at == index) {
                 Some((_, mark)) => *mark = Mark::Open,
@@ -217,17 +221,21 @@ impl Tries {
         {
             return Some((index, flight));
         }
-        for at in 0..self.order.len() {
-            let (index, mark) = self.order[at];
-            if mark != Mark::Open {
-                continue;
-            }
-            self.order[at].1 = Mark::Done;
-            if let Some(flight) = self.ask(index, health, candidates, now) {
-                return Some((index, flight));
-            }
-        }
-        None
+        // What was known when the choice was made may be old by now: a call that has failed goes to who is well before it tries
+        // who is not.
+        let well = if self.sent > 0 { self.well(Mark::Open, health, candidates, now) } else { None };
+        well.into_iter().chain(0..self.order.len()).find_map(|at| {
+            let (index, mark) = self.order.get_mut(at).filter(|(_, mark)| *mark == Mark::Open)?;
+            *mark = Mark::Done;
+            let index = *index;
+            self.ask(index, health, candidates, now).map(|flight| (index, flight))
+        })
+    }
+
+    /// The place of the first one with this mark who is well now.
+    fn well(&self, mark: Mark, health: &Health, candidates: &[Candidate], now: Instant) -> Option<usize> {
+        let is_well = |index: usize| candidates.get(index).is_some_and(|one| health.is_well(&one.lane, now));
+        self.order.iter().position(|(index, own)| *own == mark && is_well(*index))
     }
 
     fn ask(&mut self, index: usize, health: &Health, candidates: &[Candidate], now: Instant) -> Option<Flight> {
@@ -239,6 +247,7 @@ impl Tries {
                     health.count_call(&lane.model, &self.settings, now);
                 }
                 self.sent += 1;
+                self.trying = flight.is_try();
                 Some(flight)
             }
             Err(refused) => {
@@ -277,15 +286,21 @@ impl Tries {
             self.looked_up = true;
             return Next::LookUp;
         }
-        self.strike(lane, fault.scope, candidates);
+        self.strike(lane, fault, candidates);
         let settings = self.settings.clone();
         let paid = |health: &Health| health.may_retry(&lane.model, &settings, facts.now);
-        if self.is_open() || self.is_later_open(health, candidates, facts.now) {
-            return if paid(health) { Next::Other } else { Next::Fail };
+        self.take_up(health, candidates, facts.now);
+        let round = self.may_go_round(lane, candidates);
+        let well = |mark| self.well(mark, health, candidates, facts.now).is_some();
+        let (other, same) = (well(Mark::Open), round && well(Mark::Failed));
+        if other || self.is_open() && !same {
+            return if self.trying && other || paid(health) { Next::Other } else { Next::Fail };
         }
-        if self.goes_round(lane, fault, candidates) {
+        if round {
+            self.go_round();
             let wait = self.backoff(facts.seed);
-            return if wait < facts.left && paid(health) { Next::Again(wait) } else { Next::Fail };
+            let paid = self.trying && same || paid(health);
+            return if wait < facts.left && paid { Next::Again(wait) } else { Next::Fail };
         }
         match fault.kind {
             Kind::UpstreamLoading => self.wait_for_loading(index, fault, facts),
@@ -343,10 +358,11 @@ impl Tries {
     }
 
     /// Marks everybody of whom the fault speaks as well.
-    fn strike(&mut self, lane: &Lane, scope: Scope, candidates: &[Candidate]) {
+    fn strike(&mut self, lane: &Lane, fault: &Fault, candidates: &[Candidate]) {
+        let by_chance = fault.scope == Scope::Target && may_be_chance(fault.kind);
         for (index, mark) in &mut self.order {
             let Some(other) = candidates.get(*index).map(|candidate| &candidate.lane) else { continue };
-            let struck = match scope {
+            let struck = match fault.scope {
                 Scope::Call | Scope::KeyAndTarget => other == lane,
                 Scope::Target => other.same_target(lane),
                 Scope::Key => other.key == lane.key,
@@ -354,35 +370,31 @@ impl Tries {
                 Scope::BillingAccount if lane.account.is_some() => other.account == lane.account,
                 Scope::BillingAccount => other.key == lane.key,
             };
-            let chance = scope == Scope::Target && (*mark == Mark::Open || other == lane);
             if struck {
+                let chance = by_chance && (*mark == Mark::Open || other == lane);
                 *mark = if chance { Mark::Failed } else { Mark::Done };
             }
         }
     }
 
-    /// Whether somebody who was put aside when the choice was made can be asked now.
-    fn is_later_open(&mut self, health: &Health, candidates: &[Candidate], now: Instant) -> bool {
+    /// Adds those who were put aside when the choice was made and can be asked now.
+    fn take_up(&mut self, health: &Health, candidates: &[Candidate], now: Instant) {
         let open = |index: &usize| candidates.get(*index).is_some_and(|one| health.may_ask(&one.lane, now));
         let (open, later) = std::mem::take(&mut self.later).into_iter().partition(open);
         self.later = later;
         self.order.extend::<Vec<_>>(self::open(open));
-        self.is_open()
     }
 
-    /// Whether those that failed are asked once more: when the call is not bound to one target, and they may have failed by
-    /// chance.
-    fn goes_round(&mut self, lane: &Lane, fault: &Fault, candidates: &[Candidate]) -> bool {
-        let chance = matches!(
-            fault.kind,
-            Kind::UpstreamFailed | Kind::UpstreamUnreachable | Kind::UpstreamBadReply | Kind::UpstreamTruncated
-        );
-        if self.second_round || !chance || candidates.iter().all(|other| other.lane.same_target(lane)) {
-            return false;
-        }
+    /// Whether those that failed by chance, as it may be, are asked once more: when the call is not bound to one target.
+    fn may_go_round(&self, lane: &Lane, candidates: &[Candidate]) -> bool {
+        !self.second_round
+            && self.order.iter().any(|(_, mark)| *mark == Mark::Failed)
+            && candidates.iter().any(|other| !other.lane.same_target(lane))
+    }
+
+    fn go_round(&mut self) {
         self.second_round = true;
         self.order.iter_mut().filter(|(_, mark)| *mark == Mark::Failed).for_each(|(_, mark)| *mark = Mark::Open);
-        self.is_open()
     }
 
     fn once_more(&mut self, index: usize, wait: Duration) -> Next {
@@ -410,6 +422,11 @@ impl Tries {
 
 fn open(order: Vec<usize>) -> Vec<(usize, Mark)> {
     order.into_iter().map(|index| (index, Mark::Open)).collect()
+}
+
+/// Whether the same may go well a moment later.
+const fn may_be_chance(kind: Kind) -> bool {
+    matches!(kind, Kind::UpstreamFailed | Kind::UpstreamUnreachable | Kind::UpstreamBadReply | Kind::UpstreamTruncated)
 }
 
 /// Whether work that was submitted may have been taken on although the call failed: then it is never submitted again.

@@ -161,6 +161,11 @@ impl Flight {
         }
     }
 
+    /// Whether it tries somebody who failed or was put aside.
+    pub(crate) fn is_try(&self) -> bool {
+        self.0.as_ref().is_some_and(|running| running.tries_target || running.tries_gate)
+    }
+
     /// Ends the attempt.
     pub fn end(mut self, outcome: Outcome, now: Instant) {
         if let Some(running) = self.0.take() {

@@ -35,7 +35,7 @@ pub struct Settings {
     pub error_weight: f64,
     /// Calls under way that double a target's cost.
     pub room: f64,
-    /// The power of the costs' ratio by which the better of two is preferred.
+    /// The power of the costs' ratio by which better ones are preferred.
     pub sharpness: u32,
     /// How many times the fastest key's time a key may take and is as good as that one.
     pub key_slack: f64,

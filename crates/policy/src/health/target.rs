@@ -72,6 +72,8 @@ pub(crate) struct Stats {
     first: Track,
     whole: Track,
     per_token: Track,
+    /// How long failures took.
+    lost: Track,
     spread: Spread,
     errors: Errors,
     in_a_row: u32,
@@ -97,6 +99,8 @@ pub(crate) struct Known {
     pub(crate) whole: Option<f64>,
     pub(crate) per_token: Option<f64>,
     pub(crate) errors: f64,
+    /// How long a failure takes, in microseconds.
+    pub(crate) lost: f64,
     /// The share it may have while it starts slowly, 0 to 1.
     pub(crate) ramp: f64,
     pub(crate) missing: bool,
@@ -233,6 +237,7 @@ impl Target {
     pub(crate) fn failed(&self, tried: bool, took: u64, now: Tick, settings: &Settings) {
         let mut stats = self.lock();
         stats.errors.count(true, now, settings.window);
+        stats.lost.observe(took as f64, now, settings);
         stats.in_a_row = stats.in_a_row.saturating_add(1);
         stats.failed += 1;
         match stats.circuit {
@@ -286,6 +291,7 @@ impl Stats {
             whole: self.whole.value().map(|whole| self.quiet(now, settings).unwrap_or(whole)),
             per_token: self.per_token.value(),
             errors,
+            lost: self.lost.value().unwrap_or(0.0),
             ramp,
             missing: now < self.missing_until,
             served: self.served,

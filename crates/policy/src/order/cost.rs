@@ -46,9 +46,11 @@ impl Costs {
 
     /// Time, with failures, load, quota and a slow start in it.
     pub(super) fn balanced(&self, candidate: &Candidate, sight: &Sight, settings: &Settings) -> f64 {
-        let failures = 1.0 + settings.error_weight * sight.known.errors;
+        let (time, errors) = (self.time(candidate, sight), sight.known.errors);
         let load = 1.0 + f64::from(sight.in_flight) / settings.room;
-        self.time(candidate, sight) * failures * load * sight.pressure / sight.known.ramp
+        // A failure costs the time that it takes, and trouble besides.
+        let wait = time + errors * (settings.error_weight * time + sight.known.lost);
+        wait * load * sight.pressure / sight.known.ramp
     }
 
     /// Microseconds a token.

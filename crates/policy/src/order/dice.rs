@@ -22,11 +22,16 @@ impl Dice {
 
     /// Whether the first of two is taken: softly, the nearer their costs, the more often it is the dearer one.
     pub(super) fn prefers(&mut self, cost: f64, other: f64, sharpness: u32) -> bool {
-        let power = |cost: f64| (0..sharpness).fold(1.0, |power, _| power * cost);
         // Costs are brought near one, so that their powers stay in range.
         let (x, y) = (cost / (cost + other), other / (cost + other));
-        self.unit() < power(y) / (power(x) + power(y))
+        let (x, y) = (power(x, sharpness), power(y, sharpness));
+        self.unit() < y / (x + y)
     }
+}
+
+/// By multiplications only, which every machine computes alike.
+pub(super) fn power(of: f64, exponent: u32) -> f64 {
+    (0..exponent).fold(1.0, |power, _| power * of)
 }
 
 const fn mixed(mut bits: u64) -> u64 {

@@ -122,13 +122,13 @@ pub struct Health {
     /// So many times slower than its own baseline, and the target is degraded.
     #[schemars(range(min = 2, max = 100))]
     pub slow_factor: u32,
-    /// How much failures weigh beside time: a target of which all calls fail looks so many times slower.
+    /// How much a failure weighs beside the time that it takes: so many times the usual time of an answer.
     #[schemars(range(min = 1, max = 1000))]
     pub error_weight: u32,
     /// So many calls under way, and a target looks twice as slow.
     #[schemars(range(min = 1, max = 1_000_000))]
     pub room: u32,
-    /// How sharply the better of two targets is preferred: the power of their costs' ratio.
+    /// How sharply better targets are preferred: the power of their costs' ratio.
     #[schemars(range(min = 1, max = 16))]
     pub sharpness: u32,
     /// A key is as good as a target's others until it takes so many hundredths of the fastest one's time, and `key_slack_time` more.
@@ -201,9 +201,9 @@ impl Default for Health {
             degraded_errors: 10,
             min_calls: 20,
             slow_factor: 3,
-            error_weight: 20,
+            error_weight: 3,
             room: 16,
-            sharpness: 4,
+            sharpness: 6,
             key_slack: 200,
             key_slack_time: Period::millis(100),
             quota_low: 10,

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use policy::{
-    health::Reason,
+    health::{Outcome, Reason},
     order::{Abilities, Ask, Candidate, MarketState, Need, Price, Strategy, choose, explain, sticky},
 };
 use types::{BackendName, Kind, Sent};
@@ -228,4 +228,36 @@ fn an_explanation_has_a_row_for_each_candidate() {
     assert_eq!((rows[0].first_event_ms, rows[0].worst_price_micros, &rows[0].excluded), (Some(100), Some(10), &None));
     assert_eq!(rows[1].excluded, Some(Reason::NoTools));
     assert!(serde_json::to_string(&rows).unwrap().contains("\"reason\":\"no_tools\""));
+}
+
+#[test]
+fn a_bad_target_takes_nothing_from_the_order_among_the_good_ones() {
+    let mut scene = Scene::new();
+    let candidates = vec![at("alpha"), at("beta"), at("gamma")];
+    for (candidate, time) in candidates.iter().zip([1, 2, 20]) {
+        (0..10).for_each(|_| scene.serve(&candidate.lane, SECOND * time / 10));
+    }
+    let need = Need::default();
+    let firsts = (0..1000).map(|seed| scene.first(&candidates, &Ask::new(&need, seed)));
+    let second = firsts.filter(|first| *first == 1).count();
+    // Were pairs drawn, the second best would win each one with the worst: a third of all calls.
+    assert!(second < 120, "{second}");
+}
+
+#[test]
+fn a_failure_costs_the_time_that_it_takes() {
+    let mut scene = Scene::new();
+    let candidates = vec![at("fast to refuse"), at("hangs")];
+    for candidate in &candidates {
+        (0..10).for_each(|_| scene.serve(&candidate.lane, SECOND / 10));
+    }
+    for (candidate, time) in candidates.iter().zip([SECOND / 100, SECOND * 5]) {
+        let flight = scene.health.begin(&candidate.lane, scene.now).expect("it may be asked");
+        let ends = scene.now + time;
+        flight.end(Outcome::of(&fault(Kind::UpstreamFailed)), ends);
+    }
+    let need = Need::default();
+    let firsts = (0..1000).map(|seed| scene.first(&candidates, &Ask::new(&need, seed)));
+    let hangs = firsts.filter(|first| *first == 1).count();
+    assert!(hangs < 200, "{hangs}");
 }

@@ -4,7 +4,7 @@ use std::{collections::HashSet, sync::Arc, time::Duration};
 
 use policy::{
     health::Outcome,
-    order::{Candidate, Need},
+    order::{Ask, Candidate, Need, choose},
     retry::{self, Facts, Next, STALE, Tries},
 };
 use types::{Fault, Kind, Retry, Sent};
@@ -12,7 +12,7 @@ use types::{Fault, Kind, Retry, Sent};
 use super::{SECOND, Scene, at, facts, fault, lane, refused, walk};
 
 #[test]
-fn a_failed_key_is_followed_by_the_next_key_and_a_failed_target_by_the_next_target() {
+fn a_failed_key_is_followed_by_another_key_and_a_failed_or_limited_target_by_another_target() {
     let (scene, need) = (Scene::new(), Need::default());
     let candidates: Vec<Candidate> = [("alpha", "one"), ("alpha", "two"), ("beta", "one"), ("beta", "two")]
         .map(|(place, key)| Candidate::new(lane(place, key)))
@@ -21,7 +21,7 @@ fn a_failed_key_is_followed_by_the_next_key_and_a_failed_target_by_the_next_targ
         (Kind::UpstreamUnauthenticated, true, false),
         (Kind::UpstreamPayment, true, false),
         (Kind::UpstreamForbidden, true, false),
-        (Kind::UpstreamRateLimited, true, false),
+        (Kind::UpstreamRateLimited, false, true),
         (Kind::UpstreamFailed, false, true),
         (Kind::UpstreamTimeout, false, true),
         (Kind::UpstreamLoading, false, true),
@@ -32,7 +32,7 @@ fn a_failed_key_is_followed_by_the_next_key_and_a_failed_target_by_the_next_targ
         assert_eq!(tries.after(first, &fault(kind), &facts(&scene), &scene.health, &candidates), Next::Other);
         let (second, _) = tries.begin(&scene.health, &candidates, scene.now).unwrap();
         let (a, b) = (&candidates[first].lane, &candidates[second].lane);
-        assert_eq!(a.place == b.place, same_place, "{kind:?}");
+        assert!(same_place || a.place != b.place, "{kind:?}");
         assert!(same_key || a.key != b.key, "{kind:?}");
     }
 }
@@ -184,4 +184,66 @@ fn a_second_attempt_starts_after_the_time_that_95_of_100_first_events_take_and_g
     assert_eq!((index, other), (0, 1));
     assert!(tries.hedge_after(index, &scene.health, &candidates).is_none(), "nobody is left");
     drop([flight, second]);
+}
+
+#[test]
+fn a_call_that_timed_out_goes_back_to_who_failed_by_chance_before() {
+    let (mut scene, need) = (Scene::new(), Need::default());
+    let candidates = vec![at("alpha"), at("beta")];
+    let mut tries = walk(&scene, &candidates, &need);
+    let mut asked = Vec::new();
+    for kind in [Kind::UpstreamFailed, Kind::UpstreamTimeout] {
+        let (index, flight) = tries.begin(&scene.health, &candidates, scene.now).unwrap();
+        flight.end(Outcome::of(&fault(kind)), scene.now);
+        asked.push(index);
+        match tries.after(index, &fault(kind), &facts(&scene), &scene.health, &candidates) {
+            Next::Again(wait) => scene.wait(wait),
+            next => assert_eq!(next, Next::Other),
+        }
+    }
+    let (again, _flight) = tries.begin(&scene.health, &candidates, scene.now).expect("the one that failed at once");
+    assert_eq!(again, asked[0]);
+}
+
+#[test]
+fn a_call_that_failed_waits_for_another_calls_try_as_one_that_comes_does() {
+    let (mut scene, need) = (Scene::new(), Need::default());
+    let candidates = vec![at("alpha"), at("beta")];
+    let mut tries = walk(&scene, &candidates, &need);
+    let (first, flight) = tries.begin(&scene.health, &candidates, scene.now).unwrap();
+    let other = &candidates[1 - first].lane;
+    for _ in 0..5 {
+        scene.fail(other, &fault(Kind::UpstreamFailed));
+    }
+    scene.wait(SECOND * 2);
+    let trying = scene.health.begin(other, scene.now).expect("another call's try");
+    let failed = fault(Kind::UpstreamTimeout);
+    flight.end(Outcome::of(&failed), scene.now);
+    assert_eq!(tries.after(first, &failed, &facts(&scene), &scene.health, &candidates), Next::Other);
+    assert!(tries.begin(&scene.health, &candidates, scene.now).is_none());
+    assert!(tries.comes_again());
+    let mut trying = trying;
+    trying.first_event(scene.now);
+    assert!(tries.begin(&scene.health, &candidates, scene.now).is_some_and(|(index, _)| index == 1 - first));
+}
+
+#[test]
+fn what_follows_a_try_of_who_failed_is_not_on_the_budget() {
+    let (mut scene, need) = (Scene::new(), Need::default());
+    let candidates = vec![at("alpha"), at("beta")];
+    for _ in 0..5 {
+        scene.fail(&candidates[0].lane, &fault(Kind::UpstreamFailed));
+    }
+    scene.wait(SECOND * 2);
+    let none = retry::Settings { budget: 0.0, saved: 1.0, floor: 0.0, ..Default::default() };
+    let order = choose(&candidates, &Ask::new(&need, 1), &scene.health, scene.now);
+    let mut tries = Tries::new(order.attempts, Arc::new(none));
+    let (first, flight) = tries.begin(&scene.health, &candidates, scene.now).unwrap();
+    assert_eq!(first, 0, "it is tried again");
+    let failed = fault(Kind::UpstreamFailed);
+    flight.end(Outcome::of(&failed), scene.now);
+    assert_eq!(tries.after(0, &failed, &facts(&scene), &scene.health, &candidates), Next::Other);
+    let (second, flight) = tries.begin(&scene.health, &candidates, scene.now).unwrap();
+    flight.end(Outcome::of(&failed), scene.now);
+    assert_eq!(tries.after(second, &failed, &facts(&scene), &scene.health, &candidates), Next::Fail);
 }
