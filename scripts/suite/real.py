@@ -1,6 +1,7 @@
 """Real inference engines behind the gateway, as servers that an operator declares: nobody here wrote them."""
 import contextlib
 import json
+import sys
 
 from . import install, places, servers, shell
 from .checks import released
@@ -11,8 +12,12 @@ ENGINES = places.CLIENTS / "engines"
 
 def chat() -> Counts:
     """llama.cpp's own server with a small model: framing, usage, structured output, cancellation. Weights of 245 MB."""
-    with llama() as (_url, declared):
-        return through_gateway("real_engine.py", declared)
+    broken = servers.free_port()
+    with llama() as (url, declared), engine("cut", [sys.executable, ENGINES / "cut.py", broken, url.rsplit(":", 1)[1], 6], broken):
+        declared |= {"broken": {"url": f"http://127.0.0.1:{broken}/v1", "dialect": "llamacpp"}}
+        targets = [{"model": f"huggingface/{name}/gemma", "priority": at} for at, name in enumerate(["broken", "engine"])]
+        aliases = {"on": {"targets": targets, "continuation": True}, "off": {"targets": targets}}
+        return through_gateway("real_engine.py", declared, aliases=aliases)
 
 
 def side_by_side() -> Counts:
@@ -58,9 +63,10 @@ def engine(name: str, command: list, port: int, limit=60):
     return servers.started(f"engine-{name}", command, lambda _log: servers.get(f"http://127.0.0.1:{port}/health")[0] == 200, limit=limit)
 
 
-def through_gateway(script: str, declared: dict, more=None) -> Counts:
+def through_gateway(script: str, declared: dict, more=None, aliases=None) -> Counts:
     """Runs a client script against a gateway that knows these servers."""
     client = install.python_with(places.CLIENTS / "requirements.txt")
-    with servers.gateway(f"gateway-{script}", extra_env={"IRONBOW_SERVERS": json.dumps(declared)}) as gateway:
+    settings = {"IRONBOW_SERVERS": json.dumps(declared), "IRONBOW_ALIASES": json.dumps(aliases or {})}
+    with servers.gateway(f"gateway-{script}", extra_env=settings) as gateway:
         env = gateway.environment() | (more or {})
         return of_script(shell.run(f"client-{script}", [client, places.CLIENTS / script], env=env, limit=900))
