@@ -85,7 +85,35 @@ pub(crate) struct Cache {
     per_shard: usize,
     ages: Ages,
     began: Instant,
+    own_names: RwLock<OwnNames>,
 }
+
+/// Which model of the Hub a backend means by a name of its own, as the gateway itself knows it.
+#[derive(Debug)]
+struct OwnNames {
+    of: HashMap<Arc<str>, HashMap<Arc<str>, Arc<str>>, RandomState>,
+    len: usize,
+    most: usize,
+}
+
+impl OwnNames {
+    fn learn(&mut self, entry: &ModelEntry) {
+        // Weights beside a base model are called by the base's name.
+        for serving in entry.servings.iter().filter(|serving| serving.adapter.is_none()) {
+            if self.len >= self.most {
+                // They are learnt again as their models are renewed.
+                self.of.clear();
+                self.len = 0;
+            }
+            let names = self.of.entry(Arc::clone(&serving.backend)).or_default();
+            let known = names.insert(Arc::clone(&serving.provider_id), Arc::clone(&entry.hub_id));
+            self.len += usize::from(known.is_none());
+        }
+    }
+}
+
+/// So many backends' names are remembered for each model.
+const NAMES_PER_MODEL: usize = 8;
 
 impl Cache {
     pub(crate) fn new(max_models: usize, ages: Ages, now: Instant) -> Self {
@@ -95,6 +123,11 @@ impl Cache {
             per_shard: max_models.div_ceil(SHARDS).max(1),
             ages,
             began: now,
+            own_names: RwLock::new(OwnNames {
+                of: HashMap::default(),
+                len: 0,
+                most: max_models.saturating_mul(NAMES_PER_MODEL).max(NAMES_PER_MODEL),
+            }),
         }
     }
 
@@ -141,7 +174,16 @@ impl Cache {
 
     /// Remembers a known model under `name`.
     pub(crate) fn know(&self, name: &Arc<str>, tenant: Tenant, entry: Arc<ModelEntry>, taken: Instant) {
+        if tenant == Tenant::GATEWAY {
+            self.own_names.write().unwrap_or_else(PoisonError::into_inner).learn(&entry);
+        }
         self.put(name, tenant, Answer::Known(entry), taken);
+    }
+
+    /// The model of the Hub that a backend means by a name of its own, if the gateway itself has seen it.
+    pub(crate) fn meant(&self, backend: &str, own_name: &str) -> Option<Arc<str>> {
+        let names = self.own_names.read().unwrap_or_else(PoisonError::into_inner);
+        names.of.get(backend)?.get(own_name).cloned()
     }
 
     /// Remembers that the Hub does not know `name`.
@@ -292,7 +334,10 @@ impl Shard {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::tenant::Tenants;
+    use crate::{
+        entry::{Adapter, Serving, State},
+        tenant::Tenants,
+    };
 
     const AGES: Ages = Ages {
         fresh: Duration::from_secs(600),
@@ -340,6 +385,33 @@ mod tests {
         cache.failed(&name, Tenant::GATEWAY, t + secs(709));
         assert_eq!(claims(t + secs(711)), 0, "a failed look-up is not repeated at once");
         assert_eq!(claims(t + secs(714)), 1);
+    }
+
+    #[test]
+    fn a_backends_own_name_tells_the_model_that_the_gateway_has_seen_and_no_more_are_remembered_than_the_bound() {
+        let (cache, t) = cache(1);
+        let serving = |provider_id: &str, adapter: Option<Adapter>| Serving {
+            backend: "groq".into(),
+            provider_id: provider_id.into(),
+            task: "conversational".into(),
+            state: State::Live,
+            adapter,
+        };
+        let know = |id: &str, tenant, servings| {
+            cache.know(&id.into(), tenant, Arc::new(ModelEntry { hub_id: id.into(), servings }), t);
+        };
+        let lora = Adapter { kind: "lora".into(), weights_path: None };
+        know("o/m", Tenant::GATEWAY, vec![serving("own", None), serving("base", Some(lora))]);
+        assert_eq!(cache.meant("groq", "own").as_deref(), Some("o/m"));
+        assert_eq!(cache.meant("groq", "base"), None, "the base model is another one");
+        assert_eq!(cache.meant("together", "own"), None);
+        know("o/private", Tenants::new().of(Some(&types::Secret::new("hf_caller"))), vec![serving("hidden", None)]);
+        assert_eq!(cache.meant("groq", "hidden"), None, "what only a caller sees is nobody else's");
+        for at in 0..100 {
+            know("o/m", Tenant::GATEWAY, vec![serving(&format!("own-{at}"), None)]);
+            assert!(cache.own_names.read().unwrap().len <= NAMES_PER_MODEL);
+        }
+        assert_eq!(cache.meant("groq", "own-99").as_deref(), Some("o/m"));
     }
 
     #[test]

@@ -103,6 +103,11 @@ impl Catalog {
         self.0.models.model(hub_id, tenant, credential, deadline).await
     }
 
+    /// The model of the Hub that a backend means by a name of its own, as far as the gateway itself has seen it. Never asks.
+    pub fn meant(&self, backend: &str, own_name: &str) -> Option<Arc<str>> {
+        self.0.models.meant(backend, own_name)
+    }
+
     /// A backend answered 404 for `hub_id`: the next reader asks the Hub again. Says no when that was done a moment ago
     /// already, so that another try is of no use.
     pub fn forget(&self, hub_id: &str) -> bool {

@@ -164,6 +164,10 @@ impl Models {
         self.cache.forget(name, Instant::now())
     }
 
+    pub(crate) fn meant(&self, backend: &str, own_name: &str) -> Option<Arc<str>> {
+        self.cache.meant(backend, own_name)
+    }
+
     pub(crate) fn expire(&self) {
         self.cache.expire();
     }

@@ -45,8 +45,9 @@ struct Passing<'a> {
     rest: String,
     headers: &'a Fields,
     body: Bytes,
-    /// What the table of health calls it, and what was asked for.
+    /// The model as the body names it, and as the table of health calls it.
     model: std::sync::Arc<str>,
+    known_as: std::sync::Arc<str>,
     mask: Mask,
     until: Instant,
     /// How long a call waits for another one's try, and how often it looks.
@@ -84,11 +85,13 @@ pub(crate) async fn pass(
     let held =
         request.body.collect(limit, request.received + times.body, &gateway.0.budget).await.map_err(body_fault)?;
     let routing = &snapshot.config.routing;
+    let model = keys::model(&held.bytes, &snapshot.json_limits);
     let passing = Passing {
         backend,
+        known_as: gateway.0.catalog.meant(backend.id, &model).unwrap_or_else(|| model.clone()),
         probe: (routing.probe_wait, routing.probe_look),
         attempts: routing.retries.attempts,
-        model: keys::model(&held.bytes, &snapshot.json_limits),
+        model,
         method: request.method.clone(),
         mask: Mask::new(usable.iter().filter_map(|chosen| chosen.secret.clone()).chain(caller.credential.clone())),
         rest,
@@ -302,7 +305,7 @@ fn note(
         at,
         took: at.saturating_duration_since(began),
     };
-    gateway.0.recent.note(&passing.model, tried.clone());
+    gateway.0.recent.note(&passing.known_as, tried.clone());
     trail.tried(tried);
     true
 }

@@ -37,7 +37,7 @@ pub(super) fn of_body(body: &Bytes, members: &Members, model: &str) -> Result<Ve
 /// The same out of members that were read as values; they are taken out.
 ///
 /// # Errors
-/// As [`of_body`].
+/// `BadRequest` naming the member that is not such a list.
 pub fn take(extra: &mut Extra, model: &str) -> Result<Vec<String>> {
     let mut names = Vec::new();
     for known in MEMBERS {

@@ -60,6 +60,21 @@ fn what_a_key_is_told_here_counts_elsewhere_too() {
 }
 
 #[test]
+fn a_passed_call_and_one_by_the_hubs_name_share_what_is_known_of_the_model() {
+    let world = three();
+    let routed = crate::it::world::ask("huggingface/cerebras/sandbox/everywhere", "hi");
+    assert_eq!(world.chat(&routed).status, 200);
+    world.fault(&json!({"match": {"backend": "cerebras"}, "fault": {"kind": "status", "status": 500}}));
+    assert_eq!(chat(&world).status, 500);
+    let told = world.route("model=huggingface/cerebras/sandbox/everywhere");
+    let failures = told["recent_failures"].as_array().unwrap();
+    assert!(!failures.is_empty(), "{told}");
+    assert_eq!(failures[0]["backend"], "cerebras", "{told}");
+    let row = &told["candidates"][0];
+    assert!(row["failures_per_thousand"].as_u64().unwrap() > 0, "{row}");
+}
+
+#[test]
 fn told_times_are_kept_and_the_last_words_are_the_backends_own() {
     let world = three();
     for (key, wait) in [("one", "30"), ("two", "9"), ("three", "20")] {

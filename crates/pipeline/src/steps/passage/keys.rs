@@ -71,7 +71,7 @@ impl Lanes {
     ) -> Result<Self> {
         let lanes =
             usable.iter().map(|chosen| Lane::of(snapshot, id, passing.backend, chosen)).collect::<Result<_>>()?;
-        let known: Vec<Candidate> = usable.into_iter().map(|chosen| candidate(id, &passing.model, chosen)).collect();
+        let known: Vec<Candidate> = usable.into_iter().map(|chosen| candidate(id, &passing.known_as, chosen)).collect();
         let need = Need::default();
         let mut order =
             order::choose(&known, &order::Ask::new(&need, fastrand::u64(..)), &gateway.0.health, net::now());
