@@ -82,8 +82,8 @@ async fn walk(gateway: &Gateway, request: Request, door: Door, named: &str, trai
         return Box::pin(workers::accept(gateway, &plan, &heard.call, later, heard.wants.dropped())).await;
     }
     let until = plan.until();
-    let reply = dispatch(gateway, plan, &heard.call, trail).await?;
-    drop(heard.held);
+    let mut reply = dispatch(gateway, plan, &heard.call, trail).await?;
+    reply.holds(heard.held);
     deliver(gateway, &snapshot, reply, heard.wants, until, trail).await
 }
 

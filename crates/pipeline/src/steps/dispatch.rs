@@ -16,7 +16,7 @@ use policy::{
 };
 use providers::{Flow, exchange::Exchange};
 
-use net::AnswerHeaders;
+use net::{AnswerHeaders, BytePermit};
 pub(crate) use pictures::{PictureStream, Shown};
 use types::{Fault, Kind, Result, Secret, SendBody, Sent, ask};
 
@@ -35,6 +35,17 @@ pub(crate) struct Reply {
     pub(crate) content: Content,
     /// Members that were taken out of the call for this backend.
     pub(crate) dropped: Vec<String>,
+}
+
+impl Reply {
+    /// The call's bytes count as held for as long as somebody else may have to be asked with them; else no longer.
+    pub(crate) fn holds(&mut self, bytes: BytePermit) {
+        if let Content::Stream(live) = &mut self.content
+            && let Some(rest) = &mut live.rest
+        {
+            rest.holds(bytes);
+        }
+    }
 }
 
 /// An answer, or the beginning of one.

@@ -64,6 +64,21 @@ fn another_backend_goes_on_with_a_broken_stream_and_the_reader_cannot_tell() {
 }
 
 #[test]
+fn a_call_counts_as_held_while_somebody_else_may_have_to_be_asked_with_it() {
+    let world = world(&["groq", "cerebras"], "");
+    world.settings(&json!({"gap_ms": 5000}));
+    let held = || {
+        let page = world.get("/metrics").text().to_owned();
+        let line = page.lines().find(|line| line.starts_with("ironbow_held_body_bytes ")).unwrap();
+        line.rsplit(' ').next().unwrap().parse::<u64>().unwrap()
+    };
+    assert_eq!(held(), 0);
+    let mut exchange = world.open(&story(json!({})), &[]);
+    exchange.read_until("data: ", 1);
+    assert!(held() > 0);
+}
+
+#[test]
 fn a_silence_is_a_break_too() {
     let world = world(&["groq", "cerebras"], "[timeouts]\nbetween_events = \"300ms\"\n");
     world.fault(&failing("groq", &json!({"kind": "stall", "after": 4})));

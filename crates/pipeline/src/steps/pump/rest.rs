@@ -10,7 +10,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use net::RecvBody;
+use net::{BytePermit, RecvBody};
 use policy::{health::Outcome, retry::Next};
 use types::{Fault, Kind, Result, Usage};
 use wire::openai::chat::{self, Stream, StreamContext, Thread};
@@ -39,6 +39,8 @@ pub(crate) struct Rest {
     thread: Thread,
     /// Why the first stream broke.
     broke: Option<Box<Fault>>,
+    /// The call's bytes are held for so long.
+    held: Option<BytePermit>,
 }
 
 impl Rest {
@@ -59,7 +61,7 @@ impl Rest {
         let outer = Stream::new(StreamContext { show_usage: source.shows_usage(), ..StreamContext::default() });
         let source = std::mem::replace(source, outer);
         let (gateway, call, thread) = (gateway.clone(), call.clone(), Thread::default());
-        let mut rest = Self { gateway, plan, call, translated, served, source, thread, broke: None };
+        let mut rest = Self { gateway, plan, call, translated, served, source, thread, broke: None, held: None };
         for chunk in std::mem::take(&mut live.ready) {
             rest.said(chunk, &mut live.decoder, &mut |bytes| live.ready.push_back(bytes))?;
         }
@@ -68,6 +70,11 @@ impl Rest {
         }
         live.rest = Some(Box::new(rest));
         Ok(())
+    }
+
+    /// The call's bytes count as held.
+    pub(crate) fn holds(&mut self, bytes: BytePermit) {
+        self.held = Some(bytes);
     }
 
     /// Reads what came from the backend.
