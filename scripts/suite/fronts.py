@@ -24,7 +24,7 @@ def _python(program: str, *arguments: str):
 # How each is started; {work} is the folder with its rendered configuration.
 FRONTS = {
     "nginx": _debian("nginx", ["nginx"], "-e", "stderr", "-p", "{work}", "-c", "{work}/nginx.conf"),
-    "haproxy": _debian("haproxy", ["haproxy", "liblua5.3-0"], "-db", "-f", "{work}/haproxy.cfg"),
+    "haproxy": _debian("haproxy", ["haproxy", "liblua5.3-0", "libopentracing-c-wrapper0", "libopentracing1"], "-db", "-f", "{work}/haproxy.cfg"),
     "caddy": _python("caddy", "run", "--adapter", "caddyfile", "--config", "{work}/Caddyfile"),
     "traefik": _python("traefik", "--configFile={work}/traefik.yml"),
 }

@@ -71,7 +71,9 @@ def debian_program(program: str, packages: list) -> list:
 def debian_unpacked(program: str, packages: list, *folders: str) -> list:
     """The command that runs `program` out of these folders of Debian's packages, which are unpacked into the cache folder."""
     place = places.CACHE / "debian" / packages[0]
-    if not (place / ".complete").exists():
+    complete = place / ".complete"
+    # What was unpacked for a shorter list is not complete any more.
+    if not complete.exists() or complete.read_text().split() != packages:
         _unpack(program, packages, place)
     inside = next((place / d / program for d in folders if (place / d / program).exists()), None)
     if inside is None:
@@ -96,7 +98,7 @@ def _unpack(program: str, packages: list, place: pathlib.Path) -> None:
     for file in place.glob("*.deb"):
         subprocess.run(["dpkg-deb", "-x", str(file), str(place)], check=True, timeout=120)
         file.unlink()
-    (place / ".complete").touch()
+    (place / ".complete").write_text(" ".join(packages))
 
 
 def _download(program: str, packages: list, place: pathlib.Path) -> None:

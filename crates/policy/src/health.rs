@@ -78,7 +78,12 @@ impl Lane {
 
     /// Whether both lead there with the same key.
     pub(crate) fn same_lane(&self, other: &Self) -> bool {
-        self.same_target(other) && self.key == other.key && self.whose == other.whose
+        self.same_target(other) && self.same_key(other)
+    }
+
+    /// Whether both go out with the same key.
+    pub(crate) fn same_key(&self, other: &Self) -> bool {
+        self.key == other.key && self.whose == other.whose
     }
 }
 

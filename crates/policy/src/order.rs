@@ -212,7 +212,7 @@ fn kin(able: &[Able], candidates: &[Candidate], index: usize) -> (usize, Option<
         let known = &candidates[other.index].lane;
         if known.same_target(lane) {
             target = other.target;
-            if known.same_lane(lane) {
+            if known.same_key(lane) {
                 return (target, Some(at));
             }
         }

@@ -67,13 +67,16 @@ impl Choice {
             whose: Whose::Operator,
         };
         let price = Some(Price { input: 590_000, output: 790_000 });
-        let known = |number| Candidate { price, context_length: Some(131_072), ..Candidate::new(lane(number)) };
+        // As in the gateway: the candidates of one call have one text for the model's name, the table of health another.
+        let model: Arc<str> = "meta-llama/Llama-3.3-70B-Instruct".into();
+        let same = |number| Lane { model: model.clone(), ..lane(number) };
+        let known = |number| Candidate { price, context_length: Some(131_072), ..Candidate::new(same(number)) };
         let candidates: Vec<Candidate> = (0..count).map(known).collect();
         let now = Instant::now();
         let health = Health::new(Settings::default(), now);
-        for (number, candidate) in (0..).zip(&candidates) {
-            let mut flight = health.begin(&candidate.lane, now).unwrap();
-            flight.first_event(now + Duration::from_millis(100 + number));
+        for number in 0..count {
+            let mut flight = health.begin(&lane(number), now).unwrap();
+            flight.first_event(now + Duration::from_millis(100 + number as u64));
             flight.end(Outcome::Served { output_tokens: Some(100) }, now + Duration::from_secs(2));
         }
         let need = Need { tools: true, stream: true, input_tokens: 1200, max_output: Some(500), ..Need::default() };
