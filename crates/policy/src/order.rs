@@ -99,8 +99,6 @@ struct Able {
     /// Candidates of the same target have the same number.
     target: usize,
     rank: u64,
-    /// Its place among those that follow the first.
-    turn: usize,
     cost: f64,
     weight: f64,
     /// Through the router: a backend's own key comes before that.
@@ -141,7 +139,7 @@ pub fn choose(candidates: &[Candidate], ask: &Ask<'_>, health: &Health, now: Ins
         let (target, twin) = kin(&able, candidates, index);
         let rank = fit::rank(candidate, &sight, ask);
         let (weight, routed) = (f64::from(candidate.weight.max(1)), candidate.lane.account.is_some());
-        let one = Able { index, target, rank, turn: 0, cost: 0.0, weight, routed, sight };
+        let one = Able { index, target, rank, cost: 0.0, weight, routed, sight };
         match twin.and_then(|at| able.get_mut(at)) {
             None => able.push(one),
             Some(twin) if rank < twin.rank => {
@@ -164,6 +162,8 @@ pub fn choose(candidates: &[Candidate], ask: &Ask<'_>, health: &Health, now: Ins
     }
     let mut dice = Dice::new(ask.seed);
     let stale = settings.explore_after;
+    // What stands in order are references: an `Able` is large, and would be moved again and again.
+    let mut able: Vec<&Able> = able.iter().collect();
     able.sort_by(|a, b| a.rank.cmp(&b.rank).then(a.cost.total_cmp(&b.cost)).then(lanes(a, b)));
     let best = able.first().map_or(0, |one| one.rank);
     let group = able.partition_point(|one| one.rank == best);
@@ -188,8 +188,7 @@ pub fn choose(candidates: &[Candidate], ask: &Ask<'_>, health: &Health, now: Ins
         None => able.iter().position(|one| one.target == first.target),
     };
     let together = ask.sticky.is_some() || ask.strategy != Strategy::Auto;
-    arrange(&mut able, front.unwrap_or(0), together);
-    order.attempts.extend(able.iter().map(|one| one.index));
+    order.attempts = arrange(&mut able, front.unwrap_or(0), together);
     order
 }
 
@@ -207,17 +206,13 @@ fn alone(mut order: Order, mut spare: Vec<(u64, usize)>) -> Order {
 /// The number of a candidate's target, and which of those before it is the same lane.
 fn kin(able: &[Able], candidates: &[Candidate], index: usize) -> (usize, Option<usize>) {
     let lane = &candidates[index].lane;
-    let mut target = index;
-    for (at, other) in able.iter().enumerate() {
-        let known = &candidates[other.index].lane;
-        if known.same_target(lane) {
-            target = other.target;
-            if known.same_key(lane) {
-                return (target, Some(at));
-            }
-        }
-    }
-    (target, None)
+    let lane_of = |one: &Able| &candidates[one.index].lane;
+    // Lanes of one target mostly stand together: it is compared once for all of them.
+    let mut other = None;
+    let known = able.iter().find(|one| other.replace(one.target) != Some(one.target) && lane_of(one).same_target(lane));
+    let Some(target) = known.map(|one| one.target) else { return (index, None) };
+    let twin = able.iter().position(|one| one.target == target && lane_of(one).same_key(lane));
+    (target, twin)
 }
 
 /// Among lanes of one target: the one that tries, then a backend's own key, then the one with the least under way for what
@@ -236,7 +231,7 @@ struct First {
 }
 
 fn first(
-    group: &[Able],
+    group: &[&Able],
     candidates: &[Candidate],
     ask: &Ask<'_>,
     dice: &mut Dice,
@@ -269,9 +264,9 @@ fn first(
 }
 
 /// One lane of each target.
-fn targets(group: &[Able]) -> Vec<&Able> {
+fn targets<'a>(group: &[&'a Able]) -> Vec<&'a Able> {
     let mut targets: Vec<&Able> = Vec::with_capacity(group.len());
-    for one in group {
+    for &one in group {
         if !targets.iter().any(|other| other.target == one.target) {
             targets.push(one);
         }
@@ -295,18 +290,19 @@ fn draw(targets: &[&Able], dice: &mut Dice, sharpness: u32) -> usize {
 
 /// The first one, then everybody else as they stand: where calls stay together all keys of one target; else a key of each
 /// target in turn, because a target that limits one key has often limited the others, too.
-fn arrange(able: &mut [Able], front: usize, together: bool) {
+fn arrange(able: &mut [&Able], front: usize, together: bool) -> Vec<usize> {
     able[..=front].rotate_right(1);
-    for at in 0..able.len() {
-        let target = able[at].target;
-        let mut earlier = able[..at].iter().enumerate().filter(|(_, other)| other.target == target);
-        able[at].turn = if together { earlier.next().map_or(at, |(first, _)| first) } else { earlier.count() };
+    let mut turns: Vec<((u64, usize), usize)> = Vec::with_capacity(able.len());
+    for (at, one) in able.iter().enumerate() {
+        let mut earlier = able[..at].iter().enumerate().filter(|(_, other)| other.target == one.target);
+        turns.push(if together {
+            ((0, earlier.next().map_or(at, |(first, _)| first)), one.index)
+        } else {
+            ((one.rank, earlier.count()), one.index)
+        });
     }
-    if together {
-        able.sort_by_key(|one| one.turn);
-    } else {
-        able.sort_by_key(|one| (one.rank, one.turn));
-    }
+    turns.sort_by_key(|(turn, _)| *turn);
+    turns.into_iter().map(|(_, index)| index).collect()
 }
 
 /// Whether what is known of the candidate's health keeps it behind others.

@@ -9,7 +9,7 @@ use crate::health::{Settings, Tick, micros};
 /// Chooses among the target's keys that stand as well as its best one, and says whether that is done to learn how the key
 /// does; none where there is nothing to choose.
 pub(super) fn choose(
-    group: &[Able],
+    group: &[&Able],
     target: usize,
     candidates: &[Candidate],
     ask: &Ask<'_>,
@@ -19,7 +19,7 @@ pub(super) fn choose(
 ) -> Option<(usize, bool)> {
     let best = group.iter().find(|one| one.target == target)?;
     let equal = |one: &&Able| one.target == target && one.routed == best.routed && !one.sight.tries;
-    let keys = || group.iter().filter(equal);
+    let keys = || group.iter().copied().filter(equal);
     let count = keys().count();
     if best.sight.tries || count < 2 {
         return None;
