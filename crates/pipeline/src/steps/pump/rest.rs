@@ -144,14 +144,15 @@ impl Rest {
         note(&this.gateway, &this.plan, &this.served, &fault, trail);
         let limits = &this.plan.ticket.snapshot.json_limits;
         let call = this.thread.rest(&this.call, limits).ok().flatten();
-        let wait = this.plan.broke_off(this.served.turn, &fault, until, &this.gateway.0.health);
+        // Where nothing is left to say, nothing is taken from the budget.
+        let next =
+            call.as_ref().and_then(|_| this.plan.broke_off(this.served.turn, &fault, until, &this.gateway.0.health));
         let first = this.broke.get_or_insert(fault).clone();
-        let wait = match (call.is_some(), wait) {
-            (true, Some(Next::Other)) => Duration::ZERO,
-            (true, Some(Next::Again(wait))) => wait,
+        let (call, wait) = match (call, next) {
+            (Some(call), Some(Next::Other)) => (Box::new(call), Duration::ZERO),
+            (Some(call), Some(Next::Again(wait))) => (Box::new(call), wait),
             _ => return Err(first),
         };
-        let Some(call) = call.map(Box::new) else { return Err(first) };
         let call = if self.translated { Call::Translated(call) } else { Call::Chat(call) };
         let mut beside = Trail::silent(self.gateway.0.metrics.clone());
         beside.request_id.clone_from(&trail.request_id);
