@@ -63,14 +63,19 @@ const ID_PREFIX: &str = "req_";
 
 /// A new id: 128 random bits in hexadecimal.
 fn new_id() -> String {
+    hexadecimal(ID_PREFIX, &fastrand::u128(..).to_be_bytes())
+}
+
+/// Bytes as hexadecimal digits behind a prefix.
+pub(crate) fn hexadecimal(prefix: &str, bytes: &[u8]) -> String {
     const DIGITS: &[u8; 16] = b"0123456789abcdef";
-    let (mut id, random) = ([0; ID_PREFIX.len() + 32], fastrand::u128(..).to_be_bytes());
-    id[..ID_PREFIX.len()].copy_from_slice(ID_PREFIX.as_bytes());
-    for (pair, byte) in id[ID_PREFIX.len()..].chunks_exact_mut(2).zip(random) {
-        pair[0] = DIGITS[usize::from(byte >> 4)];
-        pair[1] = DIGITS[usize::from(byte & 15)];
+    let mut text = String::with_capacity(prefix.len() + 2 * bytes.len());
+    text.push_str(prefix);
+    for byte in bytes {
+        text.push(char::from(DIGITS[usize::from(byte >> 4)]));
+        text.push(char::from(DIGITS[usize::from(byte & 15)]));
     }
-    std::str::from_utf8(&id).unwrap_or(ID_PREFIX).to_owned()
+    text
 }
 
 impl Trail {

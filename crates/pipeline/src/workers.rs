@@ -116,7 +116,7 @@ fn owner(key: &hmac::Key, credential: Option<&Secret>) -> Owner {
             context.update(credential.expose().as_bytes());
         }
     }
-    Owner::new(context.sign().as_ref().iter().map(|byte| format!("{byte:02x}")).collect::<String>())
+    Owner::new(crate::trail::hexadecimal("", context.sign().as_ref()))
 }
 
 /// Takes in a call that its caller does not wait for; `dropped` is what of it had no place in the translation.

@@ -21,6 +21,7 @@ mod write;
 use std::sync::Arc;
 
 use bytes::Bytes;
+use serde_json::Value;
 use types::{Fault, Kind, Result};
 
 use crate::{
@@ -33,6 +34,7 @@ pub use seal::Sealer;
 pub use write::Writer;
 
 use request::Wish;
+use write::Prompt;
 
 /// Reads a call to `/v1/messages`. The model is the body's, else `path_model`.
 ///
@@ -55,9 +57,12 @@ pub fn read<'h>(
     }
     let (model, thinking) = (wish.model.clone(), wish.thinking);
     let chat = wish.into_chat();
-    let writer = Writer::new(&model, tokens::of_chat(&chat), thinking, Arc::clone(sealer));
+    let likely = (chat.get("stream") == Some(&Value::Bool(true))).then(|| Prompt::Tokens(tokens::of_chat(&chat)));
     let chat = serde_json::to_vec(&chat).map_err(|error| Fault::new(Kind::Internal, error.to_string()))?;
-    Ok(Heard { chat: chat.into(), model, writer: Box::new(writer), dropped: notes.dropped() })
+    let chat = Bytes::from(chat);
+    let prompt = likely.unwrap_or_else(|| Prompt::Chat(chat.clone()));
+    let writer = Writer::new(&model, prompt, thinking, Arc::clone(sealer));
+    Ok(Heard { chat, model, writer: Box::new(writer), dropped: notes.dropped() })
 }
 
 /// How many tokens the prompt of a call is likely to have: an estimate, see [`tokens`]. What cannot be said in OpenAI's

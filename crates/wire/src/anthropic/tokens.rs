@@ -52,8 +52,19 @@ pub(crate) const fn of_file(data: &str) -> u64 {
 /// The tokens of a text.
 pub fn of_text(text: &str) -> u64 {
     let mut count = Count::default();
-    for c in text.chars() {
-        count.take(c);
+    let mut rest = text;
+    while let Some(&first) = rest.as_bytes().first() {
+        // Nearly all text is runs of ASCII: a run is measured by one look at each byte.
+        let len = if let Some(script) = Script::of_byte(first) {
+            let len = rest.bytes().position(|byte| Script::of_byte(byte) != Some(script)).unwrap_or(rest.len());
+            count.take(script, &rest.as_bytes()[..len], len as u64);
+            len
+        } else {
+            let Some(c) = rest.chars().next() else { break };
+            count.take(Script::of(c), &[], 1);
+            c.len_utf8()
+        };
+        rest = &rest[len..];
     }
     count.total()
 }
@@ -71,21 +82,51 @@ struct Count {
     foreign_words: u64,
     run: Option<Script>,
     length: u64,
-    /// The first letters of the run, if it is one of plain letters.
+    /// The run, if it is a short one of plain letters.
     word: Word,
 }
 
-/// As many letters as the words below have.
-type Word = [u8; 4];
+/// A word of four letters at most, each in a byte of its own, the last in the lowest.
+type Word = u32;
 
 /// Short words by which a language shows itself that writes few accents: articles, prepositions, conjunctions.
-const FOREIGN: &[&[u8]] = &[
+const FOREIGN: [&[u8]; 61] = [
     b"al", b"au", b"che", b"con", b"da", b"das", b"de", b"dei", b"del", b"den", b"der", b"des", b"det", b"di", b"du",
     b"een", b"ein", b"el", b"em", b"en", b"est", b"et", b"het", b"ik", b"il", b"ist", b"je", b"la", b"las", b"le",
     b"les", b"lo", b"los", b"met", b"na", b"nie", b"niet", b"non", b"och", b"og", b"op", b"para", b"per", b"por",
     b"que", b"qui", b"se", b"si", b"som", b"sur", b"te", b"um", b"uma", b"un", b"una", b"und", b"van", b"von", b"voor",
     b"ze", b"zu",
 ];
+
+/// The same, in the order of their numbers.
+static FOREIGN_WORDS: [Word; FOREIGN.len()] = {
+    let mut words = [0; FOREIGN.len()];
+    let mut filled = 0;
+    while filled < FOREIGN.len() {
+        let next = word(FOREIGN[filled]);
+        let mut at = filled;
+        while at > 0 && words[at - 1] > next {
+            words[at] = words[at - 1];
+            at -= 1;
+        }
+        words[at] = next;
+        filled += 1;
+    }
+    words
+};
+
+/// Letters as a number, in lower case; 0 for more than fit.
+const fn word(letters: &[u8]) -> Word {
+    if letters.len() > 4 {
+        return 0;
+    }
+    let (mut word, mut at) = (0, 0);
+    while at < letters.len() {
+        word = word << 8 | letters[at].to_ascii_lowercase() as Word;
+        at += 1;
+    }
+    word
+}
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Script {
@@ -108,8 +149,8 @@ enum Script {
 }
 
 impl Count {
-    fn take(&mut self, c: char) {
-        let script = Script::of(c);
+    /// Takes `length` characters of a script; `run` are their letters, where they are ASCII.
+    fn take(&mut self, script: Script, run: &[u8], length: u64) {
         // An accent makes the whole word a rarer one.
         let same = match (self.run, script) {
             (Some(Script::Plain), Script::Accented) => {
@@ -120,14 +161,12 @@ impl Count {
             (run, script) => run == Some(script),
         };
         if same {
-            self.length += 1;
-        } else {
-            self.settle();
-            (self.run, self.length, self.word) = (Some(script), 1, Word::default());
+            self.length += length;
+            return;
         }
-        if let (Some(letter), Script::Plain) = (self.word.get_mut(self.length as usize - 1), script) {
-            *letter = (c as u8).to_ascii_lowercase();
-        }
+        self.settle();
+        (self.run, self.length) = (Some(script), length);
+        self.word = if script == Script::Plain { word(run) } else { 0 };
     }
 
     fn settle(&mut self) {
@@ -136,8 +175,7 @@ impl Count {
         match script {
             Script::Plain => {
                 self.plain_words += 1;
-                let word = self.word.get(..self.length as usize).unwrap_or_default();
-                self.foreign_words += u64::from(FOREIGN.contains(&word));
+                self.foreign_words += u64::from(self.word != 0 && FOREIGN_WORDS.binary_search(&self.word).is_ok());
                 self.plain_more += foreign(self.length) - Script::Plain.cost(self.length);
             }
             Script::Accented => self.accented_words += 1,
@@ -159,7 +197,22 @@ const fn foreign(n: u64) -> u64 {
     100 + n.saturating_sub(4) * 25
 }
 
+/// The scripts of ASCII's bytes, and nothing for others.
+static OF_BYTE: [Option<Script>; 256] = {
+    let mut scripts = [None; 256];
+    let mut byte = 0;
+    while byte < 128 {
+        scripts[byte] = Some(Script::of(byte as u8 as char));
+        byte += 1;
+    }
+    scripts
+};
+
 impl Script {
+    fn of_byte(byte: u8) -> Option<Self> {
+        OF_BYTE[usize::from(byte)]
+    }
+
     const fn of(c: char) -> Self {
         match c {
             'a'..='z' | 'A'..='Z' => Self::Plain,
@@ -203,6 +256,50 @@ impl Script {
             Self::Indic => 50 + n * 36,
             Self::Thai => n * 50,
             Self::Other => n * 150,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    /// One character after the other.
+    fn by_characters(text: &str) -> u64 {
+        let mut count = Count::default();
+        let mut run = Vec::new();
+        let mut chars = text.chars().peekable();
+        while let Some(c) = chars.next() {
+            let script = Script::of(c);
+            let mut length = 1;
+            run.clear();
+            run.push(c as u8);
+            while script == Script::Plain
+                && let Some(next) = chars.next_if(|next| Script::of(*next) == script)
+            {
+                run.push(next as u8);
+                length += 1;
+            }
+            count.take(script, &run, length);
+        }
+        count.total()
+    }
+
+    #[test]
+    fn every_word_that_shows_a_language_is_found() {
+        assert!(FOREIGN_WORDS.is_sorted());
+        for known in FOREIGN {
+            assert!(FOREIGN_WORDS.binary_search(&word(&known.to_ascii_uppercase())).is_ok());
+        }
+        assert_eq!((word(b""), word(b"Das"), word(b"voors")), (0, 0x0064_6173, 0));
+    }
+
+    proptest! {
+        /// Runs of ASCII are taken at once, and count as their characters do.
+        #[test]
+        fn a_text_counts_as_its_characters_do(text in "([a-zA-Z]{1,9}|[ \\n\t]{1,3}|[0-9.,;{}\"]{1,4}|[éüñßłøД中の한ไ€ा\u{300}]{1,3}|der|que|.){0,60}") {
+            prop_assert_eq!(of_text(&text), by_characters(&text), "{}", text);
         }
     }
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use serde_json::{Map, Value, json};
+use serde_json::json;
 use types::{Fault, SendBody, Usage};
 
 use super::{
@@ -22,13 +22,29 @@ use crate::{
 /// Writes one answer.
 pub struct Writer {
     model: String,
-    /// An estimate of the prompt's tokens, until the truth is known.
-    input: u64,
+    prompt: Prompt,
     thinking: Thinking,
     sealer: Arc<dyn Sealer>,
     flow: Flow,
     end: End,
     pinged: bool,
+}
+
+/// How many tokens the prompt is likely to have, until the truth is known.
+pub(super) enum Prompt {
+    /// So many: a stream says so at its begin.
+    Tokens(u64),
+    /// To be counted from OpenAI's chat: the end of a whole answer mostly knows the truth.
+    Chat(Bytes),
+}
+
+impl Prompt {
+    fn tokens(&self) -> u64 {
+        match self {
+            Self::Tokens(tokens) => *tokens,
+            Self::Chat(chat) => serde_json::from_slice(chat).map_or(0, |chat| tokens::of_chat(&chat)),
+        }
+    }
 }
 
 /// What is known of the answer's end.
@@ -40,14 +56,16 @@ struct End {
     usage: Option<Usage>,
     /// An estimate of the answer's tokens, should the backend not say.
     output: u64,
+    /// The backend says.
+    counted: bool,
 }
 
 impl Writer {
-    /// A writer of an answer by `model`, as the caller named it, to a prompt of about `input` tokens.
-    pub(super) fn new(model: &str, input: u64, thinking: Thinking, sealer: Arc<dyn Sealer>) -> Self {
+    /// A writer of an answer by `model`, as the caller named it, to a prompt.
+    pub(super) fn new(model: &str, prompt: Prompt, thinking: Thinking, sealer: Arc<dyn Sealer>) -> Self {
         Self {
             model: model.to_owned(),
-            input,
+            prompt,
             thinking,
             sealer,
             flow: Flow::default(),
@@ -60,16 +78,16 @@ impl Writer {
     fn take(&mut self, event: &Event, sink: &mut dyn FnMut(Step<'_>)) {
         match event {
             Event::Text { choice: 0, text } => {
-                self.end.output += tokens::of_text(text);
+                self.end.count(text);
                 self.flow.say(Part::Text, text, sink);
             }
             Event::Refusal { choice: 0, text } => {
-                self.end.output += tokens::of_text(text);
+                self.end.count(text);
                 self.end.refusal.push_str(text);
                 self.flow.say(Part::Text, text, sink);
             }
             Event::Reasoning { choice: 0, text } => {
-                self.end.output += tokens::of_text(text);
+                self.end.count(text);
                 if self.thinking != Thinking::Hidden {
                     self.flow.say(Part::Thinking, text, sink);
                 }
@@ -80,7 +98,7 @@ impl Writer {
                 self.flow.begin(*index, id, name, sink);
             }
             Event::ToolArguments { choice: 0, index, json } => {
-                self.end.output += tokens::of_text(json);
+                self.end.count(json);
                 self.flow.say(Part::Tool(*index), json, sink);
             }
             Event::Finish { choice: 0, reason } => self.end.reason = Some(*reason),
@@ -91,23 +109,13 @@ impl Writer {
         }
     }
 
-    fn start(&self, id: &str) -> Value {
-        let usage = json!({
-            "input_tokens": self.input,
-            "cache_creation_input_tokens": 0,
-            "cache_read_input_tokens": 0,
-            "output_tokens": 0,
-        });
-        json!({
-            "id": message_id(id),
-            "type": "message",
-            "role": "assistant",
-            "model": self.model,
-            "content": [],
-            "stop_reason": null,
-            "stop_sequence": null,
-            "usage": usage,
-        })
+    /// The message up to its content, which follows.
+    fn open(&self, id: &str, out: &mut Vec<u8>) {
+        out.extend_from_slice(br#"{"id":"#);
+        json::text::encode(&message_id(id), out);
+        out.extend_from_slice(br#","type":"message","role":"assistant","model":"#);
+        json::text::encode(&self.model, out);
+        out.extend_from_slice(br#","content":["#);
     }
 }
 
@@ -125,42 +133,47 @@ impl End {
         }
     }
 
-    /// The members that tell why the answer ended.
-    fn stop(&self) -> Map<String, Value> {
-        let mut stop = Map::new();
-        let reason = self.stop_reason();
-        stop.insert("stop_reason".into(), reason.into());
-        stop.insert("stop_sequence".into(), Value::Null);
-        if reason == "refusal" {
-            let explanation = (!self.refusal.is_empty()).then_some(self.refusal.as_str());
-            stop.insert(
-                "stop_details".into(),
-                json!({ "type": "refusal", "category": null, "explanation": explanation }),
-            );
+    /// Takes a text into the estimate.
+    fn count(&mut self, text: &str) {
+        if !self.counted {
+            self.output += tokens::of_text(text);
         }
-        stop
     }
 
-    fn usage(&self, estimate: u64) -> Value {
-        let usage = self.usage.unwrap_or(Usage { input: estimate, output: self.output, ..Usage::default() });
-        let mut said = json!({
-            "input_tokens": usage.input.saturating_sub(usage.cached_input),
-            "cache_creation_input_tokens": 0,
-            "cache_read_input_tokens": usage.cached_input,
-            "output_tokens": usage.output,
-        });
-        if usage.reasoning > 0 {
-            said["output_tokens_details"] = json!({ "thinking_tokens": usage.reasoning });
-        }
-        said
+    /// Why the answer ended: one member more, where there is something to tell.
+    fn details(&self) -> Option<String> {
+        let explanation = (!self.refusal.is_empty()).then_some(self.refusal.as_str());
+        let details = || json!({ "type": "refusal", "category": null, "explanation": explanation });
+        (self.stop_reason() == "refusal").then(|| format!(r#","stop_details":{}"#, details()))
     }
+
+    fn usage(&self, prompt: &Prompt) -> String {
+        usage(&self.usage.unwrap_or_else(|| Usage { input: prompt.tokens(), output: self.output, ..Usage::default() }))
+    }
+}
+
+fn usage(usage: &Usage) -> String {
+    let Usage { cached_input, output, reasoning, .. } = *usage;
+    let input = usage.input.saturating_sub(cached_input);
+    let more = match reasoning {
+        0 => String::new(),
+        _ => format!(r#","output_tokens_details":{{"thinking_tokens":{reasoning}}}"#),
+    };
+    format!(
+        r#"{{"input_tokens":{input},"cache_creation_input_tokens":0,"cache_read_input_tokens":{cached_input},"output_tokens":{output}{more}}}"#
+    )
 }
 
 impl Write for Writer {
     fn event(&mut self, event: &Event, out: &mut dyn FnMut(Bytes)) {
         if let Event::Start { id, .. } = event {
-            let start = json!({ "type": "message_start", "message": self.start(id) });
-            out(frame("message_start", &start.to_string()));
+            let mut start = b"event: message_start\ndata: {\"type\":\"message_start\",\"message\":".to_vec();
+            self.open(id, &mut start);
+            let likely = usage(&Usage { input: self.prompt.tokens(), ..Usage::default() });
+            for part in [r#"],"stop_reason":null,"stop_sequence":null,"usage":"#, &likely, "}}\n\n"] {
+                start.extend_from_slice(part.as_bytes());
+            }
+            out(start.into());
             return;
         }
         let (sealer, shown) = (Arc::clone(&self.sealer), self.thinking);
@@ -173,9 +186,12 @@ impl Write for Writer {
         });
         self.pinged = pinged;
         if *event == Event::Done {
-            let delta =
-                json!({ "type": "message_delta", "delta": self.end.stop(), "usage": self.end.usage(self.input) });
-            out(frame("message_delta", &delta.to_string()));
+            let (reason, details) = (self.end.stop_reason(), self.end.details().unwrap_or_default());
+            let usage = self.end.usage(&self.prompt);
+            let delta = format!(
+                r#"{{"type":"message_delta","delta":{{"stop_reason":"{reason}","stop_sequence":null{details}}},"usage":{usage}}}"#
+            );
+            out(frame("message_delta", &delta));
             out(frame("message_stop", r#"{"type":"message_stop"}"#));
         }
     }
@@ -186,34 +202,44 @@ impl Write for Writer {
 
     fn whole(&mut self, events: &[Event]) -> SendBody {
         let (sealer, shown) = (Arc::clone(&self.sealer), self.thinking);
-        let mut message = self.start("");
-        let mut content = Vec::new();
-        let mut held = String::new();
+        self.end.counted = events.iter().any(|event| matches!(event, Event::Usage(_)));
+        let id = events.iter().find_map(|event| if let Event::Start { id, .. } = event { Some(&**id) } else { None });
+        let mut out = Vec::with_capacity(512);
+        self.open(id.unwrap_or_default(), &mut out);
+        let (mut held, mut first) = (String::new(), true);
         for event in events {
-            if let Event::Start { id, .. } = event {
-                message = self.start(id);
-            }
             self.take(event, &mut |step| match step {
                 Step::Open { .. } => held.clear(),
                 Step::Delta { text, .. } => held.push_str(text),
-                Step::Close { what, thought, signed, .. } => content.push(match what {
-                    What::Text => json!({ "type": "text", "text": held }),
-                    What::Thinking => {
-                        let visible = if shown == Thinking::Shown { thought } else { "" };
-                        json!({ "type": "thinking", "thinking": visible, "signature": seal::sign(&*sealer, thought, signed) })
+                Step::Close { what, thought, signed, .. } => {
+                    if !std::mem::take(&mut first) {
+                        out.push(b',');
                     }
-                    What::Tool { id, name, .. } => {
-                        json!({ "type": "tool_use", "id": id, "name": name, "input": input(&held) })
+                    match what {
+                        What::Text => {
+                            out.extend_from_slice(br#"{"type":"text","text":"#);
+                            json::text::encode(&held, &mut out);
+                            out.push(b'}');
+                        }
+                        What::Thinking => {
+                            let visible = if shown == Thinking::Shown { thought } else { "" };
+                            let signature = seal::sign(&*sealer, thought, signed);
+                            let block = json!({ "type": "thinking", "thinking": visible, "signature": signature });
+                            out.extend_from_slice(block.to_string().as_bytes());
+                        }
+                        What::Tool { id, name, .. } => {
+                            let block = json!({ "type": "tool_use", "id": id, "name": name, "input": input(&held) });
+                            out.extend_from_slice(block.to_string().as_bytes());
+                        }
                     }
-                }),
+                }
             });
         }
-        message["content"] = content.into();
-        for (name, value) in self.end.stop() {
-            message[name] = value;
-        }
-        message["usage"] = self.end.usage(self.input);
-        message.to_string().into()
+        let (reason, details) = (self.end.stop_reason(), self.end.details().unwrap_or_default());
+        let usage = self.end.usage(&self.prompt);
+        let end = [r#"],"stop_reason":""#, reason, r#"","stop_sequence":null,"usage":"#, &usage, &details, "}"];
+        end.into_iter().for_each(|part| out.extend_from_slice(part.as_bytes()));
+        out.into()
     }
 }
 

@@ -95,7 +95,7 @@ struct Shared {
 }
 
 impl Answered {
-    /// The response with its final status; nothing while it is being written.
+    /// The response with its final status; nothing while it is being written, or where it is not to be kept.
     pub fn response(&self) -> Option<&Value> {
         self.0.response.get()
     }
@@ -121,10 +121,10 @@ impl Answered {
         self.0.unkept.load(Relaxed)
     }
 
-    fn set(&self, response: &Value, thoughts: Vec<(String, String)>) {
+    fn set(&self, response: Value, thoughts: Vec<(String, String)>) {
         // Only the first end counts.
         if self.0.thoughts.set(thoughts).is_ok() {
-            let _ = self.0.response.set(response.clone());
+            let _ = self.0.response.set(response);
         }
     }
 }

@@ -41,6 +41,15 @@ impl Frames {
         end(frame, out);
     }
 
+    /// Writes an event that holds the whole response.
+    pub(super) fn response(&mut self, kind: &str, response: &impl Serialize, out: &mut dyn FnMut(Bytes)) {
+        let Some(mut frame) = self.begin(kind) else { return };
+        frame.extend_from_slice(b",\"response\":");
+        put(&mut frame, response);
+        frame.push(b'}');
+        end(frame, out);
+    }
+
     /// Writes some text of an item's part, as [`Self::write`] would: nearly all events are such.
     pub(super) fn text(&mut self, item: &str, places: [usize; 2], delta: &str, out: &mut dyn FnMut(Bytes)) {
         let Some(mut frame) = self.begin("response.output_text.delta") else { return };

@@ -47,6 +47,8 @@ pub struct Writer {
     names: Names,
     ways: Ways,
     answered: Answered,
+    /// Somebody wants the whole response when it is over.
+    kept: bool,
     items: Vec<Item>,
     /// Where the calls are among the items, by the number that the answer gives them.
     calls: HashMap<u32, usize>,
@@ -65,8 +67,10 @@ impl fmt::Debug for Writer {
 
 impl Writer {
     pub(super) fn new(response: Map<String, Value>, told: Told, names: Names, ways: Ways, answered: Answered) -> Self {
+        let kept = response.get("store") == Some(&Value::Bool(true));
         Self {
             response,
+            kept,
             told,
             names,
             ways,
@@ -181,8 +185,8 @@ impl Writer {
         self.items.iter().filter_map(seal).collect()
     }
 
-    /// The response as it is when nothing more comes.
-    fn end(&mut self) -> Value {
+    /// Makes the response what it is when nothing more comes.
+    fn end(&mut self) {
         self.seal(true);
         for item in &mut self.items {
             if let Body::Call(call) = &mut item.body {
@@ -198,10 +202,10 @@ impl Writer {
         if let Some(reason) = cut {
             self.response.insert("incomplete_details".into(), json!({"reason": reason}));
         }
-        self.close(status)
+        self.close(status);
     }
 
-    fn close(&mut self, status: &str) -> Value {
+    fn close(&mut self, status: &str) {
         let output = self.output(status);
         self.response.insert("status".into(), status.into());
         if status == "completed" {
@@ -213,10 +217,20 @@ impl Writer {
         if let Some(usage) = &self.usage {
             self.response.insert("usage".into(), usage_shape(usage));
         }
-        let response = Value::Object(self.response.clone());
-        let hidden = if self.response.get("store") == Some(&Value::Bool(true)) { self.hidden() } else { Vec::new() };
-        self.answered.set(&response, hidden);
-        response
+        if self.kept {
+            let stored = self.response.get("store") == Some(&Value::Bool(true));
+            let hidden = if stored { self.hidden() } else { Vec::new() };
+            self.answered.set(Value::Object(self.response.clone()), hidden);
+        }
+    }
+
+    /// The response as a value, while it is told.
+    fn tell(&mut self, told: impl FnOnce(&mut Self, &Value)) {
+        let response = Value::Object(std::mem::take(&mut self.response));
+        told(self, &response);
+        if let Value::Object(response) = response {
+            self.response = response;
+        }
     }
 
     /// The items as they are; what was cut off is the last.
@@ -256,8 +270,8 @@ impl Write for Writer {
             Event::Start { .. } => self.begin(out),
             Event::Done => {
                 self.begin(out);
-                let response = self.end();
-                self.teller.finish(&self.items, &response, out);
+                self.end();
+                self.tell(|this, response| this.teller.finish(&this.items, response, out));
             }
             _ => {
                 self.seal(false);
@@ -270,15 +284,16 @@ impl Write for Writer {
         self.begin(out);
         let error = error_shape(fault);
         self.response.insert("error".into(), error);
-        let response = self.close("failed");
-        self.teller.fail(&response, fault.param.as_deref(), out);
+        self.close("failed");
+        self.tell(|this, response| this.teller.fail(response, fault.param.as_deref(), out));
     }
 
     fn whole(&mut self, events: &[Event]) -> SendBody {
         for event in events {
             self.gather(event);
         }
-        self.end().to_string().into()
+        self.end();
+        serde_json::to_vec(&self.response).unwrap_or_default().into()
     }
 }
 

@@ -36,22 +36,24 @@ impl Teller {
 
     /// The response begins; one in the background is queued first.
     pub(in super::super) fn begin(&mut self, response: &Map<String, Value>, out: &mut dyn FnMut(Bytes)) {
-        let mut response = Value::Object(response.clone());
-        if response["background"] == true {
-            response["status"] = "queued".into();
-            self.queue(&response, out);
-            response["status"] = "in_progress".into();
-        } else {
-            self.frames.write("response.created", json!({"response": response}), out);
+        if response.get("background") == Some(&Value::Bool(true)) {
+            let with = |status: &str| {
+                let mut response = response.clone();
+                response.insert("status".into(), status.into());
+                Value::Object(response)
+            };
+            self.queue(&with("queued"), out);
+            self.frames.response("response.in_progress", &with("in_progress"), out);
+            return;
         }
-        self.frames.write("response.in_progress", json!({"response": response}), out);
+        self.frames.response("response.created", response, out);
+        self.frames.response("response.in_progress", response, out);
     }
 
     /// A response in the background is there, and waits.
     pub(in super::super) fn queue(&mut self, response: &Value, out: &mut dyn FnMut(Bytes)) {
-        let members = json!({"response": response});
-        self.frames.write("response.created", members.clone(), out);
-        self.frames.write("response.queued", members, out);
+        self.frames.response("response.created", response, out);
+        self.frames.response("response.queued", response, out);
     }
 
     /// Tells what is new, and ends items that another follows.
@@ -73,7 +75,7 @@ impl Teller {
             self.close(item, &shape, out);
         }
         let status = response["status"].as_str().unwrap_or("completed");
-        self.frames.write(&format!("response.{status}"), json!({"response": response}), out);
+        self.frames.response(&format!("response.{status}"), response, out);
     }
 
     /// Tells that it went wrong, or was called off: for that, OpenAI's streams have no event of their own.
@@ -86,7 +88,7 @@ impl Teller {
         let error = &response["error"];
         let error = json!({"code": error["code"], "message": error["message"], "param": param});
         self.frames.write("error", error, out);
-        self.frames.write("response.failed", json!({"response": response}), out);
+        self.frames.response("response.failed", response, out);
     }
 
     fn tell(&mut self, item: &Item, out: &mut dyn FnMut(Bytes)) {
