@@ -1,9 +1,10 @@
 #!/usr/bin/env python3
 """Measures gateways side by side: `measure.py nginx haproxy ironbow`; `run` beside it builds everything first.
 
-For every round and every gateway (A, B, C, A, B, C, ...): start it fresh, time the
-start-up, warm it up, run each scenario, read the CPU time of its whole process tree
-from /proc, stop it. Medians over the rounds. See README.md.
+For every round: start every gateway fresh, time the start-up, warm it up; then every
+scenario with one gateway after the other, so that a moment in which the machine is
+slow meets all of them; then each alone with crowds and with held streams. The CPU time
+of a gateway's whole process tree is read from /proc. Medians over the rounds. See README.md.
 """
 import argparse, contextlib, fcntl, http.client, json, os, pathlib, random, resource, shutil, signal, socket, struct, subprocess, sys, time, tomllib
 
@@ -297,29 +298,50 @@ def stop_gateway(p):
 
 # ---------------------------------------------------------------- scenarios
 
-def run_gateway(b, gw, rnd):
-    a, slow = b.a, gw.get("class") == "slow"
-    p, startup = start_gateway(b, gw)
-    res = {"startup_ms": round(startup, 1)}
-    def pids(): return tree(p.pid) if p else []
-    def body(key, data):
-        f = b.out / "work" / f"body-{gw['name']}-{key}.json"
+class Run:
+    """One gateway in one round."""
+
+    def __init__(self, b, gw):
+        self.b, self.gw = b, gw
+        self.process, startup = start_gateway(b, gw)
+        self.res = {"startup_ms": round(startup, 1)}
+        self.peak = 0
+        self.chat = gw.get("chat_path", "/v1/chat/completions")
+        self.skip = gw.get("skip", [])
+
+    def pids(self):
+        return tree(self.process.pid) if self.process else []
+
+    def body(self, key, data):
+        f = self.b.out / "work" / f"body-{self.gw['name']}-{key}.json"
         f.write_bytes(data)
         return f
-    chat, emb = gw.get("chat_path", "/v1/chat/completions"), gw.get("embed_path", "/v1/embeddings")
-    D = a.seconds
 
-    def scenario(key, path, f, units="ok", **kw):
-        if a.only and key not in a.only or key in gw.get("skip", []): return None
-        ps = pids(); others = [b.upstream.pid]
+    def warm(self, seconds):
+        self.b.ctl()
+        self.b.load(self.gw, self.body("chat_0.5k", chat_body(self.gw["model"], 500)), self.chat, mode="closed", conns=8, duration=seconds)
+
+    def begin(self):
+        time.sleep(1.0 if self.process else 0)
+        if self.process:
+            self.res["idle_rss_kib"], self.res["idle_pss_kib"], _ = mem_kib(self.pids())
+            self.res["threads"], self.res["processes"] = threads(self.pids()), len(self.pids())
+        self.warm(self.gw.get("warmup_s", 1))
+
+    def wants(self, key):
+        return (not self.b.a.only or key in self.b.a.only) and key not in self.skip
+
+    def measure(self, key, path, data, **kw):
+        b, ps, others = self.b, self.pids(), [self.b.upstream.pid]
+        f = self.body(key, data)
         c0, u0, t0 = cpu_s(ps), cpu_s(others), time.monotonic()
-        s0 = b.get("/_stats?reset=1")
-        r = b.load(gw, f, path, **kw)
+        b.get("/_stats?reset=1")
+        r = b.load(self.gw, f, path, **kw)
         time.sleep(0.05)
         c1, u1, wall = cpu_s(ps), cpu_s(others), time.monotonic() - t0
         st = b.get("/_stats")
         # a request counts as one when it was answered well; failures are reported beside it
-        n = max(r[units], 1)
+        n = max(r["ok"], 1)
         r["cpu_us"] = (c1[1] - c0[1]) / n * 1e6
         r["cpu_us_ticks"] = (c1[0] - c0[0]) / n * 1e6
         r["kernel_share"] = (c1[2] - c0[2]) / max(c1[0] - c0[0], 1e-9)
@@ -328,77 +350,115 @@ def run_gateway(b, gw, rnd):
         r["upstream_conns"] = st["conns"]
         r["upstream_requests"] = st["chat"] + st["stream"] + st["embed"]
         r["bad"] = r["non2xx"] + r["errors"]
-        res[key] = r
-        return r
+        self.res[key] = r
 
-    peak = 0
-    try:
-        time.sleep(1.0 if p else 0)
-        if p: res["idle_rss_kib"], res["idle_pss_kib"], _ = mem_kib(pids()); res["threads"] = threads(pids()); res["processes"] = len(pids())
+    def afresh(self):
+        """Starts again: what was asked before would be counted with what comes."""
+        self.end()
+        self.process, _ = start_gateway(self.b, self.gw)
+        self.warm(1)
+
+    def crowds(self):
+        for n in CROWDS:
+            if self.wants(f"crowd_{n}"):
+                self.measure(f"crowd_{n}", self.chat, chat_body(self.gw["model"], 500), mode="closed", conns=largest(n), duration=self.b.a.seconds + n / 5_000)
+
+    def hold(self):
+        b, n = self.b, self.gw.get("hold_conns", 2000)
+        b.ctl(gap_us=500_000, chunks=1000)
+        time.sleep(0.5)
+        before = mem_kib(self.pids()); c0 = cpu_s(self.pids())
+        sse = self.body("sse", chat_body(self.gw["model"], 500, True))
+        lg = b.load(self.gw, sse, self.chat, wait=False, mode="hold", stream=True, conns=n, ramp=self.gw.get("hold_ramp", 1000), duration=self.gw.get("hold_s", 10))
+        samples = []
+        t0 = time.monotonic()
+        while lg.poll() is None and time.monotonic() - t0 < 60:
+            time.sleep(0.25)
+            if lg.poll() is None: samples.append(mem_kib(self.pids())[1])
+        r = b.reap(lg)
+        c1 = cpu_s(self.pids())
+        r["kib_per_stream"] = (max(samples) - before[1]) / max(r["unfinished"], 1) if samples else None
+        r["pss_before"], r["pss_peak"] = before[1], max(samples or [0])
+        r["cpu_us_per_chunk"] = (c1[1] - c0[1]) * 1e6 / max(r["events"], 1)
+        self.res["hold"] = r
         b.ctl()
-        model, skip = gw["model"], gw.get("skip", [])
-        f05 = body("chat_0.5k", chat_body(model, 500))
-        b.load(gw, f05, chat, mode="closed", conns=8, duration=gw.get("warmup_s", 1))
-        sse = body("sse", chat_body(model, 500, True))
-        C = gw.get("conns", 16)
-        for key, make in CHATS:
-            scenario(key, chat, body(key, make(model)), mode="closed", conns=C, duration=D)
-        if "embed" not in skip:
-            call = {"model": gw.get("embed_model", model), "input": "The food was delicious.", "encoding_format": "float"}
-            scenario("embed", emb, body("embed", json.dumps(call).encode()), mode="closed", conns=C, duration=D)
-        for dialect, make in DIALECTS:
-            if f"{dialect}_path" in gw:
-                scenario(dialect, gw[f"{dialect}_path"], body(dialect, make(model)), mode="closed", conns=C, duration=D)
-        if not slow and "crowd" not in skip:
-            for n in CROWDS:
-                scenario(f"crowd_{n}", chat, f05, mode="closed", conns=largest(n), duration=D + n / 5_000)
-        # open loop, against an upstream that takes 5 ms, as no real one is instantaneous
-        b.ctl(latency_us=5000)
-        for rate in gw.get("rates", a.rates):
-            scenario(f"open_{rate}", chat, f05, mode="open", rate=rate, conns=256, duration=D + 1)
-        # streams: 100 chunks each, paced so that every chunk is its own packet
-        b.ctl(gap_us=5000)
-        r = scenario("sse_paced", chat, sse, mode="closed", stream=True, conns=gw.get("sse_conns", 32), count=gw.get("sse_count", 128), duration=60)
-        b.ctl(gap_us=0)
-        scenario("sse_burst", chat, sse, mode="closed", stream=True, conns=8, duration=D)
-        for dialect, make in DIALECTS:
-            if f"{dialect}_path" in gw:
-                scenario(f"{dialect}_burst", gw[f"{dialect}_path"], body(f"{dialect}-sse", make(model, True)), mode="closed", stream=True, conns=8, duration=D)
-        if p and (not a.only or "hold" in a.only) and "hold" not in gw.get("skip", []) and rnd < a.hold_rounds:
-            # afresh: what large bodies and crowds have left behind would be counted for the streams
-            peak = mem_kib(pids())[2]
-            stop_gateway(p); stop_gateway(gw.get("helper"))
-            p, _ = start_gateway(b, gw)
-            b.load(gw, f05, chat, mode="closed", conns=8, duration=1)
-            n = gw.get("hold_conns", 2000)
-            b.ctl(gap_us=500_000, chunks=1000)
-            time.sleep(0.5)
-            before = mem_kib(pids()); c0 = cpu_s(pids())
-            lg = b.load(gw, sse, chat, wait=False, mode="hold", stream=True, conns=n, ramp=gw.get("hold_ramp", 1000), duration=gw.get("hold_s", 10))
-            samples = []; mid = None
-            t0 = time.monotonic()
-            while lg.poll() is None and time.monotonic() - t0 < 60:
-                time.sleep(0.25)
-                if lg.poll() is None: samples.append(mem_kib(pids())[1])
-            r = b.reap(lg)
-            c1 = cpu_s(pids())
-            good = r["unfinished"]
-            r["kib_per_stream"] = (max(samples) - before[1]) / max(good, 1) if samples else None
-            r["pss_before"], r["pss_peak"] = before[1], max(samples or [0])
-            r["cpu_us_per_chunk"] = (c1[1] - c0[1]) * 1e6 / max(r["events"], 1)
-            res["hold"] = r
-            b.ctl()
-            time.sleep(1.0)
-        if p: res["peak_rss_kib"] = max(mem_kib(pids())[2], peak)
+        time.sleep(1.0)
+
+    def end(self):
+        """Stops it; notes the most memory that it had."""
+        if self.process is not None and self.process.poll() is None:
+            self.peak = max(self.peak, mem_kib(self.pids())[2])
+        stop_gateway(self.process)
+        stop_gateway(self.gw.get("helper"))
+
+    def result(self):
+        res = self.res
+        for k, whole in (("sse_paced", "chat_0.5k"), ("sse_burst", "chat_0.5k"), ("messages_burst", "messages"), ("responses_burst", "responses")):
+            base = res.get(whole, {}).get("cpu_us")
+            if k in res and base is not None and res[k]["events"]:
+                res[k]["cpu_us_per_chunk"] = (res[k]["cpu_us"] - base) * res[k]["ok"] / res[k]["events"]
+        if self.process: res["peak_rss_kib"] = self.peak
+        return res | {"load": os.getloadavg()[0]}
+
+def scenarios(a):
+    """What all gateways are measured with side by side: a name, how the upstream is to behave, and what is sent: the path,
+    the body and the load for a gateway, or nothing where it has no such thing."""
+    D, quick = a.seconds, {}
+    closed = lambda gw: dict(mode="closed", conns=gw.get("conns", 16), duration=D)  # noqa: E731
+    chat = lambda gw: gw.get("chat_path", "/v1/chat/completions")  # noqa: E731
+    for key, make in CHATS:
+        yield key, quick, lambda gw, make=make: (chat(gw), make(gw["model"]), closed(gw))
+    embed = lambda gw: {"model": gw.get("embed_model", gw["model"]), "input": "The food was delicious.", "encoding_format": "float"}  # noqa: E731
+    yield "embed", quick, lambda gw: (gw.get("embed_path", "/v1/embeddings"), json.dumps(embed(gw)).encode(), closed(gw))
+    for key, make in DIALECTS:
+        yield key, quick, lambda gw, key=key, make=make: (gw[f"{key}_path"], make(gw["model"]), closed(gw)) if f"{key}_path" in gw else None
+    # open loop, against an upstream that takes 5 ms, as no real one is instantaneous
+    for rate in a.rates:
+        one = lambda gw, rate=rate: dict(mode="open", rate=rate, conns=256, duration=D + 1)  # noqa: E731
+        yield f"open_{rate}", dict(latency_us=5000), lambda gw, rate=rate, one=one: (chat(gw), chat_body(gw["model"], 500), one(gw)) if rate in gw.get("rates", a.rates) else None
+    # streams: 100 chunks each, paced so that every chunk is its own packet
+    paced = lambda gw: dict(mode="closed", stream=True, conns=gw.get("sse_conns", 32), count=gw.get("sse_count", 128), duration=60)  # noqa: E731
+    burst = dict(mode="closed", stream=True, conns=8, duration=D)
+    yield "sse_paced", dict(gap_us=5000), lambda gw: (chat(gw), chat_body(gw["model"], 500, True), paced(gw))
+    yield "sse_burst", quick, lambda gw: (chat(gw), chat_body(gw["model"], 500, True), burst)
+    for key, make in DIALECTS:
+        yield f"{key}_burst", quick, lambda gw, key=key, make=make: (gw[f"{key}_path"], make(gw["model"], True), burst) if f"{key}_path" in gw else None
+
+def run_round(b, gws, rnd):
+    """All gateways in one round; by name, what was found."""
+    runs, found = {}, {}
+    def trying(name, what, step, *args, **kw):
+        try:
+            return step(*args, **kw)
+        except (SystemExit, Exception) as e:
+            print(f"round {rnd} {name}: FAILED at {what}: {e!r}", file=sys.stderr, flush=True)
+            if name in runs: runs.pop(name).end()
+    try:
+        for gw in gws:
+            if run := trying(gw["name"], "start", Run, b, gw):
+                runs[gw["name"]] = run
+                trying(gw["name"], "warm-up", run.begin)
+        for number, (key, upstream, asks) in enumerate(scenarios(b.a)):
+            b.ctl(**upstream)
+            # nobody is always the first
+            for run in list(runs.values())[::-1 if (rnd + number) % 2 else 1]:
+                if run.wants(key) and (ask := asks(run.gw)):
+                    trying(run.gw["name"], key, run.measure, key, *ask[:2], **ask[2])
+        b.ctl()
+        for run in runs.values(): run.end()
+        for name, run in list(runs.items()):
+            if not run.process: continue
+            if run.gw.get("class") != "slow" and "crowd" not in run.skip and any(run.wants(f"crowd_{n}") for n in CROWDS):
+                trying(name, "afresh", run.afresh)
+                if name in runs: trying(name, "crowds", run.crowds)
+            if name in runs and run.wants("hold") and rnd < b.a.hold_rounds:
+                trying(name, "afresh", run.afresh)
+                if name in runs: trying(name, "hold", run.hold)
+            run.end()
+        found = {name: run.result() for name, run in runs.items()}
     finally:
-        stop_gateway(p)
-        stop_gateway(gw.get("helper"))
-        time.sleep(0.3)
-    for k, whole in (("sse_paced", "chat_0.5k"), ("sse_burst", "chat_0.5k"), ("messages_burst", "messages"), ("responses_burst", "responses")):
-        base = res.get(whole, {}).get("cpu_us")
-        if k in res and base is not None and res[k]["events"]:
-            res[k]["cpu_us_per_chunk"] = (res[k]["cpu_us"] - base) * res[k]["ok"] / res[k]["events"]
-    return res
+        for run in runs.values(): run.end()
+    return found
 
 def main():
     ap = argparse.ArgumentParser()
@@ -428,18 +488,14 @@ def main():
     b.start_upstream()
     try:
         for rnd in range(a.rounds):
-            for gw in gws:
-                t = time.monotonic()
-                try:
-                    r = run_gateway(b, gw, rnd)
-                except (SystemExit, Exception) as e:
-                    print(f"round {rnd} {gw['name']}: FAILED {e!r}", file=sys.stderr, flush=True); continue
-                r["load"] = os.getloadavg()[0]
-                data["runs"][gw["name"]].append(r)
-                print(f"round {rnd} {gw['name']}: {time.monotonic() - t:.0f} s, load {r['load']:.1f}, " + ", ".join(
+            t = time.monotonic()
+            for name, r in run_round(b, gws, rnd).items():
+                data["runs"][name].append(r | {"round": rnd})
+                print(f"round {rnd} {name}: load {r['load']:.1f}, " + ", ".join(
                     f"{k} {v['cpu_us']:.1f}µs/{v['rps']:.0f}rps{'/BAD ' + str(v['bad']) + ' ' + v['first_error'][:80] if v.get('bad') else ''}"
                     for k, v in r.items() if isinstance(v, dict) and "cpu_us" in v), file=sys.stderr, flush=True)
-                (b.out / "results.json").write_text(json.dumps(data, indent=1))
+            print(f"round {rnd}: {time.monotonic() - t:.0f} s", file=sys.stderr, flush=True)
+            (b.out / "results.json").write_text(json.dumps(data, indent=1))
     finally:
         b.upstream.terminate(); b.upstream.wait()
     data["load_after"] = os.getloadavg()

@@ -58,6 +58,26 @@ def med(runs: list, *path):
     return statistics.median(found) if found else None
 
 
+class Ratios:
+    """Ratios within a round, their median over the rounds: two figures of one round were taken seconds apart, and what slows
+    the machine for a while slows both."""
+
+    def __init__(self, data: dict):
+        direct = {run.get("round"): run for run in data["runs"].get("direct", [])}
+        self.rounds = {}
+        for name, runs in data["runs"].items():
+            self.rounds[name] = {
+                run.get("round", at): figures([run], [direct[run.get("round")]] if run.get("round") in direct else [], data["rates"])
+                for at, run in enumerate(runs)
+            }
+
+    def of(self, name: str, key: str, other: str, under: str):
+        mine, theirs = self.rounds.get(name, {}), self.rounds.get(other, {})
+        pairs = [(mine[n].get(key), theirs[n].get(under)) for n in mine if n in theirs]
+        found = [a / b for a, b in pairs if a is not None and b is not None and b > 0]
+        return statistics.median(found) if found else None
+
+
 def less(a, b):
     return None if a is None or b is None else a - b
 
@@ -107,8 +127,8 @@ def fmt(x, digits=1) -> str:
     return f"{x:,.0f}" if abs(x) >= 1000 or digits == 0 else f"{x:,.{digits}f}"
 
 
-def ratio(x, y) -> str:
-    return "–" if x is None or not y or y <= 0 else f"{x / y:.2f}×"
+def times(x) -> str:
+    return "–" if x is None else f"{x:.2f}×"
 
 
 def table(head: list, rows: list) -> str:
@@ -122,6 +142,7 @@ def tables(data: dict, focus: str) -> tuple:
     names = [n for n in data["runs"] if n != "direct" and data["runs"][n]]
     found = {n: figures(data["runs"][n], direct, rates) for n in names}
     label = {n: data["labels"].get(n, n) for n in names}
+    ratios = Ratios(data)
     text = []
 
     def block(title: str, columns: list, digits=1):
@@ -140,36 +161,34 @@ def tables(data: dict, focus: str) -> tuple:
           ["rps chat_0.5k", "core share", "kernel share", "rps chat_100k", "rps embed"] + [f"add {q} @{r}" for r in rates for q in ("p50", "p99")], 2)
     block("Memory, start", ["idle RSS MiB", "peak RSS MiB", "start ms", "upstream conns", "bad"])
     if REF in found:
-        rows = [[label[n], *(ratio(found[n][k], found[REF][k]) for k in KEYS)] for n in names]
+        rows = [[label[n], *(times(ratios.of(n, k, REF, k)) for k in KEYS)] for n in names]
         text.append(f"**Ratio to {REF}** (above 1: dearer than {REF})\n\n" + table(["gateway", *KEYS], rows))
     if focus in found:
-        rows = [[label[n], *(ratio(found[n][k], found[focus][k]) for k in KEYS)] for n in names if n != focus]
+        rows = [[label[n], *(times(ratios.of(n, k, focus, k)) for k in KEYS)] for n in names if n != focus]
         text.append(f"**{label[focus]} against each peer** (peer ÷ {label[focus]}; above 1: {label[focus]} is cheaper)\n\n" + table(["peer", *KEYS], rows))
     return found, "\n".join(text)
 
 
-def targets(found: dict, focus: str) -> str:
+def targets(data: dict, found: dict, focus: str) -> str:
     """What is aimed at beside what this run gave; a miss stays."""
-    plain, full, ref = found.get(focus, {}), found.get(f"{focus}-full", {}), found.get(REF, {})
+    ratios = Ratios(data)
+    plain, full = found.get(focus, {}), found.get(f"{focus}-full", {})
 
     def verdict(value, aim, text) -> str:
         return "–" if value is None or aim is None else f"{text} {'✓' if value <= aim else '**missed**'}"
 
-    def against(mine, other):
-        return mine / other if mine is not None and other else None
-
     rows = []
     for title, key, aim, aim_full in RATIOS:
-        a, b = against(plain.get(key), ref.get(key)), against(full.get(key), ref.get(key))
-        rows.append([title, f"≤ {aim}×", verdict(a, aim, f"{a or 0:.2f}×"), f"≤ {aim_full}×" if aim_full else "–", verdict(b, aim_full, f"{b or 0:.2f}×")])
+        a, b = ratios.of(focus, key, REF, key), ratios.of(f"{focus}-full", key, REF, key)
+        rows.append([title, f"≤ {aim}×", verdict(a, aim, times(a)), f"≤ {aim_full}×" if aim_full else "–", verdict(b, aim_full, times(b))])
     for title, key, aim, aim_full in FIGURES:
         a, b = plain.get(key), full.get(key)
         rows.append([title, f"≤ {aim}", verdict(a, aim, fmt(a)), f"≤ {aim_full}", verdict(b, aim_full, fmt(b))])
     for title, over, under, aim in SELF:
-        a = against(plain.get(over), plain.get(under))
-        rows.append([title, f"≤ {aim}×", verdict(a, aim, f"{a or 0:.2f}×"), "–", "–"])
-    two = against(found.get(f"{focus}-2w", {}).get("cpu chat_0.5k"), plain.get("cpu chat_0.5k"))
-    rows.append(["two workers to one, CPU per call", "≤ 1.1×", verdict(two, 1.1, f"{two or 0:.2f}×"), "–", "–"])
+        a = ratios.of(focus, over, focus, under)
+        rows.append([title, f"≤ {aim}×", verdict(a, aim, times(a)), "–", "–"])
+    two = ratios.of(f"{focus}-2w", "cpu chat_0.5k", focus, "cpu chat_0.5k")
+    rows.append(["two workers to one, CPU per call", "≤ 1.1×", verdict(two, 1.1, times(two)), "–", "–"])
     head = ["to nginx in the same run, or as it says", "aimed at", "this run", "aimed at with everything on", "this run: access log, metrics, adaptive routing"]
     return table(head, rows)
 
@@ -227,7 +246,7 @@ def page(data: dict, focus: str) -> None:
     """Writes docs/performance.md and its chart."""
     found, text = tables(data, focus)
     f = data["facts"]
-    chart(found, data["labels"])
+    chart(data, found)
     parts = [
         "# Performance\n",
         "<!-- Written by `bench/run --page`. Do not edit: change bench/report.py and run it again. -->\n",
@@ -240,12 +259,12 @@ def page(data: dict, focus: str) -> None:
             ["Ironbow", f"commit {f['commit']}, profile `{f['profile']}`"],
             ["versions", f"nginx {f['nginx']}, haproxy {f['haproxy']}, Rust {f['rust']}, Linux {f['kernel']}"],
             ["machine", f"{f['cores']} cores of {f['cpu']}; the gateway on one, load and upstream on another"],
-            ["method", f"{data['rounds']} rounds, gateway after gateway, {data['seconds']:g} s a scenario; held streams in {data['hold_rounds']}; medians; TCP with {f.get('tcp', 'what the machine has')}. CPU is of the gateway's whole process tree, the kernel's work for it included"],
+            ["method", f"{data['rounds']} rounds, in each every scenario with one gateway after the other, {data['seconds']:g} s each; crowds and held streams (in {data['hold_rounds']}) with each gateway alone; medians of figures, and of ratios within a round; TCP with {f.get('tcp', 'what the machine has')}. CPU is of the gateway's whole process tree, the kernel's work for it included"],
         ]),
         "**Read with care.** " + " ".join(caveats(data)) + "\n",
         "![CPU and memory as a ratio to nginx](performance.svg)\n",
         "## Against what is aimed at\n",
-        targets(found, focus),
+        targets(data, found, focus),
         "## All figures\n",
         text,
     ]
@@ -255,8 +274,9 @@ def page(data: dict, focus: str) -> None:
 COLOURS = ["#8a8f98", "#c2c6cc", "#d9b44a", "#e2d3a0", "#3b6ea8", "#7fa7d1", "#a9c4de", "#555a61"]
 
 
-def chart(found: dict, labels: dict) -> None:
+def chart(data: dict, found: dict) -> None:
     """Bars of each figure's ratio to nginx, a group for each figure."""
+    labels, ratios = data["labels"], Ratios(data)
     ref = found.get(REF)
     names = [n for n in found if n != REF]
     if not ref or not names:
@@ -278,9 +298,8 @@ def chart(found: dict, labels: dict) -> None:
     for g, key in enumerate(keys):
         x = left + gap / 2 + g * group
         for i, name in enumerate(names):
-            value = found[name].get(key)
-            if value is not None:
-                r = value / ref[key]
+            r = ratios.of(name, key, REF, key)
+            if r is not None:
                 title = f"{labels.get(name, name)}: {key} {r:.2f}×"
                 out.append(f'<rect x="{x + i * bar:.1f}" y="{y(r):.1f}" width="{bar - 1}" height="{top + height - y(r):.1f}" fill="{COLOURS[i % len(COLOURS)]}"><title>{title}</title></rect>')
         middle = x + (group - gap) / 2
