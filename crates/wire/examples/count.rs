@@ -8,7 +8,7 @@ use bytes::Bytes;
 use std::{hint::black_box, sync::Arc};
 use wire::{
     anthropic::{self, Sealer},
-    events::{Reader, Write},
+    events::{Reader, Write, of_answer},
     json::Limits,
     openai::{
         chat::{AnswerContext, Ask, Call, Dialect, Stream, StreamContext, answer, encode},
@@ -25,7 +25,7 @@ type Step = Box<dyn FnMut()>;
 type Made = fn() -> Step;
 
 /// Names, and what makes the step.
-const STEPS: [(&str, Made); 11] = [
+const STEPS: [(&str, Made); 14] = [
     ("envelope, 0.5 KB", || envelope(512)),
     ("envelope, 100 KB of source code", || envelope(100 << 10)),
     ("splice, 0.5 KB", splice),
@@ -37,6 +37,9 @@ const STEPS: [(&str, Made); 11] = [
     ("translation, a call of Responses", || calls(responses_call)),
     ("translation, a chunk for Anthropic", || chunks(anthropic_call)),
     ("translation, a chunk for Responses", || chunks(responses_call)),
+    ("translation, an answer for Anthropic", || answers(anthropic_call)),
+    ("translation, an answer for Responses", || answers(responses_call)),
+    ("tokens of 10 KB, estimated", tokens),
 ];
 
 fn main() {
@@ -76,12 +79,16 @@ fn splice() -> Step {
 }
 
 fn whole_answer() -> Step {
-    let text = "The quick brown fox says \\\"hello\\\" to the lazy dog.\\n".repeat(5);
-    let body = Bytes::from(format!(
-        "{{\"id\":\"chatcmpl-1\",\"object\":\"chat.completion\",\"created\":1700000000,\"model\":\"m\",\"choices\":[{{\"index\":0,\"message\":{{\"role\":\"assistant\",\"content\":\"{text}\"}},\"logprobs\":null,\"finish_reason\":\"stop\"}}],\"usage\":{{\"prompt_tokens\":100,\"completion_tokens\":100,\"total_tokens\":200}}}}"
-    ));
+    let body = whole_body();
     let ours = AnswerContext { id: "x", model: "m", created: 0 };
     Box::new(move || drop(black_box(answer(black_box(&body), &ours).unwrap())))
+}
+
+fn whole_body() -> Bytes {
+    let text = "The quick brown fox says \\\"hello\\\" to the lazy dog.\\n".repeat(5);
+    Bytes::from(format!(
+        "{{\"id\":\"chatcmpl-1\",\"object\":\"chat.completion\",\"created\":1700000000,\"model\":\"m\",\"choices\":[{{\"index\":0,\"message\":{{\"role\":\"assistant\",\"content\":\"{text}\"}},\"logprobs\":null,\"finish_reason\":\"stop\"}}],\"usage\":{{\"prompt_tokens\":100,\"completion_tokens\":100,\"total_tokens\":200}}}}"
+    ))
 }
 
 fn vectors() -> Step {
@@ -151,6 +158,19 @@ fn responses_call() -> Box<dyn Write> {
 
 fn calls(read: Translated) -> Step {
     Box::new(move || drop(black_box(read())))
+}
+
+/// A whole answer, read and written in the dialect of the call; with a call each, as a writer writes one answer.
+fn answers(read: Translated) -> Step {
+    let body = whole_body();
+    Box::new(move || drop(black_box(read().whole(&of_answer(black_box(&body)).unwrap()))))
+}
+
+fn tokens() -> Step {
+    let text = "The quick brown fox says \"hello\" to the lazy dog, twice (at 10:45).\n".repeat(147);
+    Box::new(move || {
+        black_box(anthropic::tokens::of_text(black_box(&text)));
+    })
 }
 
 fn chunks(read: Translated) -> Step {

@@ -51,20 +51,31 @@ pub(crate) const fn of_file(data: &str) -> u64 {
 
 /// The tokens of a text.
 pub fn of_text(text: &str) -> u64 {
-    let mut count = Count::default();
-    let mut rest = text;
-    while let Some(&first) = rest.as_bytes().first() {
+    let (mut count, bytes, mut at) = (Count::default(), text.as_bytes(), 0);
+    while let Some(&first) = bytes.get(at) {
         // Nearly all text is runs of ASCII: a run is measured by one look at each byte.
-        let len = if let Some(script) = Script::of_byte(first) {
-            let len = rest.bytes().position(|byte| Script::of_byte(byte) != Some(script)).unwrap_or(rest.len());
-            count.take(script, &rest.as_bytes()[..len], len as u64);
-            len
-        } else {
-            let Some(c) = rest.chars().next() else { break };
+        let Some(script) = OF_BYTE[usize::from(first)] else {
+            let Some(c) = text.get(at..).and_then(|rest| rest.chars().next()) else { break };
             count.take(Script::of(c), &[], 1);
-            c.len_utf8()
+            at += c.len_utf8();
+            continue;
         };
-        rest = &rest[len..];
+        let start = at;
+        while bytes.get(at).is_some_and(|byte| OF_BYTE[usize::from(*byte)] == Some(script)) {
+            at += 1;
+        }
+        let run = &bytes[start..at];
+        // Most runs are words, and most are followed by one space, which costs nothing.
+        let whole = count.run != Some(Script::Accented) && bytes.get(at).is_none_or(u8::is_ascii);
+        if script == Script::Plain && whole {
+            count.settle();
+            count.run = None;
+            count.plain(run.len() as u64, word(run));
+            let more = matches!(bytes.get(at + 1), Some(b' ' | b'\t'));
+            at += usize::from(!more && bytes.get(at) == Some(&b' '));
+        } else {
+            count.take(script, run, run.len() as u64);
+        }
     }
     count.total()
 }
@@ -98,22 +109,41 @@ const FOREIGN: [&[u8]; 61] = [
     b"ze", b"zu",
 ];
 
-/// The same, in the order of their numbers.
-static FOREIGN_WORDS: [Word; FOREIGN.len()] = {
-    let mut words = [0; FOREIGN.len()];
-    let mut filled = 0;
-    while filled < FOREIGN.len() {
-        let next = word(FOREIGN[filled]);
-        let mut at = filled;
-        while at > 0 && words[at - 1] > next {
-            words[at] = words[at - 1];
-            at -= 1;
-        }
-        words[at] = next;
-        filled += 1;
+/// The same as numbers, each at the place that [`place`] gives it.
+static PLACES: [Word; ROOM] = spread(FACTOR).0;
+/// Makes all places differ.
+const FACTOR: Word = {
+    let mut factor = 0x9e37_79b1;
+    while !spread(factor).1 {
+        factor += 2;
     }
-    words
+    factor
 };
+const ROOM: usize = 512;
+
+const fn place(word: Word, factor: Word) -> usize {
+    (word.wrapping_mul(factor) >> (Word::BITS - ROOM.trailing_zeros())) as usize
+}
+
+/// The words at their places, and whether each has one of its own.
+const fn spread(factor: Word) -> ([Word; ROOM], bool) {
+    let (mut places, mut at) = ([0; ROOM], 0);
+    while at < FOREIGN.len() {
+        let word = word(FOREIGN[at]);
+        let place = place(word, factor);
+        if places[place] != 0 {
+            return (places, false);
+        }
+        places[place] = word;
+        at += 1;
+    }
+    (places, true)
+}
+
+/// Whether a short word is one of [`FOREIGN`].
+fn is_foreign(word: Word) -> bool {
+    word != 0 && PLACES[place(word, FACTOR)] == word
+}
 
 /// Letters as a number, in lower case; 0 for more than fit.
 const fn word(letters: &[u8]) -> Word {
@@ -150,6 +180,7 @@ enum Script {
 
 impl Count {
     /// Takes `length` characters of a script; `run` are their letters, where they are ASCII.
+    #[inline]
     fn take(&mut self, script: Script, run: &[u8], length: u64) {
         // An accent makes the whole word a rarer one.
         let same = match (self.run, script) {
@@ -169,18 +200,25 @@ impl Count {
         self.word = if script == Script::Plain { word(run) } else { 0 };
     }
 
+    #[inline]
     fn settle(&mut self) {
         let Some(script) = self.run else { return };
-        self.hundredths += script.cost(self.length);
-        match script {
-            Script::Plain => {
-                self.plain_words += 1;
-                self.foreign_words += u64::from(self.word != 0 && FOREIGN_WORDS.binary_search(&self.word).is_ok());
-                self.plain_more += foreign(self.length) - Script::Plain.cost(self.length);
-            }
-            Script::Accented => self.accented_words += 1,
-            _ => {}
+        if script == Script::Plain {
+            self.plain(self.length, self.word);
+        } else {
+            self.hundredths += script.cost(self.length);
+            self.accented_words += u64::from(script == Script::Accented);
         }
+    }
+
+    /// A word of plain letters.
+    #[inline]
+    fn plain(&mut self, length: u64, word: Word) {
+        let cost = Script::Plain.cost(length);
+        self.hundredths += cost;
+        self.plain_words += 1;
+        self.foreign_words += u64::from(is_foreign(word));
+        self.plain_more += foreign(length) - cost;
     }
 
     fn total(mut self) -> u64 {
@@ -209,10 +247,6 @@ static OF_BYTE: [Option<Script>; 256] = {
 };
 
 impl Script {
-    fn of_byte(byte: u8) -> Option<Self> {
-        OF_BYTE[usize::from(byte)]
-    }
-
     const fn of(c: char) -> Self {
         match c {
             'a'..='z' | 'A'..='Z' => Self::Plain,
@@ -288,11 +322,13 @@ mod tests {
 
     #[test]
     fn every_word_that_shows_a_language_is_found() {
-        assert!(FOREIGN_WORDS.is_sorted());
         for known in FOREIGN {
-            assert!(FOREIGN_WORDS.binary_search(&word(&known.to_ascii_uppercase())).is_ok());
+            assert!(is_foreign(word(&known.to_ascii_uppercase())));
         }
         assert_eq!((word(b""), word(b"Das"), word(b"voors")), (0, 0x0064_6173, 0));
+        for other in ["", "a", "the", "quit", "voors"] {
+            assert!(!is_foreign(word(other.as_bytes())));
+        }
     }
 
     proptest! {
